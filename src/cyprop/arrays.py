@@ -1,0 +1,88 @@
+"""What may be passed as data: anything NumPy reads as real numbers, made contiguous and native."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+REAL_KINDS = "biuf"
+
+
+def real_array(value: Any, name: str, dtype: npt.DTypeLike, expected: str) -> npt.NDArray[Any]:
+    """`value` as a C-contiguous, aligned array of `dtype`, copied only if it must be.
+
+    Parameters
+    ----------
+    value : array_like
+        Numbers: booleans, integers or floats of any width and byte order.
+    name, expected : str
+        What to call it, and what to ask for instead, in an error message.
+    dtype : float32 or float64
+
+    Raises
+    ------
+    TypeError
+        If it is None, masked, or holds anything but real numbers.
+    ValueError
+        If it is a ragged nest of lists.
+    """
+    if value is None:
+        raise TypeError(f"{name} is None, expected {expected}")
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, expected {expected} without a mask")
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} is a ragged sequence, expected {expected}") from None
+    if array.dtype.kind not in REAL_KINDS:
+        raise TypeError(f"{name} has dtype {array.dtype}, expected {expected} of real numbers")
+    return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+
+
+def matrix(
+    value: Any, name: str, n_columns: int, dtype: npt.DTypeLike, empty: bool = False
+) -> npt.NDArray[Any]:
+    """`value` as (n, n_columns); a vector stands for one column where n_columns is 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `real_array`; and for another shape, or no rows unless `empty` allows that.
+    """
+    expected = f"an array of shape (n, {n_columns})"
+    array = real_array(value, name, dtype, expected)
+    if array.ndim == 1 and n_columns == 1:
+        array = array.reshape(-1, 1)
+    if array.ndim != 2 or array.shape[1] != n_columns:
+        raise ValueError(f"{name} has shape {array.shape}, expected (n, {n_columns})")
+    if not empty and array.shape[0] == 0:
+        raise ValueError(f"{name} has no rows, expected at least one")
+    return array
+
+
+def vector(value: Any, name: str, size: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """`value` as (size,); a single number stands for a vector of one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `real_array`; and for another shape.
+    """
+    array = real_array(value, name, dtype, f"an array of shape ({size},)")
+    if array.ndim == 0 and size == 1:
+        array = array.reshape(1)
+    if array.shape != (size,):
+        raise ValueError(f"{name} has shape {array.shape}, expected ({size},)")
+    return array
+
+
+def check_same_rows(
+    X: npt.NDArray[Any], Y: npt.NDArray[Any], x_name: str = "X", y_name: str = "Y"
+) -> None:
+    """Raise ValueError unless X and Y have the same number of rows."""
+    if X.shape[0] != Y.shape[0]:
+        raise ValueError(
+            f"{x_name} has {X.shape[0]} rows and {y_name} has {Y.shape[0]}, expected as many"
+        )

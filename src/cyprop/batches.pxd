@@ -1,0 +1,17 @@
+"""Many rows, a few at a time, without the GIL."""
+
+from cyprop.chain cimport Model
+
+cdef Py_ssize_t predict_rows_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil
+cdef void predict_rows(
+    const Model *model, Py_ssize_t n, const char *X, char *out, char *scratch) noexcept nogil
+
+cdef Py_ssize_t loss_of_rows_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil
+cdef double loss_of_rows(
+    const Model *model, Py_ssize_t n, const char *X, const char *Y,
+    char *scratch) noexcept nogil
+
+cdef Py_ssize_t train_scratch_size(const Model *model, Py_ssize_t batch_size) noexcept nogil
+cdef Py_ssize_t train(
+    Model *model, Py_ssize_t n, const char *X, const char *Y, const Py_ssize_t *order,
+    Py_ssize_t batch_size, Py_ssize_t start, double *total, char *scratch) noexcept nogil

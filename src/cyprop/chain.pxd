@@ -1,0 +1,55 @@
+"""The model as plain C data, and the chain rule over it. What the engine calls without the GIL."""
+
+from cyprop.kernels.table cimport (
+    MAX_HYPERPARAMETERS, MAX_STATES, Activation, Loss, Optimizer, Table,
+)
+
+cdef enum:
+    ALIGNMENT = 64        # bytes; a row of W, and of every scratch array, starts at a multiple of it
+
+cdef struct Layer:
+    Py_ssize_t n_in
+    Py_ssize_t n_out
+    Py_ssize_t stride                # n_out rounded up to whole cache lines, in elements
+    Py_ssize_t offset                # of W in the parameter vector, in elements; b follows W
+    Py_ssize_t A_offset              # of A in the scratch of one row, in elements
+    Py_ssize_t Z_offset              # the same for Z; equal to A_offset where Z need not be kept
+    const Activation *activation
+
+cdef struct Model:
+    const Table *kernels
+    Py_ssize_t dtype                 # 0 float32, 1 float64: the entry of a pair in the table
+    Py_ssize_t itemsize
+    Py_ssize_t n_layers
+    Layer *layers
+    Py_ssize_t n_parameters          # padding included
+    Py_ssize_t widest                # the widest stride of a layer
+    Py_ssize_t kept                  # scratch elements a row needs when A (and Z) is kept
+    char *parameters
+    const Loss *loss
+    const Optimizer *optimizer
+    double hyperparameters[MAX_HYPERPARAMETERS]
+    double memory[MAX_HYPERPARAMETERS]
+    char *states[MAX_STATES]
+
+cdef inline Py_ssize_t input_size(const Model *model) noexcept nogil:
+    return model.layers[0].n_in
+
+cdef inline Py_ssize_t output_size(const Model *model) noexcept nogil:
+    return model.layers[model.n_layers - 1].n_out
+
+cdef Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil
+
+cdef Py_ssize_t predict_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil
+cdef void predict(
+    const Model *model, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
+    char *out, char *scratch) noexcept nogil
+
+cdef Py_ssize_t training_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil
+cdef void forward(
+    const Model *model, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
+    const char *Y, Py_ssize_t Y_stride, char *scratch, double *total) noexcept nogil
+cdef void backward(
+    Model *model, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
+    const char *Y, Py_ssize_t Y_stride, char *scratch,
+    char *gradient, char *dA0) noexcept nogil

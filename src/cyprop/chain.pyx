@@ -1,0 +1,228 @@
+"""The chain rule, once, in order, over the layers.
+
+    forward    A⁽⁰⁾ = X;   Z = A_prev · W + b,   A = f(Z)             for each layer upwards
+    backward   dA = ∂C/∂A⁽ᴸ⁾;   dZ = dA · f′,   dW = A_prevᵀ · dZ,
+               db = Σ_rows dZ,   dA_prev = dZ · Wᵀ                    for each layer downwards
+
+dX means ∂C/∂X. Learning updates a strip of W as soon as its dW and its share of dA_prev are known,
+while both are in the first-level cache: the gradient never goes to memory.
+
+Parameters are one vector: of each layer the rows of W, each padded to whole cache lines, then b
+padded likewise. Padding of W and b stays as it was; padding of dZ is kept at zero, so that padding
+never adds to a gradient. Scratch belongs to the caller. Nothing here can fail.
+"""
+
+from libc.string cimport memcpy, memset
+
+from cyprop.kernels.table cimport Activation, Optimizer, Table
+
+cdef enum:
+    STRIP_BYTES = 16384     # of dW at a time while learning: half a first-level cache
+
+
+cdef Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
+    """n elements as whole cache lines."""
+    cdef Py_ssize_t line = ALIGNMENT // itemsize
+    return (n + line - 1) // line * line
+
+
+cdef inline const char *weights_of(const Model *model, const Layer *layer) noexcept nogil:
+    return model.parameters + layer.offset * model.itemsize
+
+
+cdef inline const char *biases_of(const Model *model, const Layer *layer) noexcept nogil:
+    return model.parameters + (layer.offset + layer.n_in * layer.stride) * model.itemsize
+
+
+cdef inline void activate(
+    const Model *model, const Layer *layer, Py_ssize_t n, const char *Z, char *A,
+) noexcept nogil:
+    """A = f(Z); padding is activated along with the rest where units are independent."""
+    layer.activation.forward[model.dtype](
+        n, layer.n_out if layer.activation.couples_units else layer.stride, Z, A, layer.stride)
+
+
+cdef Py_ssize_t predict_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil:
+    return 2 * n * model.widest * model.itemsize
+
+
+cdef void predict(
+    const Model *model, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
+    char *out, char *scratch,
+) noexcept nogil:
+    """A⁽ᴸ⁾ of n rows into out, which is (n, n_out) without gaps."""
+    cdef const Table *kernels = model.kernels
+    cdef const Layer *layer = NULL
+    cdef const char *A_prev = X
+    cdef char *A = scratch
+    cdef Py_ssize_t A_prev_stride = X_stride
+    cdef Py_ssize_t l, i, row
+    for l in range(model.n_layers):
+        layer = &model.layers[l]
+        A = scratch + (l % 2) * n * model.widest * model.itemsize
+        kernels.dense_forward[model.dtype](
+            n, layer.n_in, layer.stride, A_prev, A_prev_stride,
+            weights_of(model, layer), layer.stride, biases_of(model, layer), A, layer.stride)
+        activate(model, layer, n, A, A)
+        A_prev = A
+        A_prev_stride = layer.stride
+    row = layer.n_out * model.itemsize
+    for i in range(n):
+        memcpy(out + i * row, A + i * layer.stride * model.itemsize, row)
+
+
+cdef Py_ssize_t training_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil:
+    """C, then A and Z of every layer, then dA of one layer and of the one below, then a strip."""
+    return (
+        (n * sizeof(double) + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+        + (n * (model.kept + 2 * model.widest) + model.widest) * model.itemsize
+        + STRIP_BYTES
+    )
+
+
+cdef inline char *kept_rows(const Model *model, Py_ssize_t n, char *scratch) noexcept nogil:
+    """Where A and Z of the layers begin in a training scratch for n rows."""
+    return scratch + (n * sizeof(double) + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+
+
+cdef void forward(
+    const Model *model, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
+    const char *Y, Py_ssize_t Y_stride, char *scratch, double *total,
+) noexcept nogil:
+    """Keep Z and A of every layer in scratch; add C of each row to total, in order."""
+    cdef const Table *kernels = model.kernels
+    cdef const Layer *layer = NULL
+    cdef char *kept = kept_rows(model, n, scratch)
+    cdef const char *A_prev = X
+    cdef char *Z = NULL
+    cdef char *A = NULL
+    cdef double *C = <double *> scratch
+    cdef Py_ssize_t A_prev_stride = X_stride
+    cdef Py_ssize_t l, i
+    for l in range(model.n_layers):
+        layer = &model.layers[l]
+        Z = kept + n * layer.Z_offset * model.itemsize
+        A = kept + n * layer.A_offset * model.itemsize
+        kernels.dense_forward[model.dtype](
+            n, layer.n_in, layer.stride, A_prev, A_prev_stride,
+            weights_of(model, layer), layer.stride, biases_of(model, layer), Z, layer.stride)
+        activate(model, layer, n, Z, A)
+        A_prev = A
+        A_prev_stride = layer.stride
+    model.loss.forward[model.dtype](n, layer.n_out, Z, A, layer.stride, Y, Y_stride, C)
+    for i in range(n):
+        total[0] += C[i]
+
+
+cdef inline void clear_padding(
+    const Model *model, Py_ssize_t n, Py_ssize_t n_out, Py_ssize_t stride, char *dA,
+) noexcept nogil:
+    cdef Py_ssize_t i
+    if n_out < stride:
+        for i in range(n):
+            memset(dA + (i * stride + n_out) * model.itemsize, 0,
+                   (stride - n_out) * model.itemsize)
+
+
+cdef inline void step(
+    Model *model, Py_ssize_t offset, Py_ssize_t n, const char *d_theta,
+) noexcept nogil:
+    """θ ← θ − step(dθ) for the n parameters from offset on."""
+    cdef const Optimizer *optimizer = model.optimizer
+    cdef void *states[MAX_STATES]
+    cdef Py_ssize_t s
+    for s in range(optimizer.n_states):
+        states[s] = model.states[s] + offset * model.itemsize
+    optimizer.step[model.dtype](
+        n, model.parameters + offset * model.itemsize, d_theta, states,
+        model.hyperparameters, model.memory)
+
+
+cdef void backward(
+    Model *model, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
+    const char *Y, Py_ssize_t Y_stride, char *scratch,
+    char *gradient, char *dA0,
+) noexcept nogil:
+    """The derivatives of the mean of C over the n rows that `forward` has just seen.
+
+    With a gradient vector (laid out like the parameters), they are written there, and ∂C/∂X into
+    dA0 (n, n_in without gaps) unless that is NULL. Without one, the parameters are updated.
+    """
+    cdef const Table *kernels = model.kernels
+    cdef Py_ssize_t size = model.itemsize, dtype = model.dtype
+    cdef bint learning = gradient == NULL
+    cdef char *kept = kept_rows(model, n, scratch)
+    cdef char *dZ = kept + n * model.kept * size
+    cdef char *dA_prev = dZ + n * model.widest * size
+    cdef char *strip = dA_prev + n * model.widest * size
+    cdef char *swap
+    cdef const Layer *layer = &model.layers[model.n_layers - 1]
+    cdef const Layer *below
+    cdef const char *A = kept + n * layer.A_offset * size
+    cdef const char *A_prev
+    cdef const char *W
+    cdef char *dW
+    cdef char *db
+    cdef Py_ssize_t l, k, n_rows, A_prev_stride, dA_prev_stride
+    cdef bint dZ_is_known = model.loss.output_activation != NULL
+
+    if learning and model.optimizer.begin != NULL:
+        model.optimizer.begin(model.hyperparameters, model.memory)
+
+    # dA of the output layer (or dZ, when the loss brings its own activation)
+    model.loss.backward[dtype](n, layer.n_out, n, A, layer.stride, Y, Y_stride, dZ, layer.stride)
+    clear_padding(model, n, layer.n_out, layer.stride, dZ)
+
+    for l in range(model.n_layers - 1, -1, -1):
+        layer = &model.layers[l]
+        W = weights_of(model, layer)
+        if l == 0:
+            A_prev = X
+            A_prev_stride = X_stride
+            dA_prev_stride = layer.n_in
+            dA_prev = dA0
+        else:
+            below = &model.layers[l - 1]
+            A_prev = kept + n * below.A_offset * size
+            A_prev_stride = dA_prev_stride = below.stride
+
+        # dZ = dA · f′, in place
+        if not dZ_is_known:
+            layer.activation.backward[dtype](
+                n, layer.n_out if layer.activation.couples_units else layer.stride,
+                kept + n * layer.Z_offset * size, kept + n * layer.A_offset * size, layer.stride,
+                dZ, dZ, layer.stride)
+        dZ_is_known = False
+
+        # dW = A_prevᵀ · dZ and dA_prev = dZ · Wᵀ, a strip of inputs (rows of W) at a time
+        n_rows = layer.n_in
+        if learning:
+            n_rows = max(1, STRIP_BYTES // (layer.stride * size))
+        k = 0
+        while k < layer.n_in:
+            n_rows = min(n_rows, layer.n_in - k)
+            dW = strip if learning else gradient + (layer.offset + k * layer.stride) * size
+            kernels.dense_backward_W[dtype](
+                n, n_rows, layer.stride, A_prev + k * size, A_prev_stride, dZ, layer.stride,
+                dW, layer.stride)
+            if dA_prev != NULL:
+                kernels.dense_backward_A[dtype](
+                    n, n_rows, layer.stride, dZ, layer.stride,
+                    W + k * layer.stride * size, layer.stride,
+                    dA_prev + k * size, dA_prev_stride)
+            if learning:
+                step(model, layer.offset + k * layer.stride, n_rows * layer.stride, dW)
+            k += n_rows
+
+        # db = Σ_rows dZ
+        db = strip if learning else gradient + (layer.offset + layer.n_in * layer.stride) * size
+        kernels.dense_backward_b[dtype](n, layer.stride, dZ, layer.stride, db)
+        if learning:
+            step(model, layer.offset + layer.n_in * layer.stride, layer.stride, db)
+
+        # the layer below: its dA is this dA_prev
+        if l > 0:
+            clear_padding(model, n, layer.n_in, dA_prev_stride, dA_prev)
+        swap = dZ
+        dZ = dA_prev
+        dA_prev = swap

@@ -1,0 +1,524 @@
+"""The engine: owns the parameters and is the boundary between Python and the chain rule.
+
+A call that is given arrays as the network wants them (its dtype, contiguous, aligned, native) goes
+straight to the kernels through NumPy's C API; anything else is converted first (arrays.py).
+
+Who may run when: predictions bring their own scratch, so any number run at once. A short call keeps
+the GIL. A long one lets go of it, and then `readers` counts the predictions under way and `writing`
+marks an update; an update waits for the former, everything waits for the latter. Both are touched
+only with the GIL held. So a prediction always sees the weights after some complete update.
+"""
+
+from time import sleep
+
+cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from libc.math cimport isfinite
+from libc.stdint cimport uintptr_t
+from libc.string cimport memset
+
+import numpy as np
+
+from cyprop.arrays import check_same_rows, matrix, vector
+
+from cyprop.batches cimport (
+    loss_of_rows, loss_of_rows_scratch_size, predict_rows, predict_rows_scratch_size, train,
+    train_scratch_size,
+)
+from cyprop.chain cimport (
+    ALIGNMENT, Layer, Model, backward, forward, input_size, output_size,
+    predict as predict_chain, round_up,
+    training_scratch_size,
+)
+from cyprop.kernels cimport activation as activation_kernels
+from cyprop.kernels cimport loss as loss_kernels
+from cyprop.kernels cimport update as update_kernels
+from cyprop.kernels.dispatch cimport current_table
+
+cnp.import_array()
+
+cdef enum:
+    STACK_SCRATCH = 32768        # bytes of scratch that a one-sample prediction takes from the stack
+    LONG_CALL = 1 << 16          # multiplications from which a call lets go of the GIL
+
+MAX_BYTES = 1 << 46              # of a parameter vector; more cannot be addressed anyway
+
+
+cdef inline char *aligned(void *memory) noexcept nogil:
+    return <char *> ((<uintptr_t> memory + ALIGNMENT - 1) & ~<uintptr_t> (ALIGNMENT - 1))
+
+
+cdef inline char *allocate(Py_ssize_t size) except NULL:
+    """Memory for `size` bytes from any aligned start in it; freed with PyMem_RawFree."""
+    cdef char *memory = <char *> PyMem_RawMalloc(size + ALIGNMENT)
+    if memory == NULL:
+        raise MemoryError(f"no memory for {size} bytes of scratch")
+    return memory
+
+
+def aligned_zeros(Py_ssize_t n, dtype):
+    """A vector of n zeros that starts at a cache line."""
+    itemsize = np.dtype(dtype).itemsize
+    memory = np.zeros(n * itemsize + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start:start + n * itemsize].view(dtype)
+
+
+cdef inline bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
+    """Whether two contiguous arrays share memory."""
+    cdef char *a_start = cnp.PyArray_BYTES(a)
+    cdef char *b_start = cnp.PyArray_BYTES(b)
+    return (
+        a_start < b_start + cnp.PyArray_NBYTES(b) and b_start < a_start + cnp.PyArray_NBYTES(a)
+    )
+
+
+cdef inline double learn(Model *model, const char *x, const char *y, char *scratch) noexcept nogil:
+    """One update from one sample; its loss before."""
+    cdef double loss = 0
+    forward(model, 1, x, input_size(model), y, output_size(model), scratch, &loss)
+    backward(model, 1, x, input_size(model), y, output_size(model), scratch, NULL, NULL)
+    return loss
+
+
+cdef class Engine:
+    """The compiled part of a Network; make a Network instead."""
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.scratch)
+
+    def _build(self, list sizes, list activations, str loss, dtype):
+        """Lay out the layers; called once, by Network, with checked sizes."""
+        cdef Model *model = &self.model
+        cdef Layer *layer
+        cdef Py_ssize_t l, n_layers = len(sizes) - 1
+        if model.n_layers:
+            raise RuntimeError("a network cannot be initialised twice; make a new one")
+        model.kernels = current_table()
+        dtype = np.dtype(dtype)
+        self.typenum = dtype.num
+        model.dtype = 0 if dtype == np.float32 else 1
+        model.itemsize = dtype.itemsize
+        model.loss = loss_kernels.find(loss)
+        if sum((n_in + 1) * (n_out + ALIGNMENT) for n_in, n_out in zip(sizes, sizes[1:])) > (
+            MAX_BYTES // dtype.itemsize
+        ):
+            raise ValueError(f"layers of sizes {sizes} have too many parameters to address")
+        layers = aligned_zeros(n_layers * <Py_ssize_t> sizeof(Layer), np.uint8)
+        model.layers = <Layer *> cnp.PyArray_DATA(layers)
+        n_parameters = 0
+        kept = 0
+        for l in range(n_layers):
+            layer = &model.layers[l]
+            layer.n_in = sizes[l]
+            layer.n_out = sizes[l + 1]
+            layer.stride = round_up(layer.n_out, model.itemsize)
+            layer.activation = activation_kernels.find(activations[l])
+            if layer.activation.couples_units and l < n_layers - 1:
+                raise ValueError(
+                    f"activation {activations[l]!r} is for the output layer, not a hidden one"
+                )
+            layer.offset = n_parameters
+            n_parameters += (sizes[l] + 1) * layer.stride
+            layer.A_offset = layer.Z_offset = kept
+            if layer.activation.keeps_Z or (l == n_layers - 1 and model.loss.output_activation):
+                layer.Z_offset = kept + layer.stride
+                kept += layer.stride
+            kept += layer.stride
+            model.widest = max(model.widest, layer.stride)
+        model.kept = kept
+        model.n_parameters = n_parameters
+        self.parameters = aligned_zeros(n_parameters, dtype)
+        model.parameters = cnp.PyArray_BYTES(self.parameters)
+        self.weights, self.biases = self._views(self.parameters, n_layers)
+        self.n_in = sizes[0]
+        self.n_out = sizes[n_layers]
+        self.keep = layers
+        model.n_layers = n_layers
+
+    def _views(self, flat, Py_ssize_t n_layers):
+        """W and b of each layer as views of a vector laid out like the parameters."""
+        cdef Layer *layer
+        cdef Py_ssize_t l
+        weights = []
+        biases = []
+        for l in range(n_layers):
+            layer = &self.model.layers[l]
+            rows = flat[layer.offset:layer.offset + (layer.n_in + 1) * layer.stride]
+            rows = rows.reshape(layer.n_in + 1, layer.stride)[:, :layer.n_out]
+            weights.append(rows[:layer.n_in])
+            biases.append(rows[layer.n_in])
+        return tuple(weights), tuple(biases)
+
+    def _set_optimizer(self, str name, list values):
+        """Choose the update rule; its state starts at zero."""
+        cdef Model *model = &self.model
+        cdef Py_ssize_t i
+        model.optimizer = update_kernels.find(name)
+        self.states = [
+            aligned_zeros(model.n_parameters, self.parameters.dtype)
+            for _ in range(model.optimizer.n_states)
+        ]
+        for i in range(model.optimizer.n_states):
+            model.states[i] = cnp.PyArray_BYTES(self.states[i])
+        for i in range(len(values)):
+            model.hyperparameters[i] = values[i]
+        memset(model.memory, 0, sizeof(model.memory))
+
+    def _optimizer_state(self):
+        """The optimizer's state as (vectors, numbers), the vectors not copied."""
+        return self.states, [x for x in self.model.memory]
+
+    def _set_optimizer_state(self, states, memory):
+        cdef Py_ssize_t i
+        for mine, theirs in zip(self.states, states, strict=True):
+            mine[:] = theirs
+        for i in range(len(memory)):
+            self.model.memory[i] = memory[i]
+
+    cdef int begin_reading(self) except -1:
+        while self.writing:
+            sleep(0.0001)
+        self.readers += 1
+        return 0
+
+    cdef int begin_writing(self) except -1:
+        while self.writing or self.readers:
+            sleep(0.0001)
+        self.writing = True
+        return 0
+
+    cdef int need_scratch(self, Py_ssize_t size) except -1:
+        """Make room to train; only while writing."""
+        cdef char *memory
+        if size > self.scratch_size:
+            memory = allocate(size)
+            PyMem_RawFree(self.scratch)
+            self.scratch = memory
+            self.scratch_size = size
+        return 0
+
+    def predict(self, X, out=None):
+        """Predict one sample, or each row of a batch.
+
+        Parameters
+        ----------
+        X : array_like, (n_in,) or (n, n_in)
+            Of the network's dtype, C-contiguous and aligned, it is read in place; other real
+            numbers are converted first.
+        out : ndarray, (n_out,) or (n, n_out), optional
+            Written into and returned; of the network's dtype, C-contiguous, not overlapping X.
+
+        Returns
+        -------
+        ndarray, (n_out,) or (n, n_out)
+            Of the network's dtype. A row has the same bits alone and in any batch.
+
+        Raises
+        ------
+        TypeError
+            If X is not real numbers, or out not an array of the network's dtype.
+        ValueError
+            If a shape does not fit, or out is read-only, not contiguous, or overlaps X.
+
+        Notes
+        -----
+        Thread-safety: any number of threads may predict at once.
+        """
+        cdef cnp.ndarray x, y
+        cdef char stack[STACK_SCRATCH + ALIGNMENT]
+        cdef Model *model = &self.model
+        if not (
+            cnp.PyArray_CheckExact(X)
+            and cnp.PyArray_NDIM(<cnp.ndarray> X) == 1
+            and cnp.PyArray_TYPE(<cnp.ndarray> X) == self.typenum
+            and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> X)
+            and cnp.PyArray_DIM(<cnp.ndarray> X, 0) == self.n_in
+            and model.n_parameters < LONG_CALL
+            and 2 * model.widest * model.itemsize <= STACK_SCRATCH
+            and not self.writing
+        ):
+            return self.predict_general(X, out)
+        x = <cnp.ndarray> X
+        if out is None:
+            y = cnp.PyArray_EMPTY(1, <cnp.npy_intp *> &self.n_out, self.typenum, 0)
+        elif (
+            cnp.PyArray_CheckExact(out)
+            and cnp.PyArray_NDIM(<cnp.ndarray> out) == 1
+            and cnp.PyArray_TYPE(<cnp.ndarray> out) == self.typenum
+            and cnp.PyArray_ISCARRAY(<cnp.ndarray> out)
+            and cnp.PyArray_DIM(<cnp.ndarray> out, 0) == self.n_out
+            and not overlap(x, <cnp.ndarray> out)
+        ):
+            y = <cnp.ndarray> out
+        else:
+            return self.predict_general(X, out)
+        predict_chain(
+            model, 1, cnp.PyArray_BYTES(x), self.n_in, cnp.PyArray_BYTES(y), aligned(stack))
+        return y
+
+    cdef object predict_general(self, X, out):
+        """`predict` for every input that is not one ready sample of a small network."""
+        cdef Model *model = &self.model
+        cdef cnp.ndarray x, y
+        cdef Py_ssize_t n
+        cdef const char *source
+        cdef char *target
+        cdef char *memory
+        if model.n_layers == 0:
+            raise RuntimeError("the network has not been initialised")
+        dtype = self.parameters.dtype
+        single = np.ndim(X) == 1 if X is not None else False
+        if single:
+            x = vector(X, "X", self.n_in, dtype)
+            n = 1
+            shape = (self.n_out,)
+        else:
+            if np.ndim(X) != 2:
+                matrix_or_vector = f"({self.n_in},) or (n, {self.n_in})"
+                if X is None:
+                    raise TypeError(f"X is None, expected an array of shape {matrix_or_vector}")
+                raise ValueError(f"X has shape {np.shape(X)}, expected {matrix_or_vector}")
+            x = matrix(X, "X", self.n_in, dtype, True)
+            n = x.shape[0]
+            shape = (n, self.n_out)
+        y = np.empty(shape, dtype) if out is None else self._checked_out(out, shape, X)
+        memory = allocate(predict_rows_scratch_size(model, n))
+        source = cnp.PyArray_BYTES(x)
+        target = cnp.PyArray_BYTES(y)
+        try:
+            self.begin_reading()
+            try:
+                with nogil:
+                    predict_rows(model, n, source, target, aligned(memory))
+            finally:
+                self.readers -= 1
+        finally:
+            PyMem_RawFree(memory)
+        return y
+
+    def _checked_out(self, out, shape, X):
+        dtype = self.parameters.dtype
+        if not isinstance(out, np.ndarray) or out.dtype != dtype:
+            what = f"dtype {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
+            raise TypeError(f"out is {what}, expected an array of {dtype}")
+        if out.shape != shape:
+            raise ValueError(f"out has shape {out.shape}, expected {shape}")
+        if not (out.flags.carray and out.dtype.isnative):
+            raise ValueError("out must be writable, C-contiguous and aligned")
+        if np.may_share_memory(out, X):
+            raise ValueError("out overlaps X; expected memory of its own")
+        return out
+
+    def learn_one(self, x, y):
+        """Learn one sample: forward, backward, one update.
+
+        Parameters
+        ----------
+        x : array_like, (n_in,)
+        y : array_like, (n_out,)
+            Of the network's dtype, C-contiguous and aligned, they are read in place; other real
+            numbers are converted first. They are not checked for NaN or infinity.
+
+        Returns
+        -------
+        float
+            The loss of the sample before the update.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x or y is not real numbers of that shape; the network is unchanged.
+
+        Notes
+        -----
+        Thread-safety: updates of one network follow one another; predictions wait for them.
+        """
+        cdef Model *model = &self.model
+        cdef double loss
+        cdef const char *x_data
+        cdef const char *y_data
+        if model.n_layers == 0:
+            raise RuntimeError("the network has not been initialised")
+        if not (
+            cnp.PyArray_CheckExact(x)
+            and cnp.PyArray_NDIM(<cnp.ndarray> x) == 1
+            and cnp.PyArray_TYPE(<cnp.ndarray> x) == self.typenum
+            and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> x)
+            and cnp.PyArray_DIM(<cnp.ndarray> x, 0) == self.n_in
+        ):
+            x = vector(x, "x", self.n_in, self.parameters.dtype)
+        if not (
+            cnp.PyArray_CheckExact(y)
+            and cnp.PyArray_NDIM(<cnp.ndarray> y) == 1
+            and cnp.PyArray_TYPE(<cnp.ndarray> y) == self.typenum
+            and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> y)
+            and cnp.PyArray_DIM(<cnp.ndarray> y, 0) == self.n_out
+        ):
+            y = vector(y, "y", self.n_out, self.parameters.dtype)
+        x_data = cnp.PyArray_BYTES(<cnp.ndarray> x)
+        y_data = cnp.PyArray_BYTES(<cnp.ndarray> y)
+        self.begin_writing()
+        try:
+            self.need_scratch(training_scratch_size(model, 1))
+            if model.n_parameters < LONG_CALL:
+                loss = learn(model, x_data, y_data, aligned(self.scratch))
+            else:
+                with nogil:
+                    loss = learn(model, x_data, y_data, aligned(self.scratch))
+        finally:
+            self.writing = False
+        return loss
+
+    def train_on_batch(self, X, Y):
+        """Make one update from one batch.
+
+        Parameters
+        ----------
+        X : array_like, (n, n_in)
+        Y : array_like, (n, n_out)
+            Of the network's dtype, C-contiguous and aligned, they are read in place; other real
+            numbers are converted first. They are not checked for NaN or infinity.
+
+        Returns
+        -------
+        float
+            The mean loss of the rows before the update.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X or Y is not real numbers of that shape, or has no rows; the network is unchanged.
+
+        Notes
+        -----
+        Thread-safety: updates of one network follow one another; predictions wait for them.
+        """
+        X, Y = self._checked_batch(X, Y)
+        total, _ = self._train(X, Y, None, X.shape[0], 0)
+        return total / X.shape[0]
+
+    def _checked_batch(self, X, Y):
+        if self.model.n_layers == 0:
+            raise RuntimeError("the network has not been initialised")
+        X = matrix(X, "X", self.n_in, self.parameters.dtype)
+        Y = matrix(Y, "Y", self.n_out, self.parameters.dtype)
+        check_same_rows(X, Y)
+        return X, Y
+
+    def _train(self, X, Y, order, Py_ssize_t batch_size, Py_ssize_t start):
+        """Train batch after batch from row `start` on, for about as long as Ctrl-C may wait.
+
+        `order` (None, or an index array) says which rows make up the batches. Returns the sum of
+        the losses, before their updates, of the rows seen, and the row to go on from. A batch
+        whose loss is not finite is not learned, and is where it stops.
+        """
+        cdef Model *model = &self.model
+        cdef Py_ssize_t n = X.shape[0]
+        cdef const char *x = cnp.PyArray_BYTES(<cnp.ndarray> X)
+        cdef const char *y = cnp.PyArray_BYTES(<cnp.ndarray> Y)
+        cdef const Py_ssize_t *rows = NULL
+        cdef double total = 0
+        if order is not None:
+            rows = <const Py_ssize_t *> cnp.PyArray_DATA(<cnp.ndarray> order)
+        batch_size = min(batch_size, n)
+        self.begin_writing()
+        try:
+            self.need_scratch(train_scratch_size(model, batch_size))
+            with nogil:
+                start = train(
+                    model, n, x, y, rows, batch_size, start, &total, aligned(self.scratch))
+        finally:
+            self.writing = False
+        PyErr_CheckSignals()
+        return total, start
+
+    def evaluate(self, X, Y):
+        """The mean loss over the rows of X.
+
+        Parameters
+        ----------
+        X : array_like, (n, n_in)
+        Y : array_like, (n, n_out)
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X or Y is not real numbers of that shape, or has no rows.
+
+        Notes
+        -----
+        Thread-safety: any number of threads may evaluate at once.
+        """
+        cdef Model *model = &self.model
+        cdef Py_ssize_t n
+        cdef const char *x
+        cdef const char *y
+        cdef char *memory
+        cdef double total
+        X, Y = self._checked_batch(X, Y)
+        n = X.shape[0]
+        x = cnp.PyArray_BYTES(<cnp.ndarray> X)
+        y = cnp.PyArray_BYTES(<cnp.ndarray> Y)
+        memory = allocate(loss_of_rows_scratch_size(model, n))
+        try:
+            self.begin_reading()
+            try:
+                with nogil:
+                    total = loss_of_rows(model, n, x, y, aligned(memory))
+            finally:
+                self.readers -= 1
+        finally:
+            PyMem_RawFree(memory)
+        return total / n
+
+    def _gradient(self, X, Y):
+        """The mean loss, its gradient laid out like the parameters, and its derivative by X."""
+        cdef Model *model = &self.model
+        cdef Py_ssize_t n
+        cdef const char *x
+        cdef const char *y
+        cdef char *gradient_data
+        cdef char *inputs_data
+        cdef char *memory
+        cdef double total = 0
+        X, Y = self._checked_batch(X, Y)
+        n = X.shape[0]
+        gradient = aligned_zeros(model.n_parameters, self.parameters.dtype)
+        inputs = np.empty((n, self.n_in), self.parameters.dtype)
+        x = cnp.PyArray_BYTES(<cnp.ndarray> X)
+        y = cnp.PyArray_BYTES(<cnp.ndarray> Y)
+        gradient_data = cnp.PyArray_BYTES(<cnp.ndarray> gradient)
+        inputs_data = cnp.PyArray_BYTES(<cnp.ndarray> inputs)
+        memory = allocate(training_scratch_size(model, n))
+        try:
+            self.begin_reading()
+            try:
+                with nogil:
+                    forward(model, n, x, self.n_in, y, self.n_out, aligned(memory), &total)
+                    backward(model, n, x, self.n_in, y, self.n_out, aligned(memory),
+                             gradient_data, inputs_data)
+            finally:
+                self.readers -= 1
+        finally:
+            PyMem_RawFree(memory)
+        return total / n, gradient, inputs
+
+    @staticmethod
+    def _first_nonfinite(array):
+        """(row, column) of the first NaN or infinity of a contiguous float matrix, or None."""
+        cdef Py_ssize_t size = array.size, i, found = -1
+        cdef const float *x32 = <const float *> cnp.PyArray_DATA(<cnp.ndarray> array)
+        cdef const double *x64 = <const double *> cnp.PyArray_DATA(<cnp.ndarray> array)
+        cdef bint single = array.dtype == np.float32
+        with nogil:
+            for i in range(size):
+                if not (isfinite(x32[i]) if single else isfinite(x64[i])):
+                    found = i
+                    break
+        return None if found < 0 else divmod(found, <Py_ssize_t> array.shape[1])

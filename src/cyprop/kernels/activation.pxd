@@ -1,0 +1,3 @@
+from cyprop.kernels.table cimport Activation
+
+cdef const Activation *find(str name) except NULL

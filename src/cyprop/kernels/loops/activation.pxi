@@ -1,0 +1,183 @@
+# Activations, A = f(Z), each above its vector–Jacobian product dA → dZ.
+#
+# To add one: write its forward and backward here and register them under a name. Nothing else needs
+# to know. `initialisation` says how the weights in front of it are drawn; an activation whose
+# backward needs Z as well as A sets keeps_Z; one that couples the units of a row, couples_units.
+
+cdef Activation *new_activation(const char *name, const char *initialisation):
+    cdef Activation *entry = &table.activations[table.n_activations]
+    table.n_activations += 1
+    entry.name = name
+    entry.initialisation = initialisation
+    entry.couples_units = False
+    entry.keeps_Z = False
+    return entry
+
+cdef Activation *entry
+
+
+cdef void sigmoid_forward(
+    Py_ssize_t n, Py_ssize_t n_out, const floating *Z, floating *A, Py_ssize_t A_stride,
+) noexcept nogil:
+    """A = 1 / (1 + e^−Z)"""
+    cdef Py_ssize_t i, j
+    for i in range(n):
+        for j in range(i * A_stride, i * A_stride + n_out):
+            A[j] = sigmoid(Z[j])
+
+
+cdef void sigmoid_backward(
+    Py_ssize_t n, Py_ssize_t n_out, const floating *Z, const floating *A, Py_ssize_t A_stride,
+    const floating *dA, floating *dZ, Py_ssize_t dZ_stride,
+) noexcept nogil:
+    """dZ = dA · A · (1 − A)"""
+    cdef Py_ssize_t i, j
+    cdef const floating *a
+    for i in range(n):
+        a = A + i * A_stride
+        for j in range(n_out):
+            dZ[i * dZ_stride + j] = dA[i * dZ_stride + j] * (a[j] * (1 - a[j]))
+
+entry = new_activation(b"sigmoid", b"glorot")
+entry.forward[0] = <ActivationForward> sigmoid_forward[float]
+entry.forward[1] = <ActivationForward> sigmoid_forward[double]
+entry.backward[0] = <ActivationBackward> sigmoid_backward[float]
+entry.backward[1] = <ActivationBackward> sigmoid_backward[double]
+
+
+cdef void tanh_forward(
+    Py_ssize_t n, Py_ssize_t n_out, const floating *Z, floating *A, Py_ssize_t A_stride,
+) noexcept nogil:
+    """A = tanh(Z)"""
+    cdef Py_ssize_t i, j
+    for i in range(n):
+        for j in range(i * A_stride, i * A_stride + n_out):
+            A[j] = tanh(Z[j])
+
+
+cdef void tanh_backward(
+    Py_ssize_t n, Py_ssize_t n_out, const floating *Z, const floating *A, Py_ssize_t A_stride,
+    const floating *dA, floating *dZ, Py_ssize_t dZ_stride,
+) noexcept nogil:
+    """dZ = dA · (1 − A²)"""
+    cdef Py_ssize_t i, j
+    cdef const floating *a
+    for i in range(n):
+        a = A + i * A_stride
+        for j in range(n_out):
+            dZ[i * dZ_stride + j] = dA[i * dZ_stride + j] * ((1 - a[j]) * (1 + a[j]))
+
+entry = new_activation(b"tanh", b"glorot")
+entry.forward[0] = <ActivationForward> tanh_forward[float]
+entry.forward[1] = <ActivationForward> tanh_forward[double]
+entry.backward[0] = <ActivationBackward> tanh_backward[float]
+entry.backward[1] = <ActivationBackward> tanh_backward[double]
+
+
+cdef void relu_forward(
+    Py_ssize_t n, Py_ssize_t n_out, const floating *Z, floating *A, Py_ssize_t A_stride,
+) noexcept nogil:
+    """A = max(Z, 0), and NaN for NaN"""
+    cdef Py_ssize_t i, j
+    for i in range(n):
+        for j in range(i * A_stride, i * A_stride + n_out):
+            A[j] = 0 if Z[j] <= 0 else Z[j]
+
+
+cdef void relu_backward(
+    Py_ssize_t n, Py_ssize_t n_out, const floating *Z, const floating *A, Py_ssize_t A_stride,
+    const floating *dA, floating *dZ, Py_ssize_t dZ_stride,
+) noexcept nogil:
+    """dZ = dA where A > 0, else 0"""
+    cdef Py_ssize_t i, j
+    cdef const floating *a
+    for i in range(n):
+        a = A + i * A_stride
+        for j in range(n_out):
+            dZ[i * dZ_stride + j] = dA[i * dZ_stride + j] if a[j] > 0 else 0
+
+entry = new_activation(b"relu", b"he")
+entry.forward[0] = <ActivationForward> relu_forward[float]
+entry.forward[1] = <ActivationForward> relu_forward[double]
+entry.backward[0] = <ActivationBackward> relu_backward[float]
+entry.backward[1] = <ActivationBackward> relu_backward[double]
+
+
+cdef void identity_forward(
+    Py_ssize_t n, Py_ssize_t n_out, const floating *Z, floating *A, Py_ssize_t A_stride,
+) noexcept nogil:
+    """A = Z"""
+    cdef Py_ssize_t i, j
+    if Z == A:
+        return
+    for i in range(n):
+        for j in range(i * A_stride, i * A_stride + n_out):
+            A[j] = Z[j]
+
+
+cdef void identity_backward(
+    Py_ssize_t n, Py_ssize_t n_out, const floating *Z, const floating *A, Py_ssize_t A_stride,
+    const floating *dA, floating *dZ, Py_ssize_t dZ_stride,
+) noexcept nogil:
+    """dZ = dA"""
+    cdef Py_ssize_t i, j
+    if dA == dZ:
+        return
+    for i in range(n):
+        for j in range(i * dZ_stride, i * dZ_stride + n_out):
+            dZ[j] = dA[j]
+
+entry = new_activation(b"identity", b"glorot")
+entry.forward[0] = <ActivationForward> identity_forward[float]
+entry.forward[1] = <ActivationForward> identity_forward[double]
+entry.backward[0] = <ActivationBackward> identity_backward[float]
+entry.backward[1] = <ActivationBackward> identity_backward[double]
+
+
+cdef void softmax_forward(
+    Py_ssize_t n, Py_ssize_t n_out, const floating *Z, floating *A, Py_ssize_t A_stride,
+) noexcept nogil:
+    """A_j = e^Z_j / Σ_i e^Z_i, with max Z taken from every Z first so that nothing overflows"""
+    cdef Py_ssize_t i, j
+    cdef const floating *z
+    cdef floating *a
+    cdef floating largest, total
+    for i in range(n):
+        z = Z + i * A_stride
+        a = A + i * A_stride
+        largest = z[0]
+        for j in range(1, n_out):
+            largest = z[j] if z[j] > largest else largest
+        for j in range(n_out):
+            a[j] = exp(z[j] - largest)
+        total = 0
+        for j in range(n_out):
+            total = total + a[j]
+        for j in range(n_out):
+            a[j] = a[j] / total
+
+
+cdef void softmax_backward(
+    Py_ssize_t n, Py_ssize_t n_out, const floating *Z, const floating *A, Py_ssize_t A_stride,
+    const floating *dA, floating *dZ, Py_ssize_t dZ_stride,
+) noexcept nogil:
+    """dZ = A · (dA − Σ_i dA_i·A_i)"""
+    cdef Py_ssize_t i, j
+    cdef const floating *a
+    cdef const floating *da
+    cdef floating dot
+    for i in range(n):
+        a = A + i * A_stride
+        da = dA + i * dZ_stride
+        dot = 0
+        for j in range(n_out):
+            dot = fma(da[j], a[j], dot)
+        for j in range(n_out):
+            dZ[i * dZ_stride + j] = a[j] * (da[j] - dot)
+
+entry = new_activation(b"softmax", b"glorot")
+entry.couples_units = True
+entry.forward[0] = <ActivationForward> softmax_forward[float]
+entry.forward[1] = <ActivationForward> softmax_forward[double]
+entry.backward[0] = <ActivationBackward> softmax_backward[float]
+entry.backward[1] = <ActivationBackward> softmax_backward[double]

@@ -1,0 +1,31 @@
+# One instruction set's kernels, in one module. The compiler flags make the difference (setup.py);
+# the source, and so the order of every sum, is the same.
+
+from cpython.pycapsule cimport PyCapsule_New
+
+from cyprop.kernels.table cimport (
+    Activation, ActivationBackward, ActivationForward, DenseBackwardA, DenseBackwardW,
+    DenseBackwardB, DenseForward, Hyperparameter, Loss, LossBackward, LossForward, Optimizer,
+    OptimizerStep, Table,
+)
+
+cdef Table table
+table.n_activations = table.n_losses = table.n_optimizers = 0
+
+include "arithmetic.pxi"
+include "elementary.pxi"
+include "dense.pxi"
+include "activation.pxi"
+include "loss.pxi"
+include "update.pxi"
+
+table.dense_forward[0] = <DenseForward> dense_forward[float]
+table.dense_forward[1] = <DenseForward> dense_forward[double]
+table.dense_backward_W[0] = <DenseBackwardW> dense_backward_W[float]
+table.dense_backward_W[1] = <DenseBackwardW> dense_backward_W[double]
+table.dense_backward_b[0] = <DenseBackwardB> dense_backward_b[float]
+table.dense_backward_b[1] = <DenseBackwardB> dense_backward_b[double]
+table.dense_backward_A[0] = <DenseBackwardA> dense_backward_A[float]
+table.dense_backward_A[1] = <DenseBackwardA> dense_backward_A[double]
+
+capsule = PyCapsule_New(&table, "cyprop.kernels.Table", NULL)

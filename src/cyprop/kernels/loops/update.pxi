@@ -1,0 +1,98 @@
+# Optimizers: θ ← θ − step(dθ), one loop over a stretch of the flat parameter vector. The engine may
+# call step on any stretch, in any order, once per update; `begin` is called before the first.
+# States are vectors laid out like θ; memory is a few numbers kept from one update to the next.
+#
+# To add one: write its step here and register it under a name with its hyperparameters. Nothing else
+# needs to know: cyprop.Optimizer("name", …) finds it.
+
+from libc.math cimport INFINITY
+
+cdef Optimizer *new_optimizer(const char *name, Py_ssize_t n_states):
+    cdef Optimizer *optimizer = &table.optimizers[table.n_optimizers]
+    table.n_optimizers += 1
+    optimizer.name = name
+    optimizer.n_states = n_states
+    optimizer.n_hyperparameters = 0
+    optimizer.begin = NULL
+    return optimizer
+
+cdef void hyperparameter(
+    Optimizer *optimizer, const char *name, double default,
+    double low, bint low_allowed, double high,
+):
+    cdef Hyperparameter *entry = &optimizer.hyperparameters[optimizer.n_hyperparameters]
+    optimizer.n_hyperparameters += 1
+    entry.name = name
+    entry.default = default
+    entry.low = low
+    entry.low_allowed = low_allowed
+    entry.high = high
+
+cdef Optimizer *optimizer
+
+
+cdef void sgd_step(
+    Py_ssize_t n, floating *restrict theta, const floating *d_theta, floating *const *states,
+    const double *hyperparameters, const double *memory,
+) noexcept nogil:
+    """v ← momentum·v + dθ,  θ ← θ − learning_rate·v;  without momentum v is dθ"""
+    cdef Py_ssize_t i
+    cdef floating learning_rate = <floating> hyperparameters[0]
+    cdef floating momentum = <floating> hyperparameters[1]
+    cdef floating *restrict v
+    if momentum == 0:
+        for i in range(n):
+            theta[i] = fma(-learning_rate, d_theta[i], theta[i])
+        return
+    v = states[0]
+    for i in range(n):
+        v[i] = fma(momentum, v[i], d_theta[i])
+        theta[i] = fma(-learning_rate, v[i], theta[i])
+
+optimizer = new_optimizer(b"sgd", 1)
+hyperparameter(optimizer, b"learning_rate", 0.1, 0, False, INFINITY)
+hyperparameter(optimizer, b"momentum", 0.0, 0, True, 1)
+optimizer.step[0] = <OptimizerStep> sgd_step[float]
+optimizer.step[1] = <OptimizerStep> sgd_step[double]
+
+
+cdef void adam_begin(const double *hyperparameters, double *memory) noexcept nogil:
+    """memory: 1 − beta1^t and 1 − beta2^t at the t-th update, from those of the one before"""
+    memory[0] = fma64(hyperparameters[1], memory[0], 1.0 - hyperparameters[1])
+    memory[1] = fma64(hyperparameters[2], memory[1], 1.0 - hyperparameters[2])
+
+
+cdef void adam_step(
+    Py_ssize_t n, floating *restrict theta, const floating *d_theta, floating *const *states,
+    const double *hyperparameters, const double *memory,
+) noexcept nogil:
+    """m ← beta1·m + (1 − beta1)·dθ,  v ← beta2·v + (1 − beta2)·dθ²,
+    θ ← θ − learning_rate · m/(1 − beta1^t) / (√(v/(1 − beta2^t)) + epsilon)
+
+    Kingma and Ba (2015), algorithm 1.
+    """
+    cdef Py_ssize_t i
+    cdef floating beta1 = <floating> hyperparameters[1]
+    cdef floating beta2 = <floating> hyperparameters[2]
+    cdef floating epsilon = <floating> hyperparameters[3]
+    cdef floating rate = <floating> (hyperparameters[0] / memory[0])
+    cdef floating scale = <floating> (1.0 / sqrt(memory[1]))
+    cdef floating keep1 = <floating> (1.0 - hyperparameters[1])
+    cdef floating keep2 = <floating> (1.0 - hyperparameters[2])
+    cdef floating *restrict m = states[0]
+    cdef floating *restrict v = states[1]
+    cdef floating g
+    for i in range(n):
+        g = d_theta[i]
+        m[i] = fma(beta1, m[i], keep1 * g)
+        v[i] = fma(beta2, v[i], keep2 * g * g)
+        theta[i] = theta[i] - rate * m[i] / fma(square_root(v[i]), scale, epsilon)
+
+optimizer = new_optimizer(b"adam", 2)
+hyperparameter(optimizer, b"learning_rate", 0.001, 0, False, INFINITY)
+hyperparameter(optimizer, b"beta1", 0.9, 0, True, 1)
+hyperparameter(optimizer, b"beta2", 0.999, 0, True, 1)
+hyperparameter(optimizer, b"epsilon", 1e-8, 0, False, INFINITY)
+optimizer.begin = adam_begin
+optimizer.step[0] = <OptimizerStep> adam_step[float]
+optimizer.step[1] = <OptimizerStep> adam_step[double]

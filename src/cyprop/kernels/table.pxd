@@ -1,0 +1,100 @@
+"""The table of kernels: what one instruction set offers, and what the engine calls.
+
+A kernel's arrays are passed as `void *`, so one table type serves both dtypes: entry [0] of a pair
+is the float32 kernel, entry [1] the float64 one. Strides are counted in elements, from one row to
+the next; within a row elements are adjacent. No kernel allocates, raises, or touches an element
+outside the n_out (or n_in) columns it was given.
+"""
+
+cdef enum:
+    MAX_ENTRIES = 32          # activations, losses, optimizers: of each at most this many
+    MAX_HYPERPARAMETERS = 8
+    MAX_STATES = 4
+
+ctypedef void (*DenseForward)(
+    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
+    const void *A_prev, Py_ssize_t A_prev_stride,
+    const void *W, Py_ssize_t W_stride, const void *b,
+    void *Z, Py_ssize_t Z_stride) noexcept nogil
+
+ctypedef void (*DenseBackwardW)(
+    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
+    const void *A_prev, Py_ssize_t A_prev_stride,
+    const void *dZ, Py_ssize_t dZ_stride,
+    void *dW, Py_ssize_t dW_stride) noexcept nogil
+
+ctypedef void (*DenseBackwardB)(
+    Py_ssize_t n, Py_ssize_t n_out,
+    const void *dZ, Py_ssize_t dZ_stride, void *db) noexcept nogil
+
+ctypedef void (*DenseBackwardA)(
+    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
+    const void *dZ, Py_ssize_t dZ_stride,
+    const void *W, Py_ssize_t W_stride,
+    void *dA_prev, Py_ssize_t dA_prev_stride) noexcept nogil
+
+# Z and A share a stride, and so do dA and dZ. Z may be A, and dA may be dZ.
+ctypedef void (*ActivationForward)(
+    Py_ssize_t n, Py_ssize_t n_out,
+    const void *Z, void *A, Py_ssize_t A_stride) noexcept nogil
+
+ctypedef void (*ActivationBackward)(
+    Py_ssize_t n, Py_ssize_t n_out,
+    const void *Z, const void *A, Py_ssize_t A_stride,
+    const void *dA, void *dZ, Py_ssize_t dZ_stride) noexcept nogil
+
+ctypedef void (*LossForward)(
+    Py_ssize_t n, Py_ssize_t n_out,
+    const void *Z, const void *A, Py_ssize_t A_stride,
+    const void *Y, Py_ssize_t Y_stride, double *C) noexcept nogil
+
+ctypedef void (*LossBackward)(
+    Py_ssize_t n, Py_ssize_t n_out, Py_ssize_t n_batch,
+    const void *A, Py_ssize_t A_stride,
+    const void *Y, Py_ssize_t Y_stride,
+    void *dA, Py_ssize_t dA_stride) noexcept nogil
+
+ctypedef void (*OptimizerBegin)(const double *hyperparameters, double *memory) noexcept nogil
+
+ctypedef void (*OptimizerStep)(
+    Py_ssize_t n, void *theta, const void *d_theta, void *const *states,
+    const double *hyperparameters, const double *memory) noexcept nogil
+
+cdef struct Activation:
+    const char *name
+    const char *initialisation     # "glorot" or "he": how weights in front of it are drawn
+    bint couples_units             # a unit's output depends on the whole row (softmax)
+    bint keeps_Z                   # backward reads Z, not A alone
+    ActivationForward forward[2]
+    ActivationBackward backward[2]
+
+cdef struct Loss:
+    const char *name
+    const char *output_activation  # NULL, or the one activation whose dZ `backward` gives at once
+    LossForward forward[2]
+    LossBackward backward[2]
+
+cdef struct Hyperparameter:
+    const char *name
+    double default
+    double low                     # low < value < high; low <= value where low_allowed
+    bint low_allowed
+    double high
+
+cdef struct Optimizer:
+    const char *name
+    Py_ssize_t n_hyperparameters
+    Hyperparameter hyperparameters[MAX_HYPERPARAMETERS]
+    Py_ssize_t n_states            # flat vectors shaped like the parameters, zero at first
+    OptimizerBegin begin           # NULL, or called once before the steps of an update
+    OptimizerStep step[2]
+
+cdef struct Table:
+    DenseForward dense_forward[2]
+    DenseBackwardW dense_backward_W[2]
+    DenseBackwardB dense_backward_b[2]
+    DenseBackwardA dense_backward_A[2]
+    Py_ssize_t n_activations, n_losses, n_optimizers
+    Activation activations[MAX_ENTRIES]
+    Loss losses[MAX_ENTRIES]
+    Optimizer optimizers[MAX_ENTRIES]

@@ -1,0 +1,3 @@
+from cyprop.kernels.table cimport Optimizer
+
+cdef const Optimizer *find(str name) except NULL

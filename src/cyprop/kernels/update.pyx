@@ -1,0 +1,83 @@
+"""Optimizers by name: θ ← θ − step(dθ) over flat vectors.
+
+The formulas and loops are in loops/update.pxi. theta, d_theta and the states are vectors of one
+length and one dtype; theta, the states and memory are updated in place.
+
+Every function raises ValueError for an unknown name, lengths that differ and misaligned arrays.
+Thread-safety: a call touches nothing but the arrays it is given.
+"""
+
+from cython cimport floating
+
+from cyprop.kernels.dispatch cimport current_table
+from cyprop.kernels.shapes cimport vector
+from cyprop.kernels.table cimport (
+    MAX_HYPERPARAMETERS, MAX_STATES, Hyperparameter, Optimizer, Table,
+)
+
+
+def names() -> tuple[str, ...]:
+    """The known optimizers, in the order they are registered."""
+    cdef const Table *kernels = current_table()
+    cdef Py_ssize_t i
+    return tuple([kernels.optimizers[i].name.decode() for i in range(kernels.n_optimizers)])
+
+
+cdef const Optimizer *find(str name) except NULL:
+    cdef const Table *kernels = current_table()
+    cdef bytes key = name.encode()
+    cdef Py_ssize_t i
+    for i in range(kernels.n_optimizers):
+        if kernels.optimizers[i].name == key:
+            return &kernels.optimizers[i]
+    raise ValueError(f"optimizer {name!r} is unknown; known are {', '.join(names())}")
+
+
+def hyperparameters(str name not None) -> dict[str, tuple[float, float, bool, float]]:
+    """Of each hyperparameter: its default, and low, whether low itself is allowed, and high."""
+    cdef const Optimizer *optimizer = find(name)
+    cdef Hyperparameter entry
+    cdef Py_ssize_t i
+    found = {}
+    for i in range(optimizer.n_hyperparameters):
+        entry = optimizer.hyperparameters[i]
+        found[entry.name.decode()] = (entry.default, entry.low, bool(entry.low_allowed), entry.high)
+    return found
+
+
+def n_states(str name not None) -> int:
+    """How many state vectors the optimizer keeps."""
+    return find(name).n_states
+
+
+cpdef step(
+    str name, floating[::1] theta, const floating[::1] d_theta, list states,
+    list hyperparameter_values, double[::1] memory,
+):
+    """θ ← θ − step(dθ), one update. `memory` holds 8 numbers, zero before the first."""
+    cdef const Optimizer *optimizer = find(name)
+    cdef Py_ssize_t n = theta.shape[0], size = sizeof(floating), i
+    cdef void *state_pointers[MAX_STATES]
+    cdef double values[MAX_HYPERPARAMETERS]
+    cdef floating[::1] state
+    vector("theta", &theta[0], size, n, n)
+    vector("d_theta", &d_theta[0], size, d_theta.shape[0], n)
+    vector("memory", &memory[0], sizeof(double), memory.shape[0], MAX_HYPERPARAMETERS)
+    if len(states) != optimizer.n_states:
+        raise ValueError(f"states has {len(states)} vectors, expected {optimizer.n_states}")
+    if len(hyperparameter_values) != optimizer.n_hyperparameters:
+        raise ValueError(
+            f"hyperparameter_values has {len(hyperparameter_values)} numbers,"
+            f" expected {optimizer.n_hyperparameters}"
+        )
+    for i in range(optimizer.n_states):
+        state = states[i]
+        vector("a state", &state[0], size, state.shape[0], n)
+        state_pointers[i] = &state[0]
+    for i in range(optimizer.n_hyperparameters):
+        values[i] = hyperparameter_values[i]
+    with nogil:
+        if optimizer.begin != NULL:
+            optimizer.begin(values, &memory[0])
+        optimizer.step[floating is double](
+            n, &theta[0], &d_theta[0], state_pointers, values, &memory[0])

@@ -1,0 +1,412 @@
+"""The network as a person uses it. The hot methods are the compiled Engine's, unwrapped."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cyprop import storage, training
+from cyprop.checks import whole_number
+from cyprop.engine import Engine
+from cyprop.initialisation import draw_weights
+from cyprop.kernels import activation as activations
+from cyprop.kernels import loss as losses
+from cyprop.optimizers import SGD, Optimizer, named
+from cyprop.training import History
+
+Array = npt.NDArray[Any]
+
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """The derivatives of the mean loss of a batch.
+
+    Attributes
+    ----------
+    loss : float
+    weights, biases : tuple of ndarray
+        One for each layer, shaped like ``net.weights[l]`` and ``net.biases[l]``.
+    inputs : ndarray, (n, n_in)
+        The derivative by X.
+    parameters : ndarray
+        Weights and biases as one vector laid out like ``net.parameters``, of which they are views.
+    """
+
+    loss: float
+    weights: tuple[Array, ...]
+    biases: tuple[Array, ...]
+    inputs: Array
+    parameters: Array
+
+
+class Network(Engine):
+    """A multilayer perceptron: Z = A_prev · W + b, A = f(Z), layer upon layer.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Units of each layer, inputs first: at least two numbers, each at least 1.
+    activation : str or sequence of str, default "sigmoid"
+        Of all hidden layers, or one for each: "sigmoid", "tanh", "relu" or "identity".
+    output_activation : str, optional
+        Of the last layer; also "softmax". By default the one that the loss belongs to (softmax for
+        cross_entropy, sigmoid for binary_cross_entropy), else the same as `activation`.
+    loss : str, default "mse"
+        "mse": the mean over outputs of the squared error. "cross_entropy": needs softmax.
+        "binary_cross_entropy": the mean over outputs; needs sigmoid. C is its mean over the batch.
+    optimizer : Optimizer or str, default SGD(learning_rate=0.1)
+        `SGD`, `Adam`, or the name of one with its defaults.
+    dtype : "float32" or "float64", default "float32"
+    seed : int, default 0
+        Of the initial weights and of shuffling, drawn from
+        ``numpy.random.Generator(PCG64(seed))``. Weights start Glorot-uniform in front of sigmoid,
+        tanh, identity and softmax, He-normal in front of relu; biases at zero.
+
+    Attributes
+    ----------
+    weights, biases : tuple of ndarray
+        Writable views of shape (n_in, n_out) and (n_out,) for each layer.
+    parameters : ndarray
+        All of them as one 64-byte aligned vector: of each layer the rows of W, then b, each padded
+        to whole cache lines. The padding takes no part in anything.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not one of the above. The message says what was given and expected.
+
+    Notes
+    -----
+    Thread-safety: predictions may run at once from any number of threads; updates of one network
+    follow one another, and a prediction sees the weights as some complete update left them.
+
+    Examples
+    --------
+    >>> import numpy as np, cyprop
+    >>> X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype="float32")
+    >>> Y = np.array([[0], [1], [1], [0]], dtype="float32")
+    >>> net = cyprop.Network([2, 4, 1], activation="tanh", output_activation="sigmoid",
+    ...                      optimizer=cyprop.Adam(learning_rate=0.05))
+    >>> history = net.fit(X, Y, epochs=500, batch_size=4)
+    >>> net.predict(X).round().ravel().tolist()
+    [0.0, 1.0, 1.0, 0.0]
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activation: str | Sequence[str] = "sigmoid",
+        output_activation: str | None = None,
+        loss: str = "mse",
+        optimizer: Optimizer | str | None = None,
+        dtype: npt.DTypeLike = "float32",
+        seed: int = 0,
+    ) -> None:
+        self._sizes = _checked_sizes(sizes)
+        self._loss = _checked_name(loss, "loss", losses.names())
+        self._activations = _checked_activations(
+            activation, output_activation, self._loss, len(self._sizes) - 1
+        )
+        self._dtype = _checked_dtype(dtype)
+        chosen = _checked_optimizer(SGD() if optimizer is None else optimizer)
+        self._rng = np.random.Generator(np.random.PCG64(whole_number(seed, "seed", low=0)))
+        self._build(self._sizes, self._activations, self._loss, self._dtype)
+        self._optimizer = chosen
+        self._set_optimizer(chosen.name, list(chosen.hyperparameters.values()))
+        draw_weights(self.weights, self._activations, self._rng)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units of each layer, inputs first."""
+        return tuple(self._sizes)
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """The activation of each layer, the output layer's last."""
+        return tuple(self._activations)
+
+    @property
+    def loss(self) -> str:
+        """The name of the loss."""
+        return self._loss
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the parameters and of all results."""
+        return self._dtype
+
+    @property
+    def n_parameters(self) -> int:
+        """How many weights and biases there are, padding not counted."""
+        return sum((n_in + 1) * n_out for n_in, n_out in zip(self._sizes, self._sizes[1:]))
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """How the parameters follow their gradient. Setting it starts its state afresh."""
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, value: Optimizer | str) -> None:
+        chosen = _checked_optimizer(value)
+        self._set_optimizer(chosen.name, list(chosen.hyperparameters.values()))
+        self._optimizer = chosen
+
+    def fit(
+        self,
+        X: npt.ArrayLike,
+        Y: npt.ArrayLike,
+        epochs: int = 10,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        progress: bool = False,
+    ) -> History:
+        """Train on the rows of X and Y, batch after batch.
+
+        Parameters
+        ----------
+        X : array_like, (n, n_in)
+        Y : array_like, (n, n_out)
+            A C-contiguous array of the network's dtype is never copied.
+        epochs : int, default 10
+            Passes over the rows.
+        batch_size : int, default 32
+            Rows an update; the last batch of an epoch may be smaller.
+        shuffle : bool, default True
+            Whether each epoch takes the rows in a new random order.
+        validation_data : pair (X, Y), optional
+            Evaluated after each epoch.
+        progress : bool, default False
+            Whether to show each epoch on standard error (with tqdm where it is installed).
+
+        Returns
+        -------
+        History
+            Its ``loss``, ``validation_loss`` and ``seconds`` have one entry an epoch.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data does not fit, is empty, or holds NaN or infinity (the message names the
+            first row and column); the network is unchanged.
+        DivergenceError
+            If a loss became non-finite; the weights are those of the last finite epoch, and the
+            optimizer's state starts afresh.
+        KeyboardInterrupt
+            On Ctrl-C, after a complete update.
+
+        Notes
+        -----
+        Thread-safety: other threads may predict meanwhile; they must not train this network.
+        """
+        return training.fit(
+            self,
+            X,
+            Y,
+            n_epochs=epochs,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            validation_data=validation_data,
+            progress=progress,
+        )
+
+    def gradients(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> Gradients:
+        """The derivatives of the mean loss over the rows of X; the network is unchanged.
+
+        Parameters
+        ----------
+        X : array_like, (n, n_in)
+        Y : array_like, (n, n_out)
+
+        Returns
+        -------
+        Gradients
+            With ``loss``, ``weights[l]``, ``biases[l]``, ``inputs`` and ``parameters``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X or Y is not real numbers of that shape, or has no rows.
+
+        Notes
+        -----
+        Thread-safety: any number of threads may ask at once.
+        """
+        loss, gradient, inputs = self._gradient(X, Y)
+        weights, biases = self._views(gradient, len(self.weights))
+        return Gradients(loss, weights, biases, inputs, gradient)
+
+    def save(
+        self, path: str | os.PathLike[str], metadata: dict[str, str] | None = None
+    ) -> None:
+        """Write the network to a safetensors file, which PyTorch can read too.
+
+        Parameters
+        ----------
+        path : path
+            Replaced whole, or not at all.
+        metadata : dict of str to str, optional
+            Notes of your own, kept in the file; ``cyprop.storage.read_metadata`` gives them back.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+
+        Notes
+        -----
+        The optimizer's state and the random generator are not saved; pickle keeps them.
+        Thread-safety: must not run while another thread trains this network.
+        """
+        storage.save(self, path, metadata)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Network:
+        """Read a network that `save` has written.
+
+        Raises
+        ------
+        FormatError
+            If the file is anything else; one sentence says what is wrong.
+        OSError
+            If it cannot be read.
+        """
+        return storage.load(cls, path)
+
+    def _arguments(self) -> dict[str, Any]:
+        """What to call the constructor with for a network like this one."""
+        return {
+            "sizes": list(self._sizes),
+            "activation": list(self._activations[:-1]),
+            "output_activation": self._activations[-1],
+            "loss": self._loss,
+            "optimizer": self._optimizer,
+            "dtype": self._dtype.name,
+        }
+
+    def _restart(self, parameters: Array) -> None:
+        """Take these parameters, with the optimizer's state afresh."""
+        np.copyto(self.parameters, parameters)
+        self.optimizer = self._optimizer
+
+    def __getstate__(self) -> dict[str, Any]:
+        states, memory = self._optimizer_state()
+        return {
+            "arguments": self._arguments(),
+            "parameters": np.array(self.parameters),
+            "optimizer_states": [np.array(state) for state in states],
+            "optimizer_memory": memory,
+            "rng": self._rng.bit_generator.state,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Network.__init__(self, **state["arguments"])
+        np.copyto(self.parameters, state["parameters"])
+        self._set_optimizer_state(state["optimizer_states"], state["optimizer_memory"])
+        self._rng.bit_generator.state = state["rng"]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _blank, (type(self),), self.__getstate__()
+
+    def __copy__(self) -> Network:
+        twin = _blank(type(self))
+        twin.__setstate__(self.__getstate__())
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Network:
+        return self.__copy__()
+
+    def __eq__(self, other: object) -> bool:
+        """Same architecture, settings and parameters; the optimizer's state does not count."""
+        if not isinstance(other, Network):
+            return NotImplemented
+        return self._arguments() == other._arguments() and all(
+            np.array_equal(mine, theirs)
+            for mine, theirs in zip(
+                self.weights + self.biases, other.weights + other.biases, strict=True
+            )
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        hidden = self._activations[:-1]
+        activation = repr(hidden[0]) if len(set(hidden)) == 1 else repr(hidden)
+        return (
+            f"Network({list(self._sizes)}, activation={activation},"
+            f" output_activation={self._activations[-1]!r}, loss={self._loss!r},"
+            f" optimizer={self._optimizer!r}, dtype={self._dtype.name!r}:"
+            f" {self.n_parameters:,} parameters)"
+        )
+
+
+def _blank(kind: type[Network]) -> Network:
+    return kind.__new__(kind)
+
+
+def _checked_sizes(sizes: Any) -> list[int]:
+    if isinstance(sizes, str | bytes) or not isinstance(sizes, Sequence | np.ndarray):
+        raise TypeError(f"sizes is {sizes!r}, expected a sequence of whole numbers")
+    if len(sizes) < 2:
+        raise ValueError(
+            f"sizes has {len(sizes)} entries, expected at least two: inputs and outputs"
+        )
+    return [whole_number(size, f"sizes[{i}]") for i, size in enumerate(sizes)]
+
+
+def _checked_name(value: Any, what: str, known: tuple[str, ...]) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{what} is {value!r}, expected one of {', '.join(known)}")
+    if value not in known:
+        raise ValueError(f"{what} {value!r} is unknown; known are {', '.join(known)}")
+    return value
+
+
+def _checked_activations(
+    activation: Any, output_activation: Any, loss: str, n_layers: int
+) -> list[str]:
+    known = activations.names()
+    if isinstance(activation, str):
+        hidden = [activation] * (n_layers - 1)
+        default = activation
+    elif isinstance(activation, Sequence):
+        hidden = list(activation)
+        if len(hidden) != n_layers - 1:
+            raise ValueError(
+                f"activation names {len(hidden)} layers, expected {n_layers - 1} hidden ones"
+            )
+        default = hidden[-1] if hidden else "sigmoid"
+    else:
+        raise TypeError(f"activation is {activation!r}, expected a name or a sequence of names")
+    own = losses.output_activation(loss)
+    output = output_activation if output_activation is not None else own or default
+    for name in {default, *hidden, output}:
+        _checked_name(name, "activation", known)
+    if own is not None and output != own:
+        raise ValueError(f"loss {loss!r} needs output_activation {own!r}, not {output!r}")
+    return [*hidden, output]
+
+
+def _checked_dtype(dtype: Any) -> np.dtype[Any]:
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if dtype is None or found is None or found.name not in DTYPES or not found.isnative:
+        raise ValueError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
+    return found
+
+
+def _checked_optimizer(optimizer: Any) -> Optimizer:
+    if isinstance(optimizer, Optimizer):
+        return optimizer
+    if isinstance(optimizer, str):
+        return named(optimizer)
+    raise TypeError(f"optimizer is {optimizer!r}, expected an Optimizer such as SGD() or a name")

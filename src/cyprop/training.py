@@ -1,0 +1,191 @@
+"""Epochs over a data set: shuffling, validation, progress, and what is kept of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cyprop.arrays import check_same_rows, matrix
+from cyprop.checks import whole_number
+from cyprop.progress import epoch_lines
+
+if TYPE_CHECKING:
+    from cyprop.network import Network
+
+Array = npt.NDArray[Any]
+
+
+class DivergenceError(ArithmeticError):
+    """The loss, or a parameter, stopped being finite while training.
+
+    Attributes
+    ----------
+    epoch, batch : int
+        Where, counted from 0.
+    """
+
+    def __init__(self, epoch: int, batch: int, what: str = "the loss") -> None:
+        super().__init__(
+            f"{what} became non-finite in epoch {epoch}, batch {batch} (counted from 0);"
+            " the network keeps the weights of the last finite epoch;"
+            " a smaller learning rate may help"
+        )
+        self.epoch = epoch
+        self.batch = batch
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.epoch, self.batch)
+
+
+@dataclass
+class History:
+    """What `fit` saw, one entry an epoch.
+
+    Attributes
+    ----------
+    loss : list of float
+        Mean over the rows of the loss before the update of their batch.
+    validation_loss : list of float
+        Mean loss on the validation data after the epoch; empty without validation data.
+    seconds : list of float
+        Duration of the epoch's training, validation not included.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+
+def checked_data(
+    network: Network, X: Any, Y: Any, x_name: str = "X", y_name: str = "Y"
+) -> tuple[Array, Array]:
+    """X and Y as the network's arrays, every number finite.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `cyprop.arrays.matrix`; and ValueError naming the first row and column of a NaN or infinity.
+    """
+    with np.errstate(over="ignore"):
+        X = matrix(X, x_name, network.sizes[0], network.dtype)
+        Y = matrix(Y, y_name, network.sizes[-1], network.dtype)
+    check_same_rows(X, Y, x_name, y_name)
+    for array, name in ((X, x_name), (Y, y_name)):
+        place = network._first_nonfinite(array)
+        if place is not None:
+            raise ValueError(
+                f"{name} holds {array[place]} at row {place[0]}, column {place[1]},"
+                f" expected finite numbers that fit {network.dtype}"
+            )
+    return X, Y
+
+
+def epochs(
+    network: Network,
+    X: Any,
+    Y: Any,
+    *,
+    n_epochs: int,
+    batch_size: int,
+    shuffle: bool = True,
+    validation_data: tuple[Any, Any] | None = None,
+) -> Iterator[History]:
+    """Train epoch by epoch, yielding the history so far after each; stop asking to stop training.
+
+    Everything is checked before the first epoch. Parameters, errors: see `Network.fit`.
+    """
+    n_epochs = whole_number(n_epochs, "epochs", low=0)
+    batch_size = whole_number(batch_size, "batch_size")
+    X, Y = checked_data(network, X, Y)
+    validation = None
+    if validation_data is not None:
+        try:
+            X_validation, Y_validation = validation_data
+        except (TypeError, ValueError):
+            raise TypeError("validation_data must be a pair (X, Y)") from None
+        validation = checked_data(
+            network, X_validation, Y_validation, "validation X", "validation Y"
+        )
+    return _epochs(network, X, Y, n_epochs, batch_size, shuffle, validation)
+
+
+def _epochs(
+    network: Network,
+    X: Array,
+    Y: Array,
+    n_epochs: int,
+    batch_size: int,
+    shuffle: bool,
+    validation: tuple[Array, Array] | None,
+) -> Iterator[History]:
+    history = History()
+    last_finite = network.parameters.copy()
+    for epoch in range(n_epochs):
+        np.copyto(last_finite, network.parameters)
+        order = network._rng.permutation(len(X)) if shuffle else None
+        started = time.perf_counter()
+        loss = _one_epoch(network, X, Y, order, batch_size, epoch, last_finite)
+        history.seconds.append(time.perf_counter() - started)
+        history.loss.append(loss)
+        if validation is not None:
+            history.validation_loss.append(network.evaluate(*validation))
+        yield history
+
+
+def _one_epoch(
+    network: Network,
+    X: Array,
+    Y: Array,
+    order: Array | None,
+    batch_size: int,
+    epoch: int,
+    last_finite: Array,
+) -> float:
+    """The mean loss of one pass over the rows; on divergence the parameters go back."""
+    n, total, row = len(X), 0.0, 0
+    while row < n:
+        part, next_row = network._train(X, Y, order, batch_size, row)
+        total += part
+        if not np.isfinite(part):
+            network._restart(last_finite)
+            raise DivergenceError(epoch, next_row // batch_size)
+        row = next_row
+    if network._first_nonfinite(network.parameters.reshape(1, -1)) is not None:
+        network._restart(last_finite)
+        raise DivergenceError(epoch, (n - 1) // batch_size, "a parameter")
+    return total / n
+
+
+def fit(
+    network: Network,
+    X: Any,
+    Y: Any,
+    *,
+    n_epochs: int,
+    batch_size: int,
+    shuffle: bool,
+    validation_data: tuple[Any, Any] | None,
+    progress: bool,
+) -> History:
+    """`Network.fit`, which see."""
+    history = History()
+    steps = epochs(
+        network,
+        X,
+        Y,
+        n_epochs=n_epochs,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        validation_data=validation_data,
+    )
+    for history in epoch_lines(steps, n_epochs) if progress else steps:
+        pass
+    return history
