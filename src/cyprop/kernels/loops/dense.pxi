@@ -1,10 +1,187 @@
 # The dense layer. Rows are samples; W is (n_in, n_out), one row of it an input's weights.
 #
-# Order of the sums, the same for one sample and for a batch: Z starts from b and takes the inputs
-# in order; dW and db take the samples in order; dA_prev keeps LANES partial sums over the outputs.
-# A zero input adds nothing and is passed over, which spares the reading of a row of weights.
-# Every sum ends with + 0.0: a sum that passed over zeros could end as −0.0 where the full one ends
-# as 0.0, and this makes them equal.
+# Every sum is taken in order: an element of Z starts from b and takes the inputs one after the
+# other, one of dW and db the samples, one of dA_prev the outputs. Speed comes from computing many
+# sums side by side, never from splitting one, so neither the vector width nor the batch size nor the
+# tile changes a bit. Each stretch of a sum ends with + 0: where terms that are zero were passed
+# over, it could otherwise end as −0 and the full sum as +0.
+#
+# The three products are one routine, `product`: C = start + A · B. It cuts B into panels of a few
+# columns and as many terms as fit half the first-level cache, and C into tiles of rows × lanes
+# whose sums stay in registers while a panel's terms go by. A panel is copied when enough rows share
+# it (B's own rows may lie so that they evict one another), and always for Wᵀ, whose columns it turns
+# into rows.
+
+
+cdef inline void tile(
+    Py_ssize_t rows, Py_ssize_t lanes, Py_ssize_t n_terms,
+    const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
+    const floating *B, Py_ssize_t B_stride, const floating *start,
+    floating *restrict C, Py_ssize_t C_stride,
+) noexcept nogil:
+    """C = start + A · B, or C += A · B without a start; rows and lanes are constants in a call."""
+    cdef floating sums[MAX_TILE_ROWS][MAX_LANES]
+    cdef const floating *b
+    cdef floating a
+    cdef Py_ssize_t row, term, lane
+    for row in range(rows):
+        for lane in range(lanes):
+            sums[row][lane] = start[lane] if start != NULL else C[row * C_stride + lane]
+    for term in range(n_terms):
+        b = B + term * B_stride
+        for row in range(rows):
+            a = A[row * A_row_step + term * A_term_step]
+            for lane in range(lanes):
+                sums[row][lane] = fma(a, b[lane], sums[row][lane])
+    for row in range(rows):
+        for lane in range(lanes):
+            C[row * C_stride + lane] = sums[row][lane] + 0
+
+
+cdef inline void tiles(
+    Py_ssize_t lanes, Py_ssize_t n_rows, Py_ssize_t n_terms,
+    const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
+    const floating *B, Py_ssize_t B_stride, const floating *start,
+    floating *restrict C, Py_ssize_t C_stride,
+) noexcept nogil:
+    """One panel's part of C, its rows spread evenly over tiles."""
+    cdef Py_ssize_t n_tiles = (n_rows + TILE_ROWS - 1) // TILE_ROWS
+    cdef Py_ssize_t rows, row = 0
+    while row < n_rows:
+        rows = (n_rows - row + n_tiles - 1) // n_tiles
+        n_tiles -= 1
+        if rows == 1:
+            tile(1, lanes, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
+        elif rows == 2:
+            tile(2, lanes, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
+        elif rows == 3:
+            tile(3, lanes, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
+        elif rows == 4:
+            tile(4, lanes, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
+        elif rows == 5:
+            tile(5, lanes, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
+        elif rows == 6:
+            tile(6, lanes, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
+        elif rows == 7:
+            tile(7, lanes, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
+        elif rows == 8:
+            tile(8, lanes, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
+        A = A + rows * A_row_step
+        C = C + rows * C_stride
+        row += rows
+
+
+cdef inline void copy_panel(
+    Py_ssize_t lanes, Py_ssize_t width, Py_ssize_t n_terms,
+    const floating *B, Py_ssize_t B_stride, floating *restrict panel,
+) noexcept nogil:
+    """The first `width` columns of B, filled up with zeros to `lanes`."""
+    cdef Py_ssize_t term, lane
+    for term in range(n_terms):
+        if width == lanes:
+            for lane in range(lanes):
+                panel[term * lanes + lane] = B[term * B_stride + lane]
+        else:
+            for lane in range(lanes):
+                panel[term * lanes + lane] = B[term * B_stride + lane] if lane < width else 0
+
+
+cdef inline void turn_panel(
+    Py_ssize_t lanes, Py_ssize_t width, Py_ssize_t n_terms,
+    const floating *B, Py_ssize_t B_stride, floating *restrict panel,
+) noexcept nogil:
+    """The first `width` rows of B as columns, filled up with zeros to `lanes`."""
+    cdef Py_ssize_t lane = 0, term, i
+    while lane + 8 <= width:
+        term = 0
+        while term + 8 <= n_terms:
+            if floating is float:
+                turn32(B + lane * B_stride + term, B_stride, panel + term * lanes + lane, lanes)
+            else:
+                turn64(B + lane * B_stride + term, B_stride, panel + term * lanes + lane, lanes)
+            term += 8
+        while term < n_terms:
+            for i in range(8):
+                panel[term * lanes + lane + i] = B[(lane + i) * B_stride + term]
+            term += 1
+        lane += 8
+    while lane < lanes:
+        for term in range(n_terms):
+            panel[term * lanes + lane] = B[lane * B_stride + term] if lane < width else 0
+        lane += 1
+
+
+cdef inline void strip(
+    Py_ssize_t lanes, Py_ssize_t width, bint turned,
+    Py_ssize_t n_rows, Py_ssize_t n_terms,
+    const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
+    const floating *B, Py_ssize_t B_stride, const floating *start,
+    floating *restrict C, Py_ssize_t C_stride,
+) noexcept nogil:
+    """`width` columns of C, at most `lanes`, which is a constant in a call."""
+    cdef floating panel[MAX_PANEL]
+    cdef floating edge[MAX_TILE_ROWS * MAX_LANES]
+    cdef floating first[MAX_LANES]
+    cdef Py_ssize_t most = PANEL_BYTES // sizeof(floating) // lanes
+    cdef Py_ssize_t term = 0, terms, row, rows, lane, i
+    cdef bint copied = width < lanes or n_rows > COPY_ROWS
+    for lane in range(lanes):
+        first[lane] = start[lane] if start != NULL and lane < width else 0
+    start = first
+    if not (turned or copied):
+        most = n_terms
+    while term < n_terms or start != NULL:
+        terms = min(n_terms - term, most)
+        if turned:
+            turn_panel(lanes, width, terms, B + term, B_stride, panel)
+        elif copied:
+            copy_panel(lanes, width, terms, B + term * B_stride, B_stride, panel)
+        if width == lanes:
+            if turned or copied:
+                tiles(lanes, n_rows, terms, A + term * A_term_step, A_row_step, A_term_step,
+                      panel, lanes, start, C, C_stride)
+            else:
+                tiles(lanes, n_rows, terms, A + term * A_term_step, A_row_step, A_term_step,
+                      B + term * B_stride, B_stride, start, C, C_stride)
+        else:
+            row = 0
+            while row < n_rows:
+                rows = min(n_rows - row, <Py_ssize_t> TILE_ROWS)
+                for i in range(rows):
+                    for lane in range(width):
+                        edge[i * lanes + lane] = C[(row + i) * C_stride + lane]
+                tiles(lanes, rows, terms, A + row * A_row_step + term * A_term_step,
+                      A_row_step, A_term_step, panel, lanes, start, edge, lanes)
+                for i in range(rows):
+                    for lane in range(width):
+                        C[(row + i) * C_stride + lane] = edge[i * lanes + lane]
+                row += rows
+        start = NULL
+        term += terms
+
+
+cdef void product(
+    bint turned, Py_ssize_t n_rows, Py_ssize_t n_terms, Py_ssize_t n_columns,
+    const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
+    const floating *B, Py_ssize_t B_stride, const floating *start,
+    floating *restrict C, Py_ssize_t C_stride,
+) noexcept nogil:
+    """C = start + A · B (0 without a start), or A · Bᵀ if turned."""
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
+    cdef Py_ssize_t lanes = TILE_LINES * line
+    cdef Py_ssize_t column_step = B_stride if turned else 1
+    cdef Py_ssize_t column = 0
+    while TILE_LINES > 1 and column + lanes <= n_columns:
+        strip(lanes, lanes, turned, n_rows, n_terms, A, A_row_step, A_term_step,
+              B + column * column_step, B_stride, start + column if start != NULL else NULL,
+              C + column, C_stride)
+        column += lanes
+    while column < n_columns:
+        strip(line, min(line, n_columns - column), turned,
+              n_rows, n_terms, A, A_row_step, A_term_step,
+              B + column * column_step, B_stride, start + column if start != NULL else NULL,
+              C + column, C_stride)
+        column += line
 
 
 cdef void dense_forward(
@@ -14,23 +191,7 @@ cdef void dense_forward(
     floating *restrict Z, Py_ssize_t Z_stride,
 ) noexcept nogil:
     """Z = A_prev · W + b"""
-    cdef Py_ssize_t i, k, j
-    cdef floating a
-    cdef const floating *w
-    cdef floating *restrict z
-    for i in range(n):
-        z = Z + i * Z_stride
-        for j in range(n_out):
-            z[j] = b[j]
-        for k in range(n_in):
-            a = A_prev[i * A_prev_stride + k]
-            if a == 0:
-                continue
-            w = W + k * W_stride
-            for j in range(n_out):
-                z[j] = fma(a, w[j], z[j])
-        for j in range(n_out):
-            z[j] = z[j] + 0
+    product(False, n, n_in, n_out, A_prev, A_prev_stride, 1, W, W_stride, b, Z, Z_stride)
 
 
 cdef void dense_backward_W(
@@ -40,23 +201,7 @@ cdef void dense_backward_W(
     floating *restrict dW, Py_ssize_t dW_stride,
 ) noexcept nogil:
     """dW = A_prevᵀ · dZ"""
-    cdef Py_ssize_t i, k, j
-    cdef floating a
-    cdef const floating *dz
-    cdef floating *restrict dw
-    for k in range(n_in):
-        dw = dW + k * dW_stride
-        for j in range(n_out):
-            dw[j] = 0
-        for i in range(n):
-            a = A_prev[i * A_prev_stride + k]
-            if a == 0:
-                continue
-            dz = dZ + i * dZ_stride
-            for j in range(n_out):
-                dw[j] = fma(a, dz[j], dw[j])
-        for j in range(n_out):
-            dw[j] = dw[j] + 0
+    product(False, n_in, n, n_out, A_prev, 1, A_prev_stride, dZ, dZ_stride, NULL, dW, dW_stride)
 
 
 cdef void dense_backward_b(
@@ -81,22 +226,4 @@ cdef void dense_backward_A(
     floating *restrict dA_prev, Py_ssize_t dA_prev_stride,
 ) noexcept nogil:
     """dA_prev = dZ · Wᵀ"""
-    cdef Py_ssize_t i, k, j, lane
-    cdef Py_ssize_t n_whole = n_out - n_out % LANES
-    cdef const floating *dz
-    cdef const floating *w
-    cdef floating lanes[LANES]
-    for i in range(n):
-        dz = dZ + i * dZ_stride
-        for k in range(n_in):
-            w = W + k * W_stride
-            for lane in range(LANES):
-                lanes[lane] = 0
-            j = 0
-            while j < n_whole:
-                for lane in range(LANES):
-                    lanes[lane] = fma(dz[j + lane], w[j + lane], lanes[lane])
-                j += LANES
-            for j in range(n_whole, n_out):
-                lanes[j - n_whole] = fma(dz[j], w[j], lanes[j - n_whole])
-            dA_prev[i * dA_prev_stride + k] = sum_of_lanes(lanes) + 0
+    product(True, n, n_out, n_in, dZ, dZ_stride, 1, W, W_stride, NULL, dA_prev, dA_prev_stride)
