@@ -257,6 +257,8 @@ class Network(Engine):
 
         Raises
         ------
+        TypeError
+            If metadata is not a dict of str to str.
         OSError
             If it cannot be written.
 
@@ -279,6 +281,13 @@ class Network(Engine):
             If it cannot be read.
         """
         return storage.load(cls, path)
+
+    @classmethod
+    def _from_arguments(cls, arguments: dict[str, Any]) -> Network:
+        """What `_arguments` describes, made without the constructor of a subclass."""
+        network = _blank(cls)
+        Network.__init__(network, **arguments)
+        return network
 
     def _arguments(self) -> dict[str, Any]:
         """What to call the constructor with for a network like this one."""

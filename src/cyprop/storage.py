@@ -1,5 +1,210 @@
-"""stub"""
-class FormatError(ValueError):
-    pass
-def save(n,p,m): ...
-def load(c,p): ...
+"""Networks as files: safetensors, in the layout of the matching PyTorch ``nn.Sequential``.
+
+A file is the length of its header (8 bytes, little-endian), the header, and the payload: the
+parameters, little-endian, without gaps. The header is JSON in ASCII without blanks, padded with
+fewer than 8 spaces to a multiple of 8 bytes::
+
+    {"__metadata__":{"cyprop":"1","crc32":"89abcdef","network":"{…}","note:author":"Ada"},
+     "0.weight":{"dtype":"F32","shape":[30,784],"data_offsets":[0,94080]},
+     "0.bias":{"dtype":"F32","shape":[30],"data_offsets":[94080,94200]},"2.weight":…}
+
+- ``cyprop``: the number of this format. Any other is refused.
+- ``crc32``: 8 hexadecimal digits, of the header with 00000000 in this place and the payload.
+- ``network``: JSON again: ``version`` (of the cyprop that wrote it) and the arguments of `Network`,
+  all but the seed. Of the optimizer it has the name and the hyperparameters, not the state.
+- ``note:KEY``: the user's notes, in ascending order of KEY.
+
+Layer l is ``2l.weight``, of shape (n_out, n_in), and ``2l.bias``: in an ``nn.Sequential`` each
+activation takes an index too ("identity" is ``nn.Identity``). Parameters keep their bits, whatever
+they are, also NaN, infinity and -0.0: a file tells what the network is, not whether it is good.
+
+The same network and notes give the same bytes. That is why header.py makes the header: the
+safetensors package writes metadata in random order. `load` makes the header anew from what
+describes the network and compares, so that it accepts nothing but what `save` writes. Before it
+reads the payload it checks the file's size, before it makes the network the CRC. Only the
+description is parsed as nested JSON, and its length is bounded: a forged file takes little memory.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import safetensors.numpy
+
+from cyprop import atomic, header
+from cyprop.header import FormatError
+
+if TYPE_CHECKING:
+    from cyprop.network import Network
+
+__all__ = ["FormatError", "load", "read_metadata", "save"]
+
+
+def save(
+    network: Network, path: str | os.PathLike[str], metadata: dict[str, str] | None = None
+) -> None:
+    """Write a network to a file, which is replaced whole or not at all.
+
+    Parameters
+    ----------
+    network : Network
+        No other thread may train it meanwhile.
+    path : path
+        A symbolic link stays, and the file it leads to is replaced.
+    metadata : dict of str to str, optional
+        Notes of the user, which `read_metadata` gives back.
+
+    Raises
+    ------
+    TypeError
+        If path is not a path of str, or metadata not a dict of str to str.
+    ValueError
+        If metadata has lone surrogates, or it or the number of layers is too large for a header.
+    OSError
+        If the file cannot be written.
+    """
+    target = _checked_path(path)
+    notes = _checked_notes({} if metadata is None else metadata)
+    text = bytearray(header.make(network._arguments(), version("cyprop"), notes), "ascii")
+    little = network.dtype.newbyteorder("<")
+    payload = [array.astype(little, copy=False).tobytes() for array in _arrays(network)]
+    text[header.DIGITS] = _crc(memoryview(text), payload)
+    atomic.write(target, [len(text).to_bytes(8, "little"), bytes(text), *payload])
+
+
+def load(cls: type[Network], path: str | os.PathLike[str]) -> Network:
+    """Read a network that `save` has written.
+
+    Parameters
+    ----------
+    cls : type
+        Network or a subclass, whose own constructor is not called.
+    path : path
+
+    Returns
+    -------
+    Network
+        Equal to the one saved, of the class `cls`; the optimizer's state starts afresh.
+
+    Raises
+    ------
+    FormatError
+        If the file is anything else; one sentence says what is wrong.
+    TypeError
+        If path is not a path of str.
+    OSError
+        If the file cannot be read.
+    """
+    source = _checked_path(path)
+    arguments, _, data = _read(source)
+    try:
+        network = cls._from_arguments(arguments)
+    except (TypeError, ValueError) as error:
+        raise FormatError(f"cannot load {source!r}: {error}") from None
+    arrays = safetensors.numpy.load(data)
+    for tensor, array in zip(header.tensors(arguments), _arrays(network), strict=True):
+        np.copyto(array, arrays[tensor.name])
+    return network
+
+
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Read the notes that `save` was given as metadata.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    dict of str to str
+        Empty if there were none.
+
+    Raises
+    ------
+    FormatError
+        If the file is not what `save` writes; one sentence says what is wrong.
+    TypeError
+        If path is not a path of str.
+    OSError
+        If the file cannot be read.
+    """
+    return _read(_checked_path(path))[1]
+
+
+def _checked_path(path: Any) -> str:
+    found = os.fspath(path)
+    if not isinstance(found, str):
+        raise TypeError(f"path is {path!r}, expected a str or a path of str")
+    return found
+
+
+def _checked_notes(metadata: Any) -> dict[str, str]:
+    if not isinstance(metadata, dict):
+        raise TypeError(f"metadata is {metadata!r}, expected a dict of str to str")
+    for key, value in metadata.items():
+        if not (isinstance(key, str) and isinstance(value, str)):
+            raise TypeError(f"metadata has the entry {key!r}: {value!r}, expected a str for a str")
+        if not (header.is_unicode(key) and header.is_unicode(value)):
+            raise ValueError(f"metadata has the entry {key!r}: {value!r}, which is no Unicode text")
+    return metadata
+
+
+def _arrays(network: Network) -> Iterator[npt.NDArray[Any]]:
+    """Views of the parameters, in the order and shapes of ``header.tensors``."""
+    for W, b in zip(network.weights, network.biases, strict=True):
+        yield W.T
+        yield b
+
+
+def _crc(text: bytes | memoryview, payload: Iterable[bytes | memoryview]) -> bytes:
+    """The digits that go into this header, whatever is in their place now."""
+    crc = zlib.crc32(text[: header.DIGITS.start])
+    crc = zlib.crc32(header.NO_DIGITS, crc)
+    crc = zlib.crc32(text[header.DIGITS.stop :], crc)
+    for piece in payload:
+        crc = zlib.crc32(piece, crc)
+    return b"%08x" % crc
+
+
+def _read(path: str) -> tuple[dict[str, Any], dict[str, str], bytes]:
+    """The network's arguments, the notes, and all bytes of a file."""
+    with open(path, "rb") as file:
+        try:
+            return _checked_contents(file)
+        except FormatError as error:
+            raise FormatError(f"cannot load {path!r}: {error}") from None
+
+
+def _checked_contents(file: BinaryIO) -> tuple[dict[str, Any], dict[str, str], bytes]:
+    size = os.fstat(file.fileno()).st_size
+    prefix = file.read(8)
+    length = int.from_bytes(prefix, "little")
+    if len(prefix) < 8 or length > min(size - 8, header.MAX_HEADER):
+        raise FormatError("it is no safetensors file, or was cut short")
+    opening = _ascii(file.read(min(length, header.OPENING)))
+    arguments, notes_start = header.read_description(opening)
+    expected = 8 + length + header.payload_size(arguments)
+    if size != expected:
+        raise FormatError(f"it has {size} bytes, expected {expected}")
+    file.seek(0)
+    data = file.read(size)
+    text, payload = memoryview(data)[8 : 8 + length], memoryview(data)[8 + length :]
+    if len(data) != size or _crc(text, [payload]) != text[header.DIGITS]:
+        raise FormatError("its CRC is wrong, so it is damaged")
+    whole = _ascii(text)
+    notes, end = header.read_notes(whole, notes_start)
+    header.check_tensors(whole, end, arguments)
+    return arguments, notes, data
+
+
+def _ascii(text: bytes | memoryview) -> str:
+    try:
+        return str(text, "ascii")
+    except UnicodeDecodeError:
+        raise FormatError("its header is not ASCII") from None
