@@ -70,8 +70,10 @@ def tensors(arguments: dict[str, Any]) -> Iterator[Tensor]:
 
 def payload_size(arguments: dict[str, Any]) -> int:
     """How many bytes all tensors take."""
-    pairs = pairwise(arguments["sizes"])
-    return sum((n_in + 1) * n_out for n_in, n_out in pairs) * DTYPES[arguments["dtype"]][1]
+    sizes: list[int] = arguments["sizes"]
+    return (
+        sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes)) * DTYPES[arguments["dtype"]][1]
+    )
 
 
 def make(arguments: dict[str, Any], version: str, notes: dict[str, str]) -> str:

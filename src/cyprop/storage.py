@@ -128,7 +128,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     Raises
     ------
     FormatError
-        If the file is not what `save` writes; one sentence says what is wrong.
+        If the file is damaged, or not written by `save`; one sentence says what is wrong.
     TypeError
         If path is not a path of str.
     OSError
