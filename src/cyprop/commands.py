@@ -1,0 +1,332 @@
+"""What ``cyprop train``, ``predict`` and ``info`` do, on the library and nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import textwrap
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import cyprop
+from cyprop import datasets, plots, storage, tables, training
+from cyprop.encoding import Encoding, choose, positions, present
+from cyprop.scaling import Scaling, fold
+from cyprop.tables import Table
+
+Array = npt.NDArray[Any]
+
+DIGITS = "digits"  # the table that comes with the package
+NOTES = "table"  # where the model file's metadata keeps the names
+WIDTH = 96  # of the output, in characters
+
+
+def train(options: argparse.Namespace) -> None:
+    """Learn from a table; show how it goes; write the network and say how to use it."""
+    output = _checked_output(options.output or f"{Path(options.table).stem}.safetensors")
+    if options.plot:
+        _checked_output(options.plot)
+        plots.check_plot(options.plot)
+
+    table = _read(options.table)
+    target = "digit" if options.table == DIGITS else options.target
+    task = "classification" if options.table == DIGITS else options.task
+    n_read = len(table)
+    if options.skip_missing:
+        table.column(target)
+        table = table.without_missing(set(table.columns) - set(options.drop))
+    if not len(table):
+        raise ValueError(f"{table.name} has no row without a missing value")
+    encoding, reason = choose(table, target, task, options.drop)
+    held = _held_out(table, encoding, options.validation, options.seed)
+
+    X, Y = encoding.encode(table, options.dtype or "float64"), encoding.encode_target(table)
+    inputs = Scaling.of(X[~held], table.one_unit)
+    outputs = Scaling.of(Y[~held]) if encoding.classes is None else None
+    if outputs is not None and not np.isfinite(outputs.scale).all():
+        raise ValueError(f"column {target!r} is constant in the rows to learn from; another --seed")
+    dtype, why = _dtype(options.dtype, encoding, inputs, outputs)
+
+    network = _new_network(options, encoding, dtype)
+    skipped = f", {n_read - len(table):,} skipped for missing values" if n_read > len(table) else ""
+    _show(
+        [
+            (table.name, f"{len(table):,} rows{skipped}; {held.sum():,} held out"),
+            ("task", _task(encoding) + ("" if table.name == DIGITS else f": {reason}")),
+            ("network", f"{_layers(network)}: {network.n_parameters:,} parameters, {dtype}{why}"),
+        ]
+    )
+    history = _learn(network, options, X, Y, held, inputs, outputs)
+
+    network = fold(network, inputs, outputs)
+    trained_on = len(history) * int((~held).sum())
+    seconds = sum(history.seconds)
+    predictions = network.predict(X[held])
+    notes = encoding.to_json()
+    notes["held_out"] = {
+        "seed": options.seed,
+        "fraction": options.validation,
+        "rows": len(table),
+        "crc32": zlib.crc32(predictions.tobytes()),
+    }
+    network.save(output, metadata={NOTES: json.dumps(notes)})
+    lines = [("", "")]
+    if held.any():
+        lines += _score(encoding, predictions, table.take(held), "held out")
+    lines += [
+        ("time", f"{seconds:.2f} s of training, {trained_on / seconds:,.0f} samples a second"),
+        ("written", f"{output}, {os.path.getsize(output):,} bytes"),
+    ]
+    if options.plot:
+        plots.loss_curves(history, options.plot, f"{table.name}: {_layers(network)}")
+        lines.append(("plot", options.plot))
+    _show(lines)
+    print(f"\nUse it:  {_use(output, options.table)}")
+
+
+def predict(options: argparse.Namespace) -> None:
+    """Answer each row of a table, and score the answers where the target is known."""
+    if options.output is not None:
+        tables.check_suffix(_checked_output(options.output))
+    network, notes, encoding = _load(options.model)
+    table = _read(options.table)
+    if options.skip_missing:
+        table = table.without_missing(column.name for column in encoding.inputs)
+    outputs = network.predict(encoding.encode(table, network.dtype))
+    answers: dict[str, Array] = {"row": table.rows}
+    if encoding.classes is None:
+        answers["prediction"] = outputs[:, 0]
+    else:
+        classes = np.array(encoding.classes)
+        best = outputs.argmax(axis=1)
+        answers["prediction"] = classes[best]
+        answers["probability"] = outputs[np.arange(len(table)), best]
+        answers["classes"] = classes[np.newaxis]
+    answers["outputs"] = outputs
+    tables.write_columns(options.output, answers)
+
+    lines = []
+    if options.output is not None:
+        lines.append(("written", f"{options.output}, {len(table):,} rows"))
+    lines += _scores(encoding, notes, table, outputs)
+    _show(lines, sys.stderr if options.output is None else sys.stdout)
+
+
+def info(options: argparse.Namespace) -> None:
+    """Say what is in a model file."""
+    network = cyprop.Network.load(options.model)
+    lines = [
+        ("file", f"{options.model}, {os.path.getsize(options.model):,} bytes"),
+        ("layers", "-".join(map(str, network.sizes))),
+        ("activations", ", ".join(network.activations)),
+        ("loss", network.loss),
+        ("optimizer", repr(network.optimizer)),
+        ("dtype", network.dtype.name),
+        ("parameters", f"{network.n_parameters:,}"),
+    ]
+    if NOTES in storage.read_metadata(options.model):
+        _, _, encoding = _load(options.model)
+        lines.append(("target", f"{encoding.target}: {_task(encoding)}"))
+        if encoding.classes is not None:
+            lines.append(("classes", ", ".join(map(str, encoding.classes))))
+        lines.append(("columns", ", ".join(column.name for column in encoding.inputs)))
+        for column in encoding.inputs:
+            if column.categories:
+                lines.append((f"  {column.name}", ", ".join(column.categories)))
+    _show(lines)
+
+
+def _read(name: str) -> Table:
+    return tables.digits() if name == DIGITS else tables.read_table(name)
+
+
+def _checked_output(path: str) -> Path:
+    """The path, if a file can be put there; known before the work rather than after it."""
+    target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"{path} is a directory, expected a file to write")
+    if not target.absolute().parent.is_dir():
+        raise FileNotFoundError(f"{target.parent} is not a directory to write {target.name} into")
+    return target
+
+
+def _held_out(table: Table, encoding: Encoding, fraction: float, seed: int) -> Array:
+    labels = None
+    if encoding.classes is not None:
+        labels = positions(present(table, encoding.target), encoding.classes)
+    return datasets.held_out(len(table), fraction, seed, labels)
+
+
+def _dtype(
+    asked: str | None, encoding: Encoding, inputs: Scaling, outputs: Scaling | None
+) -> tuple[str, str]:
+    """The dtype to compute in, and why, if it is not the usual."""
+    hard = [name for name, yes in zip(encoding.names, inputs.hard_in_float32(), strict=True) if yes]
+    if outputs is not None and outputs.hard_in_float32().any():
+        hard.append(encoding.target)
+    if asked is None:
+        why = f", since float32 cannot tell the values of {hard[0]!r} apart" if hard else ""
+        return ("float64" if hard else "float32"), why
+    if hard and asked == "float32":
+        print(
+            f"cyprop: float32 cannot tell the values of {tables.listed(hard)} apart; float64 can",
+            file=sys.stderr,
+        )
+    return asked, ""
+
+
+def _new_network(options: argparse.Namespace, encoding: Encoding, dtype: str) -> cyprop.Network:
+    rate = options.learning_rate
+    hyperparameters = {} if rate is None else {"learning_rate": rate}
+    classify = encoding.classes is not None
+    return cyprop.Network(
+        [encoding.n_in, *options.hidden, encoding.n_out],
+        activation=options.activation,
+        output_activation="softmax" if classify else "identity",
+        loss="cross_entropy" if classify else "mse",
+        optimizer=cyprop.Optimizer(options.optimizer, **hyperparameters),
+        dtype=dtype,
+        seed=options.seed,
+    )
+
+
+def _learn(
+    network: cyprop.Network,
+    options: argparse.Namespace,
+    X: Array,
+    Y: Array,
+    held: Array,
+    inputs: Scaling,
+    outputs: Scaling | None,
+) -> training.History:
+    """Train on the scaled rows that are not held out, a line for each epoch."""
+    X = inputs.apply(X).astype(network.dtype)
+    Y = (Y if outputs is None else outputs.apply(Y)).astype(network.dtype)
+    X_held, Y_held = X[held], Y[held]
+    measure = "accuracy" if outputs is None else "RMS error"
+    width = len(str(options.epochs))
+    header = f"\n{'epoch':>{2 * width + 1}}  {'loss':>9}"
+    print(header + (f"  {'held-out loss':>13}  {measure:>9}" if held.any() else ""), flush=True)
+    steps = training.epochs(
+        network,
+        X[~held],
+        Y[~held],
+        n_epochs=options.epochs,
+        batch_size=options.batch_size,
+        validation_data=(X_held, Y_held) if held.any() else None,
+    )
+    history = training.History()
+    for history in steps:
+        line = f"{len(history):>{max(width, 5 - width - 1)}}/{options.epochs}  "
+        line += f"{history.loss[-1]:9.5f}"
+        if held.any():
+            line += f"  {history.validation_loss[-1]:13.5f}  "
+            if outputs is None:
+                right = network.predict(X_held).argmax(axis=1) == Y_held.argmax(axis=1)
+                line += f"{right.mean():9.1%}"
+            else:
+                line += f"{np.sqrt(history.validation_loss[-1]) * outputs.scale[0]:9.4g}"
+        print(line, flush=True)
+    return history
+
+
+def _scores(
+    encoding: Encoding, notes: dict[str, Any], table: Table, outputs: Array
+) -> list[tuple[str, str]]:
+    """How good the predictions are, if the table knows the answers."""
+    if encoding.target not in table.columns:
+        return []
+    try:
+        lines = _score(encoding, outputs, table, "all rows")
+    except ValueError:  # some answers are missing, which is no reason not to predict
+        return []
+    part = notes.get("held_out", {})
+    if part.get("rows") == len(table) and part["fraction"]:
+        held = _held_out(table, encoding, part["fraction"], part["seed"])
+        if zlib.crc32(outputs[held].tobytes()) == part["crc32"]:
+            ((name, text), *_) = _score(encoding, outputs[held], table.take(held), "held out")
+            lines.append((name, f"{text}, bit for bit as in training"))
+    return lines
+
+
+def _score(encoding: Encoding, outputs: Array, table: Table, name: str) -> list[tuple[str, str]]:
+    truth = present(table, encoding.target)
+    if encoding.classes is not None:
+        right = outputs.argmax(axis=1) == positions(truth, encoding.classes)
+        return [(name, f"{right.mean():.1%} right ({right.sum():,} of {len(right):,})")]
+    errors = outputs[:, 0].astype(np.float64) - truth
+    error = np.sqrt(np.square(errors).mean())
+    spread = np.square(truth - truth.mean()).mean()
+    explained = f", R² {1 - error**2 / spread:.4f}" if spread else ""
+    return [
+        (
+            name,
+            f"root mean squared error {error:.4g}, mean absolute error"
+            f" {np.abs(errors).mean():.4g}{explained}",
+        )
+    ]
+
+
+def _load(path: str) -> tuple[cyprop.Network, dict[str, Any], Encoding]:
+    """The network of a model file, its notes, and what they say of its columns."""
+    network = cyprop.Network.load(path)
+    metadata = storage.read_metadata(path)
+    if NOTES not in metadata:
+        raise cyprop.FormatError(
+            f"{path} has no column names; files that cyprop train writes have them"
+        )
+    try:
+        notes = json.loads(metadata[NOTES])
+        columns = {key: notes[key] for key in ("inputs", "target", "classes")}
+        encoding = Encoding.from_json(columns)
+    except (ValueError, TypeError, KeyError):
+        raise cyprop.FormatError(f"{path} has notes on its columns that cannot be read") from None
+    if (encoding.n_in, encoding.n_out) != (network.sizes[0], network.sizes[-1]):
+        raise cyprop.FormatError(f"{path} has notes on other columns than its network takes")
+    return network, notes, encoding
+
+
+def _task(encoding: Encoding) -> str:
+    if encoding.classes is None:
+        return "regression"
+    return f"classification, {len(encoding.classes)} classes"
+
+
+def _layers(network: cyprop.Network) -> str:
+    sizes = "-".join(map(str, network.sizes))
+    return f"{sizes}, {' and '.join(dict.fromkeys(network.activations))}"
+
+
+def _use(model: Path, table: str) -> str:
+    """A command that predicts with the model, as the user's shell can run it."""
+    script = shutil.which("cyprop")
+    own = Path(sys.executable).parent / Path(script or "cyprop").name
+    program = ["cyprop"] if script and Path(script) == own else [sys.executable, "-m", "cyprop"]
+    command = [*program, "predict", str(model), table, "--output", "predictions.csv"]
+    return subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command)
+
+
+def _show(lines: Iterable[tuple[str, str]], stream: Any = None) -> None:
+    """Names and texts in two columns."""
+    lines = list(lines)
+    width = max((len(name) for name, _ in lines), default=0)
+    for name, text in lines:
+        wrapped = textwrap.fill(
+            text,
+            WIDTH,
+            initial_indent=f"{name:<{width}}  ",
+            subsequent_indent=" " * (width + 2),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        print(wrapped.rstrip(), file=stream or sys.stdout, flush=True)
