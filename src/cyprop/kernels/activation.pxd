@@ -1,3 +1,10 @@
+from cython cimport floating
+
 from cyprop.kernels.table cimport Activation
 
 cdef const Activation *find(str name) except NULL
+
+cpdef forward(str name, const floating[:, :] Z, floating[:, :] A)
+cpdef backward(
+    str name, const floating[:, :] Z, const floating[:, :] A, const floating[:, :] dA,
+    floating[:, :] dZ)

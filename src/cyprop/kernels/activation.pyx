@@ -1,16 +1,18 @@
 """Activations by name: A = f(Z), and the vector–Jacobian product dA → dZ (seed 3 and 7).
 
-The formulas and loops are in loops/activation.pxi. Arrays are (n, n_out), all float32 or all float64,
-C-contiguous. A may be Z, and dZ may be dA.
+The formulas and loops are in loops/activation.pxi. Arrays are (n, n_out), all float32 or all float64.
+The columns of a row are adjacent in memory; rows may be any distance apart, Z's as far as A's and
+dA's as far as dZ's.
 
-Every function raises ValueError for an unknown name, shapes that differ and misaligned arrays.
+Every function raises TypeError for None, and ValueError for an unknown name, shapes that differ,
+empty arrays and misaligned ones.
 Thread-safety: a call touches nothing but the arrays it is given.
 """
 
 from cython cimport floating
 
 from cyprop.kernels.dispatch cimport current_table
-from cyprop.kernels.shapes cimport matrix
+from cyprop.kernels.shapes cimport matrix, same_stride
 from cyprop.kernels.table cimport Activation, Table
 
 
@@ -28,37 +30,38 @@ def initialisation(str name not None) -> str:
 
 cdef const Activation *find(str name) except NULL:
     cdef const Table *kernels = current_table()
-    cdef bytes key = name.encode()
+    cdef bytes key
     cdef Py_ssize_t i
+    if name is None:
+        raise TypeError("activation is None, expected a name")
+    key = name.encode()
     for i in range(kernels.n_activations):
         if kernels.activations[i].name == key:
             return &kernels.activations[i]
     raise ValueError(f"activation {name!r} is unknown; known are {', '.join(names())}")
 
 
-cpdef forward(str name, const floating[:, ::1] Z, floating[:, ::1] A):
-    """A = f(Z), overwritten."""
+cpdef forward(str name, const floating[:, :] Z, floating[:, :] A):
+    """A = f(Z), overwritten. A may be Z."""
     cdef const Activation *activation = find(name)
     cdef Py_ssize_t n = Z.shape[0], n_out = Z.shape[1]
-    cdef Py_ssize_t size = sizeof(floating)
-    matrix("Z", &Z[0, 0], size, Z.shape, Z.strides, n, n_out)
-    matrix("A", &A[0, 0], size, A.shape, A.strides, n, n_out)
+    cdef Py_ssize_t stride = matrix("Z", Z, n, n_out)
+    same_stride("Z and A", stride, matrix("A", A, n, n_out))
     with nogil:
-        activation.forward[floating is double](n, n_out, &Z[0, 0], &A[0, 0], n_out)
+        activation.forward[floating is double](n, n_out, &Z[0, 0], &A[0, 0], stride)
 
 
 cpdef backward(
-    str name, const floating[:, ::1] Z, const floating[:, ::1] A, const floating[:, ::1] dA,
-    floating[:, ::1] dZ,
+    str name, const floating[:, :] Z, const floating[:, :] A, const floating[:, :] dA,
+    floating[:, :] dZ,
 ):
-    """dZ = dA · ∂A/∂Z, overwritten."""
+    """dZ = dA · ∂A/∂Z, overwritten. dZ may be dA."""
     cdef const Activation *activation = find(name)
-    cdef Py_ssize_t n = A.shape[0], n_out = A.shape[1]
-    cdef Py_ssize_t size = sizeof(floating)
-    matrix("Z", &Z[0, 0], size, Z.shape, Z.strides, n, n_out)
-    matrix("A", &A[0, 0], size, A.shape, A.strides, n, n_out)
-    matrix("dA", &dA[0, 0], size, dA.shape, dA.strides, n, n_out)
-    matrix("dZ", &dZ[0, 0], size, dZ.shape, dZ.strides, n, n_out)
+    cdef Py_ssize_t n = Z.shape[0], n_out = Z.shape[1]
+    cdef Py_ssize_t A_stride = matrix("Z", Z, n, n_out)
+    cdef Py_ssize_t dZ_stride = matrix("dA", dA, n, n_out)
+    same_stride("Z and A", A_stride, matrix("A", A, n, n_out))
+    same_stride("dA and dZ", dZ_stride, matrix("dZ", dZ, n, n_out))
     with nogil:
         activation.backward[floating is double](
-            n, n_out, &Z[0, 0], &A[0, 0], n_out, &dA[0, 0], &dZ[0, 0], n_out)
+            n, n_out, &Z[0, 0], &A[0, 0], A_stride, &dA[0, 0], &dZ[0, 0], dZ_stride)

@@ -1,16 +1,18 @@
 """Losses by name: C of each row, and its derivative by A (seed 2), or by Z where the two cancel.
 
-The formulas and loops are in loops/loss.pxi. Arrays are (n, n_out), all float32 or all float64,
-C-contiguous; C is float64.
+The formulas and loops are in loops/loss.pxi. Arrays are (n, n_out), all float32 or all float64; C is
+(n,) and float64. The columns of a row are adjacent in memory; rows may be any distance apart, Z's as
+far as A's.
 
-Every function raises ValueError for an unknown name, shapes that differ and misaligned arrays.
+Every function raises TypeError for None, and ValueError for an unknown name, shapes that differ,
+empty arrays and misaligned ones.
 Thread-safety: a call touches nothing but the arrays it is given.
 """
 
 from cython cimport floating
 
 from cyprop.kernels.dispatch cimport current_table
-from cyprop.kernels.shapes cimport matrix, vector
+from cyprop.kernels.shapes cimport matrix, same_stride, vector
 from cyprop.kernels.table cimport Loss, Table
 
 
@@ -29,8 +31,11 @@ def output_activation(str name not None) -> str | None:
 
 cdef const Loss *find(str name) except NULL:
     cdef const Table *kernels = current_table()
-    cdef bytes key = name.encode()
+    cdef bytes key
     cdef Py_ssize_t i
+    if name is None:
+        raise TypeError("loss is None, expected a name")
+    key = name.encode()
     for i in range(kernels.n_losses):
         if kernels.losses[i].name == key:
             return &kernels.losses[i]
@@ -38,32 +43,30 @@ cdef const Loss *find(str name) except NULL:
 
 
 cpdef forward(
-    str name, const floating[:, ::1] Z, const floating[:, ::1] A, const floating[:, ::1] Y,
-    double[::1] C,
+    str name, const floating[:, :] Z, const floating[:, :] A, const floating[:, :] Y,
+    double[:] C,
 ):
     """C of each row, overwritten. A loss reads Z or A, whichever its formula names."""
     cdef const Loss *loss = find(name)
-    cdef Py_ssize_t n = A.shape[0], n_out = A.shape[1]
-    cdef Py_ssize_t size = sizeof(floating)
-    matrix("Z", &Z[0, 0], size, Z.shape, Z.strides, n, n_out)
-    matrix("A", &A[0, 0], size, A.shape, A.strides, n, n_out)
-    matrix("Y", &Y[0, 0], size, Y.shape, Y.strides, n, n_out)
-    vector("C", &C[0], sizeof(double), C.shape[0], n)
+    cdef Py_ssize_t n = Z.shape[0], n_out = Z.shape[1]
+    cdef Py_ssize_t A_stride = matrix("Z", Z, n, n_out)
+    cdef Py_ssize_t Y_stride = matrix("Y", Y, n, n_out)
+    same_stride("Z and A", A_stride, matrix("A", A, n, n_out))
+    vector("C", C, n)
     with nogil:
         loss.forward[floating is double](
-            n, n_out, &Z[0, 0], &A[0, 0], n_out, &Y[0, 0], n_out, &C[0])
+            n, n_out, &Z[0, 0], &A[0, 0], A_stride, &Y[0, 0], Y_stride, &C[0])
 
 
 cpdef backward(
-    str name, const floating[:, ::1] A, const floating[:, ::1] Y, floating[:, ::1] dA,
+    str name, const floating[:, :] A, const floating[:, :] Y, floating[:, :] dA,
 ):
     """dA of the mean over the n rows, overwritten; dZ for a loss with an output activation."""
     cdef const Loss *loss = find(name)
     cdef Py_ssize_t n = A.shape[0], n_out = A.shape[1]
-    cdef Py_ssize_t size = sizeof(floating)
-    matrix("A", &A[0, 0], size, A.shape, A.strides, n, n_out)
-    matrix("Y", &Y[0, 0], size, Y.shape, Y.strides, n, n_out)
-    matrix("dA", &dA[0, 0], size, dA.shape, dA.strides, n, n_out)
+    cdef Py_ssize_t A_stride = matrix("A", A, n, n_out)
+    cdef Py_ssize_t Y_stride = matrix("Y", Y, n, n_out)
+    cdef Py_ssize_t dA_stride = matrix("dA", dA, n, n_out)
     with nogil:
         loss.backward[floating is double](
-            n, n_out, n, &A[0, 0], n_out, &Y[0, 0], n_out, &dA[0, 0], n_out)
+            n, n_out, n, &A[0, 0], A_stride, &Y[0, 0], Y_stride, &dA[0, 0], dA_stride)

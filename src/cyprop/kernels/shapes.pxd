@@ -1,9 +1,10 @@
-"""Checks of the arrays that Python hands to a kernel, in one sentence each."""
+"""Checks of the arrays that a kernel's face is handed, in one sentence each."""
+
+from cython cimport floating
 
 cdef Py_ssize_t matrix(
-    str name, const void *address, Py_ssize_t itemsize, Py_ssize_t *shape, Py_ssize_t *strides,
-    Py_ssize_t n_rows, Py_ssize_t n_columns) except? -1
+    str name, const floating[:, :] array, Py_ssize_t n_rows, Py_ssize_t n_columns) except? -1
 
-cdef int vector(
-    str name, const void *address, Py_ssize_t itemsize, Py_ssize_t size,
-    Py_ssize_t expected) except -1
+cdef int vector(str name, const floating[:] array, Py_ssize_t size) except -1
+
+cdef int same_stride(str names, Py_ssize_t stride, Py_ssize_t other) except -1

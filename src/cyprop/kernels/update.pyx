@@ -3,7 +3,8 @@
 The formulas and loops are in loops/update.pxi. theta, d_theta and the states are vectors of one
 length and one dtype; theta, the states and memory are updated in place.
 
-Every function raises ValueError for an unknown name, lengths that differ and misaligned arrays.
+Every function raises TypeError for None, and ValueError for an unknown name, lengths that differ,
+empty vectors and misaligned ones.
 Thread-safety: a call touches nothing but the arrays it is given.
 """
 
@@ -25,8 +26,11 @@ def names() -> tuple[str, ...]:
 
 cdef const Optimizer *find(str name) except NULL:
     cdef const Table *kernels = current_table()
-    cdef bytes key = name.encode()
+    cdef bytes key
     cdef Py_ssize_t i
+    if name is None:
+        raise TypeError("optimizer is None, expected a name")
+    key = name.encode()
     for i in range(kernels.n_optimizers):
         if kernels.optimizers[i].name == key:
             return &kernels.optimizers[i]
@@ -51,18 +55,23 @@ def n_states(str name not None) -> int:
 
 
 cpdef step(
-    str name, floating[::1] theta, const floating[::1] d_theta, list states,
-    list hyperparameter_values, double[::1] memory,
+    str name, floating[:] theta, const floating[:] d_theta, states, hyperparameter_values,
+    double[:] memory,
 ):
-    """θ ← θ − step(dθ), one update. `memory` holds 8 numbers, zero before the first."""
+    """θ ← θ − step(dθ), one update.
+
+    theta, d_theta (n,); states a sequence of n_states vectors (n,) of theta's dtype, zero before the
+    first update; hyperparameter_values a sequence of numbers in the order of `hyperparameters`;
+    memory (8,) float64, zero before the first. theta, the states and memory are updated in place.
+    """
     cdef const Optimizer *optimizer = find(name)
-    cdef Py_ssize_t n = theta.shape[0], size = sizeof(floating), i
+    cdef Py_ssize_t n = theta.shape[0], i
     cdef void *state_pointers[MAX_STATES]
     cdef double values[MAX_HYPERPARAMETERS]
-    cdef floating[::1] state
-    vector("theta", &theta[0], size, n, n)
-    vector("d_theta", &d_theta[0], size, d_theta.shape[0], n)
-    vector("memory", &memory[0], sizeof(double), memory.shape[0], MAX_HYPERPARAMETERS)
+    cdef floating[:] state
+    vector("theta", theta, n)
+    vector("d_theta", d_theta, n)
+    vector("memory", memory, MAX_HYPERPARAMETERS)
     if len(states) != optimizer.n_states:
         raise ValueError(f"states has {len(states)} vectors, expected {optimizer.n_states}")
     if len(hyperparameter_values) != optimizer.n_hyperparameters:
@@ -72,7 +81,7 @@ cpdef step(
         )
     for i in range(optimizer.n_states):
         state = states[i]
-        vector("a state", &state[0], size, state.shape[0], n)
+        vector(f"states[{i}]", state, n)
         state_pointers[i] = &state[0]
     for i in range(optimizer.n_hyperparameters):
         values[i] = hyperparameter_values[i]

@@ -61,7 +61,8 @@ cdef inline floating sigmoid(floating x) noexcept nogil:
     """1 / (1 + e^−x), at most 2 ULP off, never outside [0, 1]."""
     cdef floating e = exp(-absolute(x))
     cdef floating numerator = e if x < 0 else <floating>1.0
-    return numerator / (<floating>1.0 + e)
+    cdef floating y = numerator / (<floating>1.0 + e)
+    return fma(-e, y, e) if x < 0 else y    # e − e·y is y again, and rounded once less for small e
 
 
 cdef inline floating tanh(floating x) noexcept nogil:

@@ -1,0 +1,216 @@
+"""Every kernel once more, as its equation says, in NumPy and float64: slow, plain, and the oracle.
+
+The names are the kernels' own, but each function returns its result. Whoever wants to know what a
+kernel computes may read it here first.
+"""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+
+def _wide(*arrays):
+    """The arrays in float64, or as they are if they are wider still."""
+    return [np.asarray(array, np.result_type(array, np.float64)) for array in arrays]
+
+
+# dense: Z = A_prev · W + b ------------------------------------------------------------------------
+
+
+def _dense_forward(A_prev, W, b):
+    A_prev, W, b = _wide(A_prev, W, b)
+    return A_prev @ W + b
+
+
+def _dense_backward_W(A_prev, dZ):
+    A_prev, dZ = _wide(A_prev, dZ)
+    return A_prev.T @ dZ
+
+
+def _dense_backward_b(dZ):
+    return _wide(dZ)[0].sum(axis=0)
+
+
+def _dense_backward_A(dZ, W):
+    dZ, W = _wide(dZ, W)
+    return dZ @ W.T
+
+
+dense = SimpleNamespace(
+    forward=_dense_forward,
+    backward_W=_dense_backward_W,
+    backward_b=_dense_backward_b,
+    backward_A=_dense_backward_A,
+)
+
+
+# activation: A = f(Z), and dA → dZ ----------------------------------------------------------------
+
+
+def _sigmoid(Z):
+    e = np.exp(-np.abs(Z))
+    return np.where(Z < 0, e, 1) / (1 + e)
+
+
+def _softmax(Z):
+    e = np.exp(Z - Z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+_ACTIVATIONS = {
+    "sigmoid": _sigmoid,
+    "tanh": np.tanh,
+    "relu": lambda Z: np.where(Z <= 0, 0, Z),
+    "identity": lambda Z: Z.copy(),
+    "softmax": _softmax,
+}
+
+# Each with the whole Jacobian in mind: dZ_j = Σ_i dA_i · ∂A_i/∂Z_j.
+_ACTIVATION_DERIVATIVES = {
+    "sigmoid": lambda A, dA: dA * A * (1 - A),
+    "tanh": lambda A, dA: dA * (1 - A**2),
+    "relu": lambda A, dA: np.where(A > 0, dA, 0),
+    "identity": lambda A, dA: dA.copy(),
+    "softmax": lambda A, dA: A * (dA - (dA * A).sum(axis=1, keepdims=True)),
+}
+
+
+def _activation_forward(name, Z):
+    return _ACTIVATIONS[name](_wide(Z)[0])
+
+
+def _activation_backward(name, A, dA):
+    return _ACTIVATION_DERIVATIVES[name](*_wide(A, dA))
+
+
+activation = SimpleNamespace(
+    names=lambda: tuple(_ACTIVATIONS), forward=_activation_forward, backward=_activation_backward
+)
+
+
+# loss: C of each row, and its derivative by A (by Z, where the loss brings its activation) --------
+
+
+def _mse(Z, A, Y):
+    return ((A - Y) ** 2).mean(axis=1)
+
+
+def _cross_entropy(Z, A, Y):
+    shifted = Z - Z.max(axis=1, keepdims=True)
+    log_A = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return -(Y * log_A).sum(axis=1)
+
+
+def _binary_cross_entropy(Z, A, Y):
+    log_A, log_not_A = -np.logaddexp(0, -Z), -np.logaddexp(0, Z)
+    return -(Y * log_A + (1 - Y) * log_not_A).mean(axis=1)
+
+
+_LOSSES = {
+    "mse": (None, _mse, lambda A, Y: 2 * (A - Y) / A.size),
+    "cross_entropy": (
+        "softmax",
+        _cross_entropy,
+        lambda A, Y: (A * Y.sum(axis=1, keepdims=True) - Y) / len(A),
+    ),
+    "binary_cross_entropy": (
+        "sigmoid",
+        _binary_cross_entropy,
+        lambda A, Y: (A - Y) / A.size,
+    ),
+}
+
+
+def _loss_forward(name, Z, A, Y):
+    return _LOSSES[name][1](*_wide(Z, A, Y))
+
+
+def _loss_backward(name, A, Y):
+    return _LOSSES[name][2](*_wide(A, Y))
+
+
+loss = SimpleNamespace(
+    names=lambda: tuple(_LOSSES),
+    output_activation=lambda name: _LOSSES[name][0],
+    forward=_loss_forward,
+    backward=_loss_backward,
+)
+
+
+# update: θ ← θ − step(dθ), in place ---------------------------------------------------------------
+
+
+def _sgd(theta, d_theta, state, learning_rate, momentum):
+    state["v"] = momentum * state.get("v", 0) + d_theta
+    theta -= learning_rate * state["v"]
+
+
+def _adam(theta, d_theta, state, learning_rate, beta1, beta2, epsilon):
+    state["t"] = t = state.get("t", 0) + 1
+    state["m"] = beta1 * state.get("m", 0) + (1 - beta1) * d_theta
+    state["v"] = beta2 * state.get("v", 0) + (1 - beta2) * d_theta**2
+    m_hat = state["m"] / (1 - beta1**t)
+    v_hat = state["v"] / (1 - beta2**t)
+    theta -= learning_rate * m_hat / (np.sqrt(v_hat) + epsilon)
+
+
+update = SimpleNamespace(sgd=_sgd, adam=_adam)
+
+
+# the whole network --------------------------------------------------------------------------------
+
+
+class Network:
+    """The chain rule over the functions above; takes its first weights from a compiled network."""
+
+    def __init__(self, net):
+        self.weights = [np.array(W, np.float64) for W in net.weights]
+        self.biases = [np.array(b, np.float64) for b in net.biases]
+        self.activations = net.activations
+        self.loss = net.loss
+        self.optimizer = net.optimizer
+        self.states = [{} for _ in self.weights + self.biases]
+
+    def forward(self, X):
+        """A⁽⁰⁾ … A⁽ᴸ⁾, and Z⁽¹⁾ … Z⁽ᴸ⁾."""
+        A, Z = [_wide(X)[0]], []
+        for W, b, name in zip(self.weights, self.biases, self.activations, strict=True):
+            Z.append(dense.forward(A[-1], W, b))
+            A.append(activation.forward(name, Z[-1]))
+        return A, Z
+
+    def predict(self, X):
+        return self.forward(X)[0][-1]
+
+    def evaluate(self, X, Y):
+        A, Z = self.forward(X)
+        return loss.forward(self.loss, Z[-1], A[-1], Y).mean()
+
+    def gradients(self, X, Y):
+        """Every derivative by name, as lists over the layers; dA has one more, dA⁽⁰⁾ first."""
+        A, Z = self.forward(X)
+        L = len(Z)
+        g = SimpleNamespace(dA=[None] * (L + 1), dZ=[None] * L, dW=[None] * L, db=[None] * L)
+        g.loss = loss.forward(self.loss, Z[-1], A[-1], Y).mean()
+        for layer in reversed(range(L)):
+            if layer == L - 1:
+                derivative = loss.backward(self.loss, A[-1], Y)
+            if layer == L - 1 and loss.output_activation(self.loss):
+                g.dZ[layer] = derivative
+            else:
+                g.dA[layer + 1] = derivative
+                g.dZ[layer] = activation.backward(self.activations[layer], A[layer + 1], derivative)
+            g.dW[layer] = dense.backward_W(A[layer], g.dZ[layer])
+            g.db[layer] = dense.backward_b(g.dZ[layer])
+            derivative = dense.backward_A(g.dZ[layer], self.weights[layer])
+        g.dA[0] = derivative
+        return g
+
+    def train_on_batch(self, X, Y):
+        g = self.gradients(X, Y)
+        step = getattr(update, self.optimizer.name)
+        for theta, d_theta, state in zip(
+            self.weights + self.biases, g.dW + g.db, self.states, strict=True
+        ):
+            step(theta, d_theta, state, **self.optimizer.hyperparameters)
+        return g.loss
