@@ -1,12 +1,14 @@
 """Compile the Cython modules. What the compiler is told, and why, is in docs/design.md.
 
-CYPROP_CHECKED=1 builds with bounds and initialisation checks; CYPROP_SANITIZE=address (or thread,
-undefined) adds a sanitizer; CYPROP_WERROR=1 makes every warning an error, as CI does.
+CYPROP_CHECKED=1 builds with bounds and initialisation checks, CYPROP_SANITIZE=address (or undefined)
+with a sanitizer, and CYPROP_WERROR=1 makes every warning an error, as CI does.
 """
 
 import os
 import platform
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy
 from Cython.Build import cythonize
@@ -16,84 +18,79 @@ from setuptools import Extension, setup
 CHECKED = os.environ.get("CYPROP_CHECKED") == "1"
 SANITIZE = os.environ.get("CYPROP_SANITIZE")
 WERROR = os.environ.get("CYPROP_WERROR") == "1"
-MSVC = sys.platform == "win32"
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 
-if MSVC:
-    COMPILE, LINK, LOOP, INLINE = ["/O2", "/fp:precise", "/std:c11"], [], [], "__forceinline"
-    LEVELS = {"baseline": [], "avx2": ["/arch:AVX2"], "avx512": ["/arch:AVX512"]}
+if sys.platform == "win32":
+    COMPILE, LINK, SMALL = ["/O2", "/fp:precise", "/std:c11"], [], ["/O1"]
+    LOOPS = ["/DCYTHON_INLINE=__forceinline"]
+    LEVELS = {"baseline": "", "avx2": "/arch:AVX2", "avx512": "/arch:AVX512"}
 else:
-    # The last word on an option counts: whatever CFLAGS says, no fast-math reaches a kernel, and the
-    # linker adds no start-up code that switches denormals off.
+    # The last word on an option counts: whatever CFLAGS and LDFLAGS say, no fast-math reaches a
+    # kernel, and the linker adds no start-up code that switches denormals off.
     STRICT = ["-O3", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
-    COMPILE = [
-        *STRICT, "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fvisibility=hidden",
-        "-g0", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-sign-compare",
-        "-Wno-unused-function", "-Wno-cast-function-type", "-Wno-missing-field-initializers",
-    ]
-    LINK = [*STRICT, "-s"]
+    COMPILE = [*STRICT, "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
+    COMPILE += ["-fvisibility=hidden", "-g0"]
+    LINK = [*STRICT, "-Wl,-s"] if sys.platform == "linux" else STRICT
+    SMALL = ["-Os"]
     # GCC unrolls loops of up to 16 passes before it vectorises, and then no longer can; at 7 it
     # leaves the loops over lanes alone and still unrolls those over the rows of a tile.
-    LOOP = ["--param=max-completely-peel-times=7"]
-    INLINE = "inline __attribute__((always_inline))"
-    LEVELS = {
-        "baseline": [],
-        "avx2": ["-mavx2", "-mfma"],
-        "avx512": [
-            "-mavx2", "-mfma", "-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq",
-            "-mprefer-vector-width=512",
-        ],
-    }
+    LOOPS = ["--param=max-completely-peel-times=7"]
+    LOOPS += ["-DCYTHON_INLINE=inline __attribute__((always_inline))"]
+    AVX512 = "-mavx512f -mavx512vl -mavx512bw -mavx512dq -mprefer-vector-width=512"
+    LEVELS = {"baseline": "", "avx2": "-mavx2 -mfma", "avx512": f"-mavx2 -mfma {AVX512}"}
     if WERROR:
-        COMPILE.append("-Werror")
+        COMPILE += ["-Wall", "-Wextra", "-Werror"]
     if SANITIZE:
         COMPILE += [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer", "-g"]
         LINK = [*STRICT, f"-fsanitize={SANITIZE}"]
 
-MODULES = ["chain", "batches", "engine", "kernels.dispatch", "kernels.shapes"] + [
-    f"kernels.{name}" for name in ("dense", "activation", "loss", "update")
-]
+SHARED = "cyprop._shared"  # what Cython would otherwise put into every module
 
 
-def extension(name, flags=(), macros=()):
-    path = f"src/cyprop/{name.replace('.', '/')}.pyx"
+def extension(name: str, *flags: str, suffix: str = "pyx") -> Extension:
     return Extension(
-        f"cyprop.{name}",
-        [path],
-        depends=[] if not flags and "loops" not in name else LOOPS,
+        name,
+        [f"src/{name.replace('.', '/')}.{suffix}"],
         extra_compile_args=[*COMPILE, *flags],
         extra_link_args=LINK,
         include_dirs=[numpy.get_include()],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), *macros],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
     )
 
 
-LOOPS_FOLDER = "src/cyprop/kernels/loops"
-LOOPS = [
-    f"{LOOPS_FOLDER}/{file}" for file in sorted(os.listdir(LOOPS_FOLDER)) if file.endswith(".pxi")
+hot = [extension(f"cyprop.{name}") for name in ("chain", "batches", "engine")]
+faces = [extension("cyprop.kernels.*", *SMALL), extension(SHARED, *SMALL, suffix="c")]
+loops = [
+    extension(f"cyprop.kernels.loops.{level}", *LOOPS, *flags.split())
+    for level, flags in LEVELS.items()
+    if X86 or level == "baseline"
 ]
 
 Options.warning_errors = WERROR
 
-setup(
-    ext_modules=cythonize(
-        [extension(name) for name in MODULES]
-        + [
-            extension(f"kernels.loops.{level}", [*LOOP, *flags], [("CYTHON_INLINE", INLINE)])
-            for level, flags in LEVELS.items()
-            if X86 or level == "baseline"
-        ],
-        include_path=[LOOPS_FOLDER],
-        compiler_directives={
-            "language_level": 3,
-            "boundscheck": CHECKED,
-            "wraparound": False,
-            "cdivision": not CHECKED,
-            "initializedcheck": CHECKED,
-            "nonecheck": CHECKED,
-            "overflowcheck": False,
-            "embedsignature": False,
+# Objects and libraries are made afresh each time, so none is ever stale; only the C files are kept,
+# which Cython remakes whenever a source, or Cython, has changed.
+with tempfile.TemporaryDirectory() as fresh:
+    setup(
+        ext_modules=cythonize(
+            hot + faces + loops,
+            include_path=["src/cyprop/kernels/loops"],
+            build_dir="build/checked" if CHECKED else "build/release",
+            force=WERROR,
+            nthreads=os.cpu_count() or 1,
+            shared_utility_qualified_name=SHARED,
+            compiler_directives={
+                "language_level": 3,
+                "boundscheck": CHECKED,
+                "wraparound": False,
+                "cdivision": not CHECKED,
+                "initializedcheck": CHECKED,
+                "nonecheck": CHECKED,
+                "show_performance_hints": not CHECKED,
+            },
+        ),
+        options={
+            "build": {"build_lib": str(Path(fresh, "lib")), "build_temp": str(Path(fresh, "temp"))},
+            "build_ext": {"parallel": os.cpu_count() or 1},
         },
-        show_all_warnings=False,
-    ),
-)
+    )

@@ -1,0 +1,18 @@
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+_Floating = TypeVar("_Floating", np.float32, np.float64)  # of all arrays of a call
+_Array = npt.NDArray[_Floating]
+
+def names() -> tuple[str, ...]: ...
+def initialisation(name: str) -> str: ...
+def forward(name: str, Z: _Array[_Floating], A: _Array[_Floating]) -> None: ...
+def backward(
+    name: str,
+    Z: _Array[_Floating],
+    A: _Array[_Floating],
+    dA: _Array[_Floating],
+    dZ: _Array[_Floating],
+) -> None: ...
