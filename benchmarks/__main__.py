@@ -1,0 +1,51 @@
+"""List the suites, or run one: python -m benchmarks [SUITE [OPTIONS]]."""
+
+import ast
+import importlib
+import os
+import sys
+from pathlib import Path
+
+# Libraries read these once, when they are first imported. One thread each, without exception.
+ONE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "NPROC": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    "JAX_PLATFORMS": "cpu",
+    "JAX_CPU_ENABLE_ASYNC_DISPATCH": "false",
+}
+
+
+def suites() -> dict[str, tuple[str, str]]:
+    """Name, and (module, one line about it), of every module here that has a main(arguments)."""
+    found = {}
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+        if "main" in functions and path.stem != "__main__":
+            line = (ast.get_docstring(tree) or "").partition("\n")[0]
+            found[path.stem.rstrip("_")] = (path.stem, line)
+    return found
+
+
+def main(arguments: list[str]) -> None:
+    known = suites()
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(__doc__ + "\n")
+        for name, (_, line) in known.items():
+            print(f"  {name:10}{line}")
+        print("\npython -m benchmarks SUITE --help shows the options of one.")
+        return
+    name, *rest = arguments
+    if name not in known:
+        sys.exit(f"suite {name!r} is unknown; known are {', '.join(known)}")
+    os.environ.update(ONE_THREAD)
+    importlib.import_module(f"benchmarks.{known[name][0]}").main(rest)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,77 @@
+"""The libraries that are compared: one module each, and what each of them has to offer.
+
+A peer's module has a NAME and any of these functions, each giving a list, empty where the library
+cannot compute that network:
+
+    predictors(problem, batch)                                    -> [Predictor]
+    learners(problem, learning_rate)                              -> [Learner]
+    trainers(problem, X, Y, batch_size, learning_rate, shuffle)   -> [Trainer]
+
+Every peer is given its arguments in the form it likes best, prepared before the clock starts.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from benchmarks.networks import Problem
+
+MODULES = (
+    "cyprop_peer", "numpy_peer", "numba_peer", "jax_peer", "torch_peer", "onnx_peer",
+    "sklearn_peer", "fann_peer",
+)  # fmt: skip
+
+
+def as_one_argument(*arguments: Any) -> tuple[Any, ...]:
+    return arguments
+
+
+@dataclass
+class Predictor:
+    """A function from one sample (or a batch) to the outputs."""
+
+    label: str
+    call: Callable[..., Any]
+    prepare: Callable[..., tuple[Any, ...]] = as_one_argument
+    read: Callable[[Any], Any] = np.asarray
+    kind: str = "peer"
+
+
+@dataclass
+class Learner:
+    """A function that learns samples: one a call, or all rows of a matrix where `rows` is set."""
+
+    label: str
+    call: Callable[..., Any]
+    parameters: Callable[[], tuple[Any, Any]]
+    prepare: Callable[..., tuple[Any, ...]] = as_one_argument
+    rows: bool = False
+    kind: str = "peer"
+
+
+@dataclass
+class Trainer:
+    """A function that trains for one epoch. `problem` is what it started from."""
+
+    label: str
+    epoch: Callable[[], Any]
+    parameters: Callable[[], tuple[Any, Any]]
+    problem: Problem
+    kind: str = "peer"
+
+
+def load(names: tuple[str, ...] = MODULES) -> tuple[list[ModuleType], list[str]]:
+    """The peers that are installed, and a note on each that is not."""
+    found, missing = [], []
+    for name in names:
+        try:
+            found.append(importlib.import_module(f"benchmarks.peers.{name}"))
+        except ImportError as error:
+            missing.append(f"{name.removesuffix('_peer')} ({error})")
+    return found, missing

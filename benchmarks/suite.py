@@ -1,0 +1,73 @@
+"""What the suites share: options, and peers that are checked before they are timed."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+from benchmarks import networks, peers
+from benchmarks.networks import Problem
+
+
+def layers(text: str) -> tuple[int, ...]:
+    sizes = tuple(int(part) for part in text.split(","))
+    if len(sizes) < 2 or min(sizes) < 1:
+        raise argparse.ArgumentTypeError("expected at least two positive sizes, as 784,30,10")
+    return sizes
+
+
+def parser(name: str, description: str | None, repeats: int = 30) -> argparse.ArgumentParser:
+    """The options that every suite has."""
+    made = argparse.ArgumentParser(prog=f"python -m benchmarks {name}", description=description)
+    made.add_argument(
+        "--layers",
+        type=layers,
+        action="append",
+        metavar="N,N,…",
+        help="a network of your own instead of the standard ones; may be repeated",
+    )
+    made.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    made.add_argument("--activation", choices=("sigmoid", "tanh", "relu"), default="sigmoid")
+    made.add_argument("--repeats", type=int, default=repeats, help=f"default {repeats}")
+    return made
+
+
+def result_name(suite: str, options: argparse.Namespace) -> str:
+    """The name of the result file; a run of your own never overwrites the standard one."""
+    parts = [suite]
+    if options.layers:
+        parts += ["-".join(map(str, sizes)) for sizes in options.layers]
+    if options.dtype != "float32":
+        parts.append(options.dtype)
+    if options.activation != "sigmoid":
+        parts.append(options.activation)
+    return "_".join(parts)
+
+
+def problems(options: argparse.Namespace) -> list[Problem]:
+    return [
+        networks.make(sizes, options.dtype, options.activation)
+        for sizes in options.layers or networks.STANDARD
+    ]
+
+
+def offers(
+    modules: Sequence[ModuleType], what: str, *arguments: Any
+) -> tuple[list[Any], list[str]]:
+    """All that the peers offer under the name `what`, and who has nothing for this case."""
+    found: list[Any] = []
+    without = []
+    for module in modules:
+        function: Callable[..., list[Any]] | None = getattr(module, what, None)
+        offered = function(*arguments) if function else []
+        found += offered
+        if not offered:
+            without.append(module.NAME)
+    return found, without
+
+
+def load_peers() -> tuple[list[ModuleType], list[str]]:
+    modules, missing = peers.load()
+    for note in missing:
+        print(f"not installed: {note}")
+    return modules, missing

@@ -1,0 +1,92 @@
+"""Time several functions side by side, so that noise hits all of them alike."""
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+SHORTEST = 1e-3  # seconds that one reading lasts at least
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds a call: the median, the quartiles and the number of readings."""
+
+    median: float
+    low: float
+    high: float
+    repeats: int
+
+
+@dataclass
+class Candidate:
+    """Something to time.
+
+    `calls` are the arguments of the calls to make, one after another; a call does `per_call` units
+    of work, and times are given for one unit. `kind` is "ours", "peer" or "reference".
+    """
+
+    label: str
+    function: Callable[..., Any]
+    calls: Sequence[tuple[Any, ...]] = ((),)
+    per_call: float = 1
+    kind: str = "peer"
+    readings: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        names = ", ".join(f"a{i}" for i in range(len(self.calls[0])))
+        target = f"{names}," if names else "_"
+        source = (
+            "def loop(function, calls, passes, clock):\n"
+            "    start = clock()\n"
+            "    for _ in passes:\n"
+            f"        for {target} in calls:\n"
+            f"            function({names})\n"
+            "    return clock() - start\n"
+        )
+        scope: dict[str, Any] = {}
+        exec(source, scope)
+        self._loop = scope["loop"]
+        self._passes = 1
+
+    def read(self) -> float:
+        """Seconds a unit, over the calibrated number of passes."""
+        time_taken = self._loop(
+            self.function, self.calls, range(self._passes), time.perf_counter_ns
+        )
+        return time_taken * 1e-9 / (self._passes * len(self.calls) * self.per_call)
+
+    def calibrate(self, shortest: float) -> None:
+        """Choose as many passes as make a reading last `shortest` seconds."""
+        self._passes = 1
+        while (taken := self.read() * self._passes * len(self.calls) * self.per_call) < shortest:
+            self._passes = max(self._passes * 2, int(self._passes * shortest / max(taken, 1e-9)))
+
+    def timing(self) -> Timing:
+        if len(self.readings) < 2:
+            return Timing(*(self.readings * 3), len(self.readings))
+        low, median, high = statistics.quantiles(self.readings, n=4, method="inclusive")
+        return Timing(median, low, high, len(self.readings))
+
+
+def compare(
+    candidates: Sequence[Candidate], repeats: int, shortest: float = SHORTEST
+) -> list[Timing]:
+    """Time the candidates in turn, `repeats` rounds, each round starting with another one."""
+    for candidate in candidates:
+        candidate.read()
+        candidate.calibrate(shortest)
+        candidate.readings.clear()
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        for i in range(repeats):
+            for j in range(len(candidates)):
+                candidate = candidates[(i + j) % len(candidates)]
+                candidate.readings.append(candidate.read())
+    finally:
+        if collecting:
+            gc.enable()
+    return [candidate.timing() for candidate in candidates]
