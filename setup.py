@@ -53,7 +53,7 @@ def extension(name: str, *flags: str, suffix: str = "pyx") -> Extension:
         [f"src/{name.replace('.', '/')}.{suffix}"],
         extra_compile_args=[*COMPILE, *flags],
         extra_link_args=LINK,
-        include_dirs=[numpy.get_include()],
+        include_dirs=[numpy.get_include(), "src/cyprop/kernels/loops"],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
     )
 

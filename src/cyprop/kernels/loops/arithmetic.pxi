@@ -28,64 +28,7 @@ cdef extern from * nogil:
         enum { CYPROP_TILE_ROWS = 3, CYPROP_TILE_LINES = 1, CYPROP_COPY_ROWS = 16 };
     #endif
 
-    /* out[j][i] = in[i][j] for an 8 × 8 block; strides in elements. */
-    #define CYPROP_TURN_PLAIN(in, in_stride, out, out_stride) \\
-        for (ptrdiff_t j = 0; j < 8; j++) \\
-            for (ptrdiff_t i = 0; i < 8; i++) (out)[j * (out_stride) + i] = (in)[i * (in_stride) + j]
-    #if defined(__AVX__) && (defined(__clang__) || __GNUC__ >= 12)
-    typedef float cyprop_f8 __attribute__((vector_size(32), aligned(4), may_alias));
-    typedef double cyprop_d4 __attribute__((vector_size(32), aligned(8), may_alias));
-    #define CYPROP_MIX __builtin_shufflevector
-    static inline void cyprop_turn32(
-        const float *in, ptrdiff_t in_stride, float *out, ptrdiff_t out_stride)
-    {
-        cyprop_f8 a[8], b[8];
-        for (int i = 0; i < 8; i++) a[i] = *(const cyprop_f8 *)(in + i * in_stride);
-        for (int i = 0; i < 4; i++) {
-            b[i] = CYPROP_MIX(a[i], a[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-            b[i + 4] = CYPROP_MIX(a[i], a[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-        }
-        for (int h = 0; h < 8; h += 4) {
-            a[h] = CYPROP_MIX(b[h], b[h + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-            a[h + 1] = CYPROP_MIX(b[h], b[h + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-            a[h + 2] = CYPROP_MIX(b[h + 2], b[h + 3], 0, 8, 1, 9, 4, 12, 5, 13);
-            a[h + 3] = CYPROP_MIX(b[h + 2], b[h + 3], 2, 10, 3, 11, 6, 14, 7, 15);
-            *(cyprop_f8 *)(out + h * out_stride) =
-                CYPROP_MIX(a[h], a[h + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-            *(cyprop_f8 *)(out + (h + 1) * out_stride) =
-                CYPROP_MIX(a[h], a[h + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-            *(cyprop_f8 *)(out + (h + 2) * out_stride) =
-                CYPROP_MIX(a[h + 1], a[h + 3], 0, 1, 8, 9, 4, 5, 12, 13);
-            *(cyprop_f8 *)(out + (h + 3) * out_stride) =
-                CYPROP_MIX(a[h + 1], a[h + 3], 2, 3, 10, 11, 6, 7, 14, 15);
-        }
-    }
-    static inline void cyprop_turn64(
-        const double *in, ptrdiff_t in_stride, double *out, ptrdiff_t out_stride)
-    {
-        for (int r = 0; r < 8; r += 4)
-            for (int c = 0; c < 8; c += 4) {
-                const double *p = in + r * in_stride + c;
-                double *q = out + c * out_stride + r;
-                cyprop_d4 a0 = *(const cyprop_d4 *)p, a1 = *(const cyprop_d4 *)(p + in_stride);
-                cyprop_d4 a2 = *(const cyprop_d4 *)(p + 2 * in_stride);
-                cyprop_d4 a3 = *(const cyprop_d4 *)(p + 3 * in_stride);
-                cyprop_d4 b0 = CYPROP_MIX(a0, a2, 0, 1, 4, 5), b1 = CYPROP_MIX(a1, a3, 0, 1, 4, 5);
-                cyprop_d4 b2 = CYPROP_MIX(a0, a2, 2, 3, 6, 7), b3 = CYPROP_MIX(a1, a3, 2, 3, 6, 7);
-                *(cyprop_d4 *)q = CYPROP_MIX(b0, b1, 0, 4, 2, 6);
-                *(cyprop_d4 *)(q + out_stride) = CYPROP_MIX(b0, b1, 1, 5, 3, 7);
-                *(cyprop_d4 *)(q + 2 * out_stride) = CYPROP_MIX(b2, b3, 0, 4, 2, 6);
-                *(cyprop_d4 *)(q + 3 * out_stride) = CYPROP_MIX(b2, b3, 1, 5, 3, 7);
-            }
-    }
-    #else
-    static inline void cyprop_turn32(
-        const float *in, ptrdiff_t in_stride, float *out, ptrdiff_t out_stride)
-    { CYPROP_TURN_PLAIN(in, in_stride, out, out_stride); }
-    static inline void cyprop_turn64(
-        const double *in, ptrdiff_t in_stride, double *out, ptrdiff_t out_stride)
-    { CYPROP_TURN_PLAIN(in, in_stride, out, out_stride); }
-    #endif
+    #include "turn.h"
 
     static inline float cyprop_float32(uint32_t bits) { float x; memcpy(&x, &bits, 4); return x; }
     static inline uint32_t cyprop_bits32(float x) { uint32_t bits; memcpy(&bits, &x, 4); return bits; }
@@ -108,6 +51,12 @@ cdef extern from * nogil:
         const float *source, Py_ssize_t source_stride, float *target, Py_ssize_t target_stride)
     void turn64 "cyprop_turn64"(
         const double *source, Py_ssize_t source_stride, double *target, Py_ssize_t target_stride)
+    void add_turned32 "cyprop_add_turned32"(
+        int rows, Py_ssize_t n_terms, const float *source, Py_ssize_t stride, const float *a,
+        float *sums)
+    void add_turned64 "cyprop_add_turned64"(
+        int rows, Py_ssize_t n_terms, const double *source, Py_ssize_t stride, const double *a,
+        double *sums)
     float fabsf(float x)
     double fabs(double x)
     float sqrtf(float x)
@@ -118,6 +67,7 @@ cdef enum:
     MAX_TILE_ROWS = 8
     MAX_LANES = 128
     PANEL_BYTES = 16384    # half a first-level cache
+    INDEX_SIZE = 256
     MAX_PANEL = 4096       # elements of the smaller dtype in one
 
 

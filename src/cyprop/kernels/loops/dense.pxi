@@ -160,6 +160,139 @@ cdef inline void strip(
         term += terms
 
 
+cdef inline Py_ssize_t count_zeros(Py_ssize_t n, const floating *a) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef int zeros = 0
+    for i in range(n):
+        zeros += a[i] == 0
+    return zeros
+
+
+cdef inline void add_terms(
+    const Py_ssize_t *index, Py_ssize_t n_columns,
+    const floating *A, Py_ssize_t A_step, const floating *B, Py_ssize_t B_stride,
+    floating *restrict C,
+) noexcept nogil:
+    """C += Σ A[t] · B[t] over the eight terms in index."""
+    cdef floating a0 = A[index[0] * A_step], a1 = A[index[1] * A_step]
+    cdef floating a2 = A[index[2] * A_step], a3 = A[index[3] * A_step]
+    cdef floating a4 = A[index[4] * A_step], a5 = A[index[5] * A_step]
+    cdef floating a6 = A[index[6] * A_step], a7 = A[index[7] * A_step]
+    cdef const floating *b0 = B + index[0] * B_stride
+    cdef const floating *b1 = B + index[1] * B_stride
+    cdef const floating *b2 = B + index[2] * B_stride
+    cdef const floating *b3 = B + index[3] * B_stride
+    cdef const floating *b4 = B + index[4] * B_stride
+    cdef const floating *b5 = B + index[5] * B_stride
+    cdef const floating *b6 = B + index[6] * B_stride
+    cdef const floating *b7 = B + index[7] * B_stride
+    cdef floating total
+    cdef Py_ssize_t column
+    for column in range(n_columns):
+        total = fma(a0, b0[column], C[column])
+        total = fma(a1, b1[column], total)
+        total = fma(a2, b2[column], total)
+        total = fma(a3, b3[column], total)
+        total = fma(a4, b4[column], total)
+        total = fma(a5, b5[column], total)
+        total = fma(a6, b6[column], total)
+        C[column] = fma(a7, b7[column], total)
+
+
+cdef inline void add_term(
+    Py_ssize_t n_columns, floating a, const floating *b, floating *restrict C,
+) noexcept nogil:
+    """C += a · b"""
+    cdef Py_ssize_t column
+    for column in range(n_columns):
+        C[column] = fma(a, b[column], C[column])
+
+
+cdef void row_of_terms(
+    Py_ssize_t n_terms, Py_ssize_t n_columns,
+    const floating *A, Py_ssize_t A_step, const floating *B, Py_ssize_t B_stride,
+    const floating *start, floating *restrict C,
+) noexcept nogil:
+    """One row of C = start + A · B, several rows of B at a time, those passed over where A is zero."""
+    cdef Py_ssize_t index[INDEX_SIZE]
+    cdef Py_ssize_t term = 0, last, n, i
+    for i in range(n_columns):
+        C[i] = start[i] if start != NULL else 0
+    while term < n_terms:
+        last = min(n_terms, term + INDEX_SIZE)
+        n = 0
+        while term < last:
+            index[n] = term
+            n += A[term * A_step] != 0
+            term += 1
+        i = 0
+        while i + 8 <= n:
+            add_terms(index + i, n_columns, A, A_step, B, B_stride, C)
+            i += 8
+        while i < n:
+            add_term(n_columns, A[index[i] * A_step], B + index[i] * B_stride, C)
+            i += 1
+    for i in range(n_columns):
+        C[i] = C[i] + 0
+
+
+cdef void row_of_dots(
+    Py_ssize_t n_terms, Py_ssize_t n_columns,
+    const floating *A, const floating *B, Py_ssize_t B_stride, floating *restrict C,
+) noexcept nogil:
+    """One row of C = A · Bᵀ: up to 32 rows of B side by side."""
+    cdef floating total
+    cdef Py_ssize_t column = 0, column_end, k, t, term, whole = n_terms // 4 * 4
+    cdef int rows
+    while column < n_columns:
+        rows = 32 if column + 32 <= n_columns else 8 if column + 8 <= n_columns else 1
+        column_end = column + rows
+        for k in range(column, column_end):
+            C[k] = 0
+        term = 0
+        if rows > 1:
+            if floating is float:
+                add_turned32(rows, whole, B + column * B_stride, B_stride, A, C + column)
+            else:
+                add_turned64(rows, whole, B + column * B_stride, B_stride, A, C + column)
+            term = whole
+        for k in range(column, column_end):
+            total = C[k]
+            for t in range(term, n_terms):
+                total = fma(A[t], B[k * B_stride + t], total)
+            C[k] = total + 0
+        column = column_end
+
+
+cdef void one_row(
+    Py_ssize_t n_terms, Py_ssize_t n_columns,
+    const floating *A, const floating *B, Py_ssize_t B_stride, const floating *start,
+    floating *restrict C,
+) noexcept nogil:
+    """One row of C = start + A · B, in one read of B: all its columns side by side in registers if
+    they fit, otherwise several rows of B at a time."""
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
+    cdef Py_ssize_t lanes
+    if n_columns > 8 * line or 4 * count_zeros(n_terms, A) > n_terms:
+        lanes = 0
+    elif n_columns >= 8 * line:
+        lanes = 8 * line
+        tile(1, 8 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
+    elif n_columns >= 4 * line:
+        lanes = 4 * line
+        tile(1, 4 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
+    elif n_columns >= 2 * line:
+        lanes = 2 * line
+        tile(1, 2 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
+    elif n_columns >= line:
+        lanes = line
+        tile(1, line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
+    else:
+        lanes = 0
+    if lanes < n_columns:
+        row_of_terms(n_terms, n_columns - lanes, A, 1, B + lanes, B_stride, start + lanes, C + lanes)
+
+
 cdef void product(
     bint turned, Py_ssize_t n_rows, Py_ssize_t n_terms, Py_ssize_t n_columns,
     const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
@@ -171,6 +304,12 @@ cdef void product(
     cdef Py_ssize_t lanes = TILE_LINES * line
     cdef Py_ssize_t column_step = B_stride if turned else 1
     cdef Py_ssize_t column = 0
+    if n_rows == 1 and A_term_step == 1:
+        if turned:
+            row_of_dots(n_terms, n_columns, A, B, B_stride, C)
+        else:
+            one_row(n_terms, n_columns, A, B, B_stride, start, C)
+        return
     while TILE_LINES > 1 and column + lanes <= n_columns:
         strip(lanes, lanes, turned, n_rows, n_terms, A, A_row_step, A_term_step,
               B + column * column_step, B_stride, start + column if start != NULL else NULL,

@@ -1,0 +1,127 @@
+/* Blocks of a matrix turned (transposed), eight rows by eight columns.
+
+   The compiler does not find the shuffles by itself, and without them a dot product per row of W
+   would have to be split into partial sums. With AVX a block costs sixteen loads of half a register
+   and sixteen shuffles; elsewhere it is the plain loop at the end. Strides are in elements. */
+
+#ifndef CYPROP_TURN_H
+#define CYPROP_TURN_H
+
+#include <stddef.h>
+
+#if defined(__AVX2__) && (defined(__FMA__) || defined(_MSC_VER))
+
+#include <immintrin.h>
+
+/* columns[c] = in[0..7][c] for four columns */
+static inline void cyprop_columns32(const float *in, ptrdiff_t stride, __m256 *columns)
+{
+    __m256 rows[4], low01, high01, low23, high23;
+    for (int i = 0; i < 4; i++)
+        rows[i] = _mm256_insertf128_ps(
+            _mm256_castps128_ps256(_mm_loadu_ps(in + i * stride)),
+            _mm_loadu_ps(in + (i + 4) * stride), 1);
+    low01 = _mm256_unpacklo_ps(rows[0], rows[1]);
+    high01 = _mm256_unpackhi_ps(rows[0], rows[1]);
+    low23 = _mm256_unpacklo_ps(rows[2], rows[3]);
+    high23 = _mm256_unpackhi_ps(rows[2], rows[3]);
+    columns[0] = _mm256_shuffle_ps(low01, low23, 0x44);
+    columns[1] = _mm256_shuffle_ps(low01, low23, 0xee);
+    columns[2] = _mm256_shuffle_ps(high01, high23, 0x44);
+    columns[3] = _mm256_shuffle_ps(high01, high23, 0xee);
+}
+
+/* columns[c] = in[0..3][c] for two columns */
+static inline void cyprop_columns64(const double *in, ptrdiff_t stride, __m256d *columns)
+{
+    __m256d rows[2];
+    for (int i = 0; i < 2; i++)
+        rows[i] = _mm256_insertf128_pd(
+            _mm256_castpd128_pd256(_mm_loadu_pd(in + i * stride)),
+            _mm_loadu_pd(in + (i + 2) * stride), 1);
+    columns[0] = _mm256_unpacklo_pd(rows[0], rows[1]);
+    columns[1] = _mm256_unpackhi_pd(rows[0], rows[1]);
+}
+
+/* out[c][r] = in[r][c] */
+static inline void cyprop_turn32(
+    const float *in, ptrdiff_t in_stride, float *out, ptrdiff_t out_stride)
+{
+    __m256 columns[4];
+    for (int c = 0; c < 8; c += 4) {
+        cyprop_columns32(in + c, in_stride, columns);
+        for (int i = 0; i < 4; i++)
+            _mm256_storeu_ps(out + (c + i) * out_stride, columns[i]);
+    }
+}
+
+static inline void cyprop_turn64(
+    const double *in, ptrdiff_t in_stride, double *out, ptrdiff_t out_stride)
+{
+    __m256d columns[2];
+    for (int r = 0; r < 8; r += 4)
+        for (int c = 0; c < 8; c += 2) {
+            cyprop_columns64(in + r * in_stride + c, in_stride, columns);
+            _mm256_storeu_pd(out + c * out_stride + r, columns[0]);
+            _mm256_storeu_pd(out + (c + 1) * out_stride + r, columns[1]);
+        }
+}
+
+/* sums[r] += a[0] in[r][0] + a[1] in[r][1] + ..., one after the other, for 8 * GROUPS rows and a
+   multiple of four terms. Each group of rows is a chain of additions; four hide its latency. */
+#define CYPROP_ADD_TURNED(SUFFIX, TYPE, VECTOR, SET1, LOAD, STORE, ADD, WIDTH, TERMS, GROUPS)      \
+    static inline void cyprop_add_turned##SUFFIX##_##GROUPS(                                       \
+        ptrdiff_t n_terms, const TYPE *in, ptrdiff_t stride, const TYPE *a, TYPE *sums)            \
+    {                                                                                              \
+        VECTOR columns[TERMS], sum[GROUPS];                                                        \
+        for (int g = 0; g < GROUPS; g++) sum[g] = LOAD(sums + WIDTH * g);                          \
+        for (ptrdiff_t t = 0; t < n_terms; t += TERMS)                                             \
+            for (int g = 0; g < GROUPS; g++) {                                                     \
+                cyprop_columns##SUFFIX(in + WIDTH * g * stride + t, stride, columns);              \
+                for (int i = 0; i < TERMS; i++) sum[g] = ADD(SET1(a[t + i]), columns[i], sum[g]);  \
+            }                                                                                      \
+        for (int g = 0; g < GROUPS; g++) STORE(sums + WIDTH * g, sum[g]);                          \
+    }
+CYPROP_ADD_TURNED(32, float, __m256, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps,
+                  _mm256_fmadd_ps, 8, 4, 4)
+CYPROP_ADD_TURNED(32, float, __m256, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps,
+                  _mm256_fmadd_ps, 8, 4, 1)
+CYPROP_ADD_TURNED(64, double, __m256d, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd,
+                  _mm256_fmadd_pd, 4, 2, 8)
+CYPROP_ADD_TURNED(64, double, __m256d, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd,
+                  _mm256_fmadd_pd, 4, 2, 2)
+
+static inline void cyprop_add_turned32(
+    int rows, ptrdiff_t n_terms, const float *in, ptrdiff_t stride, const float *a, float *sums)
+{
+    if (rows == 32) cyprop_add_turned32_4(n_terms, in, stride, a, sums);
+    else cyprop_add_turned32_1(n_terms, in, stride, a, sums);
+}
+
+static inline void cyprop_add_turned64(
+    int rows, ptrdiff_t n_terms, const double *in, ptrdiff_t stride, const double *a, double *sums)
+{
+    if (rows == 32) cyprop_add_turned64_8(n_terms, in, stride, a, sums);
+    else cyprop_add_turned64_2(n_terms, in, stride, a, sums);
+}
+
+#else
+
+#define CYPROP_PLAIN_TURN(TYPE, SUFFIX, FMA)                                                  \
+    static inline void cyprop_turn##SUFFIX(                                                   \
+        const TYPE *in, ptrdiff_t in_stride, TYPE *out, ptrdiff_t out_stride)                 \
+    {                                                                                         \
+        for (int c = 0; c < 8; c++)                                                           \
+            for (int r = 0; r < 8; r++) out[c * out_stride + r] = in[r * in_stride + c];      \
+    }                                                                                         \
+    static inline void cyprop_add_turned##SUFFIX(                                             \
+        int rows, ptrdiff_t n_terms, const TYPE *in, ptrdiff_t stride, const TYPE *a, TYPE *sums)  \
+    {                                                                                         \
+        for (int r = 0; r < rows; r++)                                                        \
+            for (ptrdiff_t t = 0; t < n_terms; t++) sums[r] = FMA(a[t], in[r * stride + t], sums[r]); \
+    }
+CYPROP_PLAIN_TURN(float, 32, CYPROP_FMA32)
+CYPROP_PLAIN_TURN(double, 64, CYPROP_FMA64)
+
+#endif
+#endif
