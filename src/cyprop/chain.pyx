@@ -18,6 +18,7 @@ from cyprop.kernels.table cimport Activation, Optimizer, Table
 
 cdef enum:
     STRIP_BYTES = 16384     # of dW at a time while learning: half a first-level cache
+    STRIP_ROWS = 32         # of W at least, and in multiples: what a tile of dA_prev likes
 
 
 cdef Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
@@ -26,7 +27,7 @@ cdef Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
     return (n + line - 1) // line * line
 
 
-cdef inline const char *weights_of(const Model *model, const Layer *layer) noexcept nogil:
+cdef inline char *weights_of(const Model *model, const Layer *layer) noexcept nogil:
     return model.parameters + layer.offset * model.itemsize
 
 
@@ -75,9 +76,14 @@ cdef Py_ssize_t training_scratch_size(const Model *model, Py_ssize_t n) noexcept
     """C, then A and Z of every layer, then dA of one layer and of the one below, then a strip."""
     return (
         (n * sizeof(double) + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
-        + (n * (model.kept + 2 * model.widest) + model.widest) * model.itemsize
+        + (n * (model.kept + 2 * model.widest) + STRIP_ROWS * model.widest) * model.itemsize
         + STRIP_BYTES
     )
+
+
+cdef inline Py_ssize_t strip_rows(const Model *model, const Layer *layer) noexcept nogil:
+    cdef Py_ssize_t fitting = STRIP_BYTES // (layer.stride * model.itemsize)
+    return max(fitting // STRIP_ROWS, 1) * STRIP_ROWS
 
 
 cdef inline char *kept_rows(const Model *model, Py_ssize_t n, char *scratch) noexcept nogil:
@@ -138,6 +144,15 @@ cdef inline void step(
         model.hyperparameters, model.memory)
 
 
+cdef inline bint step_outer(
+    Model *model, Py_ssize_t n_in, Py_ssize_t n_out, const char *A_prev, const char *dZ, char *W,
+) noexcept nogil:
+    """The same for rows of W and one sample, in one pass, if the optimizer can."""
+    cdef const Optimizer *optimizer = model.optimizer
+    return optimizer.step_outer[model.dtype] != NULL and optimizer.step_outer[model.dtype](
+        n_in, n_out, A_prev, dZ, W, n_out, model.hyperparameters)
+
+
 cdef void backward(
     Model *model, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
     const char *Y, Py_ssize_t Y_stride, char *scratch,
@@ -160,7 +175,7 @@ cdef void backward(
     cdef const Layer *below
     cdef const char *A = kept + n * layer.A_offset * size
     cdef const char *A_prev
-    cdef const char *W
+    cdef char *W
     cdef char *dW
     cdef char *db
     cdef Py_ssize_t l, k, n_rows, A_prev_stride, dA_prev_stride
@@ -175,7 +190,6 @@ cdef void backward(
 
     for l in range(model.n_layers - 1, -1, -1):
         layer = &model.layers[l]
-        W = weights_of(model, layer)
         if l == 0:
             A_prev = X
             A_prev_stride = X_stride
@@ -194,24 +208,27 @@ cdef void backward(
                 dZ, dZ, layer.stride)
         dZ_is_known = False
 
-        # dW = A_prevᵀ · dZ and dA_prev = dZ · Wᵀ, a strip of inputs (rows of W) at a time
+        # dA_prev = dZ · Wᵀ and dW = A_prevᵀ · dZ, a strip of inputs (rows of W) at a time
         n_rows = layer.n_in
         if learning:
-            n_rows = max(1, STRIP_BYTES // (layer.stride * size))
+            n_rows = strip_rows(model, layer)
         k = 0
         while k < layer.n_in:
             n_rows = min(n_rows, layer.n_in - k)
-            dW = strip if learning else gradient + (layer.offset + k * layer.stride) * size
-            kernels.dense_backward_W[dtype](
-                n, n_rows, layer.stride, A_prev + k * size, A_prev_stride, dZ, layer.stride,
-                dW, layer.stride)
+            W = weights_of(model, layer) + k * layer.stride * size
             if dA_prev != NULL:
                 kernels.dense_backward_A[dtype](
-                    n, n_rows, layer.stride, dZ, layer.stride,
-                    W + k * layer.stride * size, layer.stride,
+                    n, n_rows, layer.n_out, dZ, layer.stride, W, layer.stride,
                     dA_prev + k * size, dA_prev_stride)
-            if learning:
-                step(model, layer.offset + k * layer.stride, n_rows * layer.stride, dW)
+            if not (learning and n == 1 and step_outer(
+                model, n_rows, layer.stride, A_prev + k * size, dZ, W
+            )):
+                dW = strip if learning else gradient + (layer.offset + k * layer.stride) * size
+                kernels.dense_backward_W[dtype](
+                    n, n_rows, layer.stride, A_prev + k * size, A_prev_stride, dZ, layer.stride,
+                    dW, layer.stride)
+                if learning:
+                    step(model, layer.offset + k * layer.stride, n_rows * layer.stride, dW)
             k += n_rows
 
         # db = Σ_rows dZ

@@ -6,7 +6,7 @@ from cpython.pycapsule cimport PyCapsule_New
 from cyprop.kernels.table cimport (
     Activation, ActivationBackward, ActivationForward, DenseBackwardA, DenseBackwardW,
     DenseBackwardB, DenseForward, Hyperparameter, Loss, LossBackward, LossForward, Optimizer,
-    OptimizerStep, Table,
+    OptimizerStep, OptimizerStepOuter, Table,
 )
 
 cdef Table table

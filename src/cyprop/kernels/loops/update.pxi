@@ -14,6 +14,7 @@ cdef Optimizer *new_optimizer(const char *name, Py_ssize_t n_states):
     optimizer.n_states = n_states
     optimizer.n_hyperparameters = 0
     optimizer.begin = NULL
+    optimizer.step_outer[0] = optimizer.step_outer[1] = NULL
     return optimizer
 
 cdef void hyperparameter(
@@ -49,11 +50,36 @@ cdef void sgd_step(
         v[i] = fma(momentum, v[i], d_theta[i])
         theta[i] = fma(-learning_rate, v[i], theta[i])
 
+cdef bint sgd_step_outer(
+    Py_ssize_t n_in, Py_ssize_t n_out, const floating *A_prev, const floating *dZ,
+    floating *restrict W, Py_ssize_t W_stride, const double *hyperparameters,
+) noexcept nogil:
+    """W ← W − learning_rate · A_prevᵀ·dZ, where A_prev is not zero; only without momentum
+
+    The rounding, and the + 0, are those of dense_backward_W followed by sgd_step.
+    """
+    cdef Py_ssize_t k, j
+    cdef floating learning_rate = <floating> hyperparameters[0]
+    cdef floating a
+    cdef floating *restrict w
+    if hyperparameters[1] != 0:
+        return False
+    for k in range(n_in):
+        a = A_prev[k]
+        if a == 0:
+            continue
+        w = W + k * W_stride
+        for j in range(n_out):
+            w[j] = fma(-learning_rate, a * dZ[j] + 0, w[j])
+    return True
+
 optimizer = new_optimizer(b"sgd", 1)
 hyperparameter(optimizer, b"learning_rate", 0.1, 0, False, INFINITY)
 hyperparameter(optimizer, b"momentum", 0.0, 0, True, 1)
 optimizer.step[0] = <OptimizerStep> sgd_step[float]
 optimizer.step[1] = <OptimizerStep> sgd_step[double]
+optimizer.step_outer[0] = <OptimizerStepOuter> sgd_step_outer[float]
+optimizer.step_outer[1] = <OptimizerStepOuter> sgd_step_outer[double]
 
 
 cdef void adam_begin(const double *hyperparameters, double *memory) noexcept nogil:
