@@ -235,7 +235,6 @@ cdef class Engine:
             and cnp.PyArray_TYPE(<cnp.ndarray> X) == self.typenum
             and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> X)
             and cnp.PyArray_DIM(<cnp.ndarray> X, 0) == self.n_in
-            and model.n_parameters < LONG_CALL
             and 2 * model.widest * model.itemsize <= STACK_SCRATCH
             and not self.writing
         ):
@@ -254,12 +253,20 @@ cdef class Engine:
             y = <cnp.ndarray> out
         else:
             return self.predict_general(X, out)
-        predict_chain(
-            model, 1, cnp.PyArray_BYTES(x), self.n_in, cnp.PyArray_BYTES(y), aligned(stack))
+        if model.n_parameters < LONG_CALL:
+            predict_chain(
+                model, 1, cnp.PyArray_BYTES(x), self.n_in, cnp.PyArray_BYTES(y), aligned(stack))
+        else:
+            self.readers += 1
+            with nogil:
+                predict_chain(
+                    model, 1, cnp.PyArray_BYTES(x), self.n_in, cnp.PyArray_BYTES(y),
+                    aligned(stack))
+            self.readers -= 1
         return y
 
     cdef object predict_general(self, X, out):
-        """`predict` for every input that is not one ready sample of a small network."""
+        """`predict` for every input that is not one sample as the network wants it."""
         cdef Model *model = &self.model
         cdef cnp.ndarray x, y
         cdef Py_ssize_t n

@@ -67,7 +67,8 @@ cdef enum:
     MAX_TILE_ROWS = 8
     MAX_LANES = 128
     PANEL_BYTES = 16384    # half a first-level cache
-    INDEX_SIZE = 256
+    LIST_SIZE = 256        # of terms that are not zero, at a time
+    SPARSE_COLUMNS = 64    # fewer than this are done sooner than a list is made
     MAX_PANEL = 4096       # elements of the smaller dtype in one
 
 

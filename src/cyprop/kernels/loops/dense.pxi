@@ -160,24 +160,31 @@ cdef inline void strip(
         term += terms
 
 
-cdef inline Py_ssize_t count_zeros(Py_ssize_t n, const floating *a) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef int zeros = 0
-    for i in range(n):
-        zeros += a[i] == 0
-    return zeros
-
-
-cdef inline void add_terms(
-    const Py_ssize_t *index, Py_ssize_t n_columns,
-    const floating *A, Py_ssize_t A_step, const floating *B, Py_ssize_t B_stride,
-    floating *restrict C,
+cdef inline Py_ssize_t count_zeros(
+    Py_ssize_t n, Py_ssize_t n_columns, const floating *A, Py_ssize_t A_stride,
 ) noexcept nogil:
-    """C += Σ A[t] · B[t] over the eight terms in index."""
-    cdef floating a0 = A[index[0] * A_step], a1 = A[index[1] * A_step]
-    cdef floating a2 = A[index[2] * A_step], a3 = A[index[3] * A_step]
-    cdef floating a4 = A[index[4] * A_step], a5 = A[index[5] * A_step]
-    cdef floating a6 = A[index[6] * A_step], a7 = A[index[7] * A_step]
+    cdef Py_ssize_t i, j, total = 0
+    cdef int zeros
+    for i in range(n):
+        zeros = 0
+        for j in range(n_columns):
+            zeros += A[i * A_stride + j] == 0
+        total += zeros
+    return total
+
+
+cdef inline bint mostly_zeros(
+    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, const floating *A_prev, Py_ssize_t stride,
+) noexcept nogil:
+    """Whether visiting only the terms that are not zero beats the tiles."""
+    return n_out >= SPARSE_COLUMNS and 10 * count_zeros(n, n_in, A_prev, stride) > 7 * n * n_in
+
+
+cdef inline void add_eight(
+    const floating *a, const Py_ssize_t *index, Py_ssize_t n_columns,
+    const floating *B, Py_ssize_t B_stride, floating *restrict C,
+) noexcept nogil:
+    """C += Σ a[t] · B[index[t]] for eight terms."""
     cdef const floating *b0 = B + index[0] * B_stride
     cdef const floating *b1 = B + index[1] * B_stride
     cdef const floating *b2 = B + index[2] * B_stride
@@ -186,6 +193,8 @@ cdef inline void add_terms(
     cdef const floating *b5 = B + index[5] * B_stride
     cdef const floating *b6 = B + index[6] * B_stride
     cdef const floating *b7 = B + index[7] * B_stride
+    cdef floating a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3]
+    cdef floating a4 = a[4], a5 = a[5], a6 = a[6], a7 = a[7]
     cdef floating total
     cdef Py_ssize_t column
     for column in range(n_columns):
@@ -199,39 +208,32 @@ cdef inline void add_terms(
         C[column] = fma(a7, b7[column], total)
 
 
-cdef inline void add_term(
-    Py_ssize_t n_columns, floating a, const floating *b, floating *restrict C,
-) noexcept nogil:
-    """C += a · b"""
-    cdef Py_ssize_t column
-    for column in range(n_columns):
-        C[column] = fma(a, b[column], C[column])
-
-
 cdef void row_of_terms(
     Py_ssize_t n_terms, Py_ssize_t n_columns,
     const floating *A, Py_ssize_t A_step, const floating *B, Py_ssize_t B_stride,
     const floating *start, floating *restrict C,
 ) noexcept nogil:
-    """One row of C = start + A · B, several rows of B at a time, those passed over where A is zero."""
-    cdef Py_ssize_t index[INDEX_SIZE]
+    """One row of C = start + A · B, eight rows of B at a time, those passed over where A is zero."""
+    cdef floating value[LIST_SIZE + 8]
+    cdef Py_ssize_t index[LIST_SIZE + 8]
     cdef Py_ssize_t term = 0, last, n, i
     for i in range(n_columns):
         C[i] = start[i] if start != NULL else 0
     while term < n_terms:
-        last = min(n_terms, term + INDEX_SIZE)
+        last = min(n_terms, term + LIST_SIZE)
         n = 0
         while term < last:
+            value[n] = A[term * A_step]
             index[n] = term
-            n += A[term * A_step] != 0
+            n += value[n] != 0
             term += 1
+        for i in range(8):
+            value[n + i] = 0              # fills up the last eight; adds nothing
+            index[n + i] = last - 1
         i = 0
-        while i + 8 <= n:
-            add_terms(index + i, n_columns, A, A_step, B, B_stride, C)
-            i += 8
         while i < n:
-            add_term(n_columns, A[index[i] * A_step], B + index[i] * B_stride, C)
-            i += 1
+            add_eight(value + i, index + i, n_columns, B, B_stride, C)
+            i += 8
     for i in range(n_columns):
         C[i] = C[i] + 0
 
@@ -273,7 +275,7 @@ cdef void one_row(
     they fit, otherwise several rows of B at a time."""
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
     cdef Py_ssize_t lanes
-    if n_columns > 8 * line or 4 * count_zeros(n_terms, A) > n_terms:
+    if n_columns > 8 * line or 4 * count_zeros(1, n_terms, A, 0) > n_terms:
         lanes = 0
     elif n_columns >= 8 * line:
         lanes = 8 * line
@@ -304,12 +306,6 @@ cdef void product(
     cdef Py_ssize_t lanes = TILE_LINES * line
     cdef Py_ssize_t column_step = B_stride if turned else 1
     cdef Py_ssize_t column = 0
-    if n_rows == 1 and A_term_step == 1:
-        if turned:
-            row_of_dots(n_terms, n_columns, A, B, B_stride, C)
-        else:
-            one_row(n_terms, n_columns, A, B, B_stride, start, C)
-        return
     while TILE_LINES > 1 and column + lanes <= n_columns:
         strip(lanes, lanes, turned, n_rows, n_terms, A, A_row_step, A_term_step,
               B + column * column_step, B_stride, start + column if start != NULL else NULL,
@@ -330,7 +326,15 @@ cdef void dense_forward(
     floating *restrict Z, Py_ssize_t Z_stride,
 ) noexcept nogil:
     """Z = A_prev · W + b"""
-    product(False, n, n_in, n_out, A_prev, A_prev_stride, 1, W, W_stride, b, Z, Z_stride)
+    cdef Py_ssize_t i
+    if n == 1:
+        one_row(n_in, n_out, A_prev, W, W_stride, b, Z)
+    elif mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride):
+        for i in range(n):
+            row_of_terms(
+                n_in, n_out, A_prev + i * A_prev_stride, 1, W, W_stride, b, Z + i * Z_stride)
+    else:
+        product(False, n, n_in, n_out, A_prev, A_prev_stride, 1, W, W_stride, b, Z, Z_stride)
 
 
 cdef void dense_backward_W(
@@ -340,7 +344,13 @@ cdef void dense_backward_W(
     floating *restrict dW, Py_ssize_t dW_stride,
 ) noexcept nogil:
     """dW = A_prevᵀ · dZ"""
-    product(False, n_in, n, n_out, A_prev, 1, A_prev_stride, dZ, dZ_stride, NULL, dW, dW_stride)
+    cdef Py_ssize_t k
+    if mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride):
+        for k in range(n_in):
+            row_of_terms(
+                n, n_out, A_prev + k, A_prev_stride, dZ, dZ_stride, NULL, dW + k * dW_stride)
+    else:
+        product(False, n_in, n, n_out, A_prev, 1, A_prev_stride, dZ, dZ_stride, NULL, dW, dW_stride)
 
 
 cdef void dense_backward_b(
@@ -365,4 +375,8 @@ cdef void dense_backward_A(
     floating *restrict dA_prev, Py_ssize_t dA_prev_stride,
 ) noexcept nogil:
     """dA_prev = dZ · Wᵀ"""
-    product(True, n, n_out, n_in, dZ, dZ_stride, 1, W, W_stride, NULL, dA_prev, dA_prev_stride)
+    if n == 1:
+        row_of_dots(n_out, n_in, dZ, W, W_stride, dA_prev)
+    else:
+        product(
+            True, n, n_out, n_in, dZ, dZ_stride, 1, W, W_stride, NULL, dA_prev, dA_prev_stride)
