@@ -123,9 +123,9 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add(
         "--activation",
         metavar="NAME",
-        default="relu",
         choices=activation.names(),
-        help=f"of the hidden layers: {', '.join(activation.names())} (default relu)",
+        help=f"of the hidden layers: {', '.join(activation.names())} (default relu, and tanh for"
+        " regression, where it keeps a row unlike all others from going far astray)",
     )
     add("--epochs", type=_count, default=25, help="passes over the rows (default 25)")
     add("--batch-size", type=_count, default=32, help="rows an update (default 32)")
@@ -140,7 +140,8 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         "--learning-rate",
         metavar="RATE",
         type=_rate,
-        help="a positive number (default: that of the optimizer, 0.001 for adam)",
+        help="a tenth of it in the last fifth of the epochs (default: that of the optimizer,"
+        " 0.001 for adam)",
     )
     add(
         "--dtype",

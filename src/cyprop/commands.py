@@ -10,8 +10,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
-import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 import cyprop
-from cyprop import datasets, plots, storage, tables, training
-from cyprop.encoding import Encoding, choose, positions, present
+from cyprop import plots, storage, tables, training
+from cyprop.encoding import Encoding, choose
 from cyprop.scaling import Scaling, fold
+from cyprop.scores import fingerprint, held_out, score, scores
 from cyprop.tables import Table
 
 Array = npt.NDArray[Any]
@@ -29,13 +29,17 @@ Array = npt.NDArray[Any]
 DIGITS = "digits"  # the table that comes with the package
 NOTES = "table"  # where the model file's metadata keeps the names
 WIDTH = 96  # of the output, in characters
+LAST_EPOCHS, LAST_RATE = 5, 0.1  # the last fifth of the epochs, at a tenth of the learning rate
+ACTIVATIONS = {"classification": "relu", "regression": "tanh"}  # unless one is asked for
 
 
 def train(options: argparse.Namespace) -> None:
     """Learn from a table; show how it goes; write the network and say how to use it."""
-    output = _checked_output(options.output or f"{Path(options.table).stem}.safetensors")
+    output = _checked_output(
+        options.output or f"{Path(options.table).stem}.safetensors", options.table
+    )
     if options.plot:
-        _checked_output(options.plot)
+        _checked_output(options.plot, options.table)
         plots.check_plot(options.plot)
 
     table = _read(options.table)
@@ -48,7 +52,7 @@ def train(options: argparse.Namespace) -> None:
     if not len(table):
         raise ValueError(f"{table.name} has no row without a missing value")
     encoding, reason = choose(table, target, task, options.drop)
-    held = _held_out(table, encoding, options.validation, options.seed)
+    held = held_out(table, encoding, options.validation, options.seed)
 
     X, Y = encoding.encode(table, options.dtype or "float64"), encoding.encode_target(table)
     inputs = Scaling.of(X[~held], table.one_unit)
@@ -73,16 +77,11 @@ def train(options: argparse.Namespace) -> None:
     seconds = sum(history.seconds)
     predictions = network.predict(X[held])
     notes = encoding.to_json()
-    notes["held_out"] = {
-        "seed": options.seed,
-        "fraction": options.validation,
-        "rows": len(table),
-        "crc32": zlib.crc32(predictions.tobytes()),
-    }
+    notes["held_out"] = fingerprint(table, predictions, options.validation, options.seed)
     network.save(output, metadata={NOTES: json.dumps(notes)})
     lines = [("", "")]
     if held.any():
-        lines += _score(encoding, predictions, table.take(held), "held out")
+        lines.append(("held out", score(encoding, predictions, table.take(held))))
     lines += [
         ("time", f"{seconds:.2f} s of training, {trained_on / seconds:,.0f} samples a second"),
         ("written", f"{output}, {os.path.getsize(output):,} bytes"),
@@ -97,7 +96,7 @@ def train(options: argparse.Namespace) -> None:
 def predict(options: argparse.Namespace) -> None:
     """Answer each row of a table, and score the answers where the target is known."""
     if options.output is not None:
-        tables.check_suffix(_checked_output(options.output))
+        tables.check_suffix(_checked_output(options.output, options.table, options.model))
     network, notes, encoding = _load(options.model)
     table = _read(options.table)
     if options.skip_missing:
@@ -112,13 +111,13 @@ def predict(options: argparse.Namespace) -> None:
         answers["prediction"] = classes[best]
         answers["probability"] = outputs[np.arange(len(table)), best]
         answers["classes"] = classes[np.newaxis]
-    answers["outputs"] = outputs
+    answers["outputs"] = outputs  # matrices, as this and the classes, are for .npz alone
     tables.write_columns(options.output, answers)
 
     lines = []
     if options.output is not None:
         lines.append(("written", f"{options.output}, {len(table):,} rows"))
-    lines += _scores(encoding, notes, table, outputs)
+    lines += scores(encoding, notes.get("held_out", {}), table, outputs)
     _show(lines, sys.stderr if options.output is None else sys.stdout)
 
 
@@ -150,21 +149,16 @@ def _read(name: str) -> Table:
     return tables.digits() if name == DIGITS else tables.read_table(name)
 
 
-def _checked_output(path: str) -> Path:
-    """The path, if a file can be put there; known before the work rather than after it."""
+def _checked_output(path: str, *read: str) -> Path:
+    """The path, if a file can be put there that is not one of those read; known beforehand."""
     target = Path(path)
+    if target.exists() and any(Path(other).exists() and target.samefile(other) for other in read):
+        raise ValueError(f"{path} would be overwritten while it is read; choose another --output")
     if target.is_dir():
         raise IsADirectoryError(f"{path} is a directory, expected a file to write")
     if not target.absolute().parent.is_dir():
         raise FileNotFoundError(f"{target.parent} is not a directory to write {target.name} into")
     return target
-
-
-def _held_out(table: Table, encoding: Encoding, fraction: float, seed: int) -> Array:
-    labels = None
-    if encoding.classes is not None:
-        labels = positions(present(table, encoding.target), encoding.classes)
-    return datasets.held_out(len(table), fraction, seed, labels)
 
 
 def _dtype(
@@ -189,9 +183,10 @@ def _new_network(options: argparse.Namespace, encoding: Encoding, dtype: str) ->
     rate = options.learning_rate
     hyperparameters = {} if rate is None else {"learning_rate": rate}
     classify = encoding.classes is not None
+    task = "classification" if classify else "regression"
     return cyprop.Network(
         [encoding.n_in, *options.hidden, encoding.n_out],
-        activation=options.activation,
+        activation=options.activation or ACTIVATIONS[task],
         output_activation="softmax" if classify else "identity",
         loss="cross_entropy" if classify else "mse",
         optimizer=cyprop.Optimizer(options.optimizer, **hyperparameters),
@@ -217,16 +212,9 @@ def _learn(
     width = len(str(options.epochs))
     header = f"\n{'epoch':>{2 * width + 1}}  {'loss':>9}"
     print(header + (f"  {'held-out loss':>13}  {measure:>9}" if held.any() else ""), flush=True)
-    steps = training.epochs(
-        network,
-        X[~held],
-        Y[~held],
-        n_epochs=options.epochs,
-        batch_size=options.batch_size,
-        validation_data=(X_held, Y_held) if held.any() else None,
-    )
+    validation = (X_held, Y_held) if held.any() else None
     history = training.History()
-    for history in steps:
+    for history in _steps(network, options, X[~held], Y[~held], validation):
         line = f"{len(history):>{max(width, 5 - width - 1)}}/{options.epochs}  "
         line += f"{history.loss[-1]:9.5f}"
         if held.any():
@@ -240,41 +228,45 @@ def _learn(
     return history
 
 
-def _scores(
-    encoding: Encoding, notes: dict[str, Any], table: Table, outputs: Array
-) -> list[tuple[str, str]]:
-    """How good the predictions are, if the table knows the answers."""
-    if encoding.target not in table.columns:
-        return []
-    try:
-        lines = _score(encoding, outputs, table, "all rows")
-    except ValueError:  # some answers are missing, which is no reason not to predict
-        return []
-    part = notes.get("held_out", {})
-    if part.get("rows") == len(table) and part["fraction"]:
-        held = _held_out(table, encoding, part["fraction"], part["seed"])
-        if zlib.crc32(outputs[held].tobytes()) == part["crc32"]:
-            ((name, text), *_) = _score(encoding, outputs[held], table.take(held), "held out")
-            lines.append((name, f"{text}, bit for bit as in training"))
-    return lines
+def _steps(
+    network: cyprop.Network,
+    options: argparse.Namespace,
+    X: Array,
+    Y: Array,
+    validation: tuple[Array, Array] | None,
+) -> Iterator[training.History]:
+    """All epochs, the last of them at a smaller learning rate.
 
-
-def _score(encoding: Encoding, outputs: Array, table: Table, name: str) -> list[tuple[str, str]]:
-    truth = present(table, encoding.target)
-    if encoding.classes is not None:
-        right = outputs.argmax(axis=1) == positions(truth, encoding.classes)
-        return [(name, f"{right.mean():.1%} right ({right.sum():,} of {len(right):,})")]
-    errors = outputs[:, 0].astype(np.float64) - truth
-    error = np.sqrt(np.square(errors).mean())
-    spread = np.square(truth - truth.mean()).mean()
-    explained = f", R² {1 - error**2 / spread:.4f}" if spread else ""
-    return [
-        (
-            name,
-            f"root mean squared error {error:.4g}, mean absolute error"
-            f" {np.abs(errors).mean():.4g}{explained}",
+    So the result hangs less on the rows that happened to come last.
+    """
+    whole = training.History()
+    last = options.epochs // LAST_EPOCHS
+    for n_epochs in (options.epochs - last, last):
+        before = len(whole)
+        if before:
+            network.optimizer = _slower(network.optimizer)
+        steps = training.epochs(
+            network,
+            X,
+            Y,
+            n_epochs=n_epochs,
+            batch_size=options.batch_size,
+            validation_data=validation,
         )
-    ]
+        try:
+            for part in steps:
+                whole.loss.append(part.loss[-1])
+                whole.validation_loss += part.validation_loss[-1:]
+                whole.seconds.append(part.seconds[-1])
+                yield whole
+        except cyprop.DivergenceError as error:
+            raise cyprop.DivergenceError(before + error.epoch, error.batch) from None
+
+
+def _slower(optimizer: cyprop.Optimizer) -> cyprop.Optimizer:
+    hyperparameters = optimizer.hyperparameters
+    hyperparameters["learning_rate"] *= LAST_RATE
+    return cyprop.Optimizer(optimizer.name, **hyperparameters)
 
 
 def _load(path: str) -> tuple[cyprop.Network, dict[str, Any], Encoding]:

@@ -83,7 +83,8 @@ class Encoding:
         absent = [column.name for column in self.inputs if column.name not in table.columns]
         if absent:
             raise ValueError(
-                f"{table.name} has no column {listed(absent)}; it has {listed(table.columns)}"
+                f"{table.name} has no column {listed(absent, most=4)};"
+                f" it has {listed(table.columns)}"
             )
         X = np.zeros((len(table), self.n_in))
         first = 0

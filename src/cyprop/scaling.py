@@ -92,7 +92,7 @@ def fold(network: Network, inputs: Scaling, target: Scaling | None = None) -> Ne
     """
     folded = copy.copy(network)
     W, b = folded.weights[0], folded.biases[0]
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         W[...] = W.astype(np.float64) / inputs.scale[:, np.newaxis]
         # From the rounded weights, so that a row at the means still gives b; and summed row after
         # row, because the order of a BLAS product depends on the machine.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import math
 import sys
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,19 +136,20 @@ def _read_npz(path: Path) -> dict[str, Array]:
             arrays = {name: archive[name] for name in archive.files}
     except Exception as error:  # np.load fails in many ways on a file that is not an archive
         raise ValueError(f"{path} is not a .npz archive of plain arrays: {error}") from None
-    counts = {name: array.shape[0] if array.ndim else 0 for name, array in arrays.items()}
-    if len(set(counts.values())) > 1:
+    if any(array.ndim == 0 for array in arrays.values()) or (
+        len({len(array) for array in arrays.values()}) > 1
+    ):
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise ValueError(f"{path} holds arrays of different numbers of rows: {shapes}")
     columns: dict[str, Array] = {}
     for name, array in arrays.items():
-        flat = array.reshape(len(array), int(np.prod(array.shape[1:]))) if array.ndim else array
-        wide = array.ndim > 1 and flat.shape[1] != 1
-        parts = {f"{name}_{i}": part for i, part in enumerate(flat.T)} if wide else {name: flat}
+        flat = array.reshape(len(array), math.prod(array.shape[1:]))
+        one = flat.shape[1] == 1
+        parts = {name if one else f"{name}_{i}": part for i, part in enumerate(flat.T)}
         for part_name, part in parts.items():
             if part_name in columns:
                 raise ValueError(f"{path} holds two columns called {part_name!r}")
-            columns[part_name] = _plain(part.reshape(-1), part_name, path)
+            columns[part_name] = _plain(part, part_name, path)
     return columns
 
 
@@ -165,15 +168,16 @@ def _read_with_pandas(path: Path) -> dict[str, Array]:
     pandas = import_pandas(path.suffix)
     try:
         if path.suffix.lower() == ".csv":
-            frame = pandas.read_csv(path, low_memory=False)
+            with warnings.catch_warnings():
+                # Without these two, rows longer than the header silently lose a value, or shift.
+                warnings.simplefilter("error", pandas.errors.ParserWarning)
+                frame = pandas.read_csv(path, index_col=False, low_memory=False)
         else:
             frame = pandas.read_parquet(path)
     except (OSError, MemoryError, ImportError):
         raise
     except Exception as error:  # pandas and its readers have no common error of their own
         raise ValueError(f"{path} is not a {path.suffix} table: {error}") from None
-    if path.suffix.lower() == ".csv" and not isinstance(frame.index, pandas.RangeIndex):
-        raise ValueError(f"{path} has rows with more values than its first line has names")
     names = [str(name) for name in frame.columns]
     if len(set(names)) < len(names):
         raise ValueError(f"{path} has columns of the same name: {listed(names)}")
