@@ -37,9 +37,10 @@ class DivergenceError(ArithmeticError):
         )
         self.epoch = epoch
         self.batch = batch
+        self._what = what
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.epoch, self.batch)
+        return type(self), (self.epoch, self.batch, self._what)
 
 
 @dataclass
