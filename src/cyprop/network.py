@@ -109,6 +109,8 @@ class Network(Engine):
         dtype: npt.DTypeLike = "float32",
         seed: int = 0,
     ) -> None:
+        if self.parameters is not None:
+            raise RuntimeError("a network cannot be initialised twice; make a new one")
         self._sizes = _checked_sizes(sizes)
         self._loss = _checked_name(loss, "loss", losses.names())
         self._activations = _checked_activations(

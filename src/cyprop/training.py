@@ -37,9 +37,10 @@ class DivergenceError(ArithmeticError):
         )
         self.epoch = epoch
         self.batch = batch
+        self._what = what
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.epoch, self.batch)
+        return type(self), (self.epoch, self.batch, self._what)
 
 
 @dataclass
@@ -73,7 +74,11 @@ def checked_data(
     ------
     TypeError, ValueError
         As `cyprop.arrays.matrix`; and ValueError naming the first row and column of a NaN or infinity.
+    RuntimeError
+        If the network has not been initialised.
     """
+    if network.parameters is None:
+        raise RuntimeError("the network has not been initialised")
     with np.errstate(over="ignore"):
         X = matrix(X, x_name, network.sizes[0], network.dtype)
         Y = matrix(Y, y_name, network.sizes[-1], network.dtype)
@@ -105,6 +110,7 @@ def epochs(
     n_epochs = whole_number(n_epochs, "epochs", low=0)
     batch_size = whole_number(batch_size, "batch_size")
     X, Y = checked_data(network, X, Y)
+    batch_size = min(batch_size, len(X))
     validation = None
     if validation_data is not None:
         try:
