@@ -1,7 +1,5 @@
 """Small neural networks at the speed of memory."""
 
-from importlib.metadata import version as _version
-
 from cyprop.network import Gradients, Network
 from cyprop.optimizers import SGD, Adam, Optimizer
 from cyprop.storage import FormatError
@@ -17,4 +15,4 @@ __all__ = [
     "Network",
     "Optimizer",
 ]
-__version__ = _version("cyprop")
+__version__ = "0.1.0"
