@@ -4,6 +4,7 @@ from cyprop.network import Gradients, Network
 from cyprop.optimizers import SGD, Adam, Optimizer
 from cyprop.storage import FormatError
 from cyprop.training import DivergenceError, History
+from cyprop.version import __version__
 
 __all__ = [
     "SGD",
@@ -14,5 +15,5 @@ __all__ = [
     "History",
     "Network",
     "Optimizer",
+    "__version__",
 ]
-__version__ = "0.1.0"
