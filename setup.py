@@ -1,7 +1,7 @@
 """Compile the Cython modules. What the compiler is told, and why, is in docs/design.md.
 
-CYPROP_CHECKED=1 builds with bounds and initialisation checks, CYPROP_SANITIZE=address (or undefined)
-with a sanitizer, and CYPROP_WERROR=1 makes every warning an error, as CI does.
+CYPROP_CHECKED=1 builds with bounds and initialisation checks, CYPROP_SANITIZE=address (undefined,
+thread) with a sanitizer, and CYPROP_WERROR=1 makes every warning an error, as CI does.
 """
 
 import os
@@ -44,6 +44,7 @@ else:
         COMPILE += [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer", "-g"]
         LINK = [*STRICT, f"-fsanitize={SANITIZE}"]
 
+FOLDER = "src/cyprop/kernels/loops"
 SHARED = "cyprop._shared"  # what Cython would otherwise put into every module
 
 
@@ -53,7 +54,7 @@ def extension(name: str, *flags: str, suffix: str = "pyx") -> Extension:
         [f"src/{name.replace('.', '/')}.{suffix}"],
         extra_compile_args=[*COMPILE, *flags],
         extra_link_args=LINK,
-        include_dirs=[numpy.get_include(), "src/cyprop/kernels/loops"],
+        include_dirs=[numpy.get_include(), FOLDER],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
     )
 
@@ -74,7 +75,7 @@ with tempfile.TemporaryDirectory() as fresh:
     setup(
         ext_modules=cythonize(
             hot + faces + loops,
-            include_path=["src/cyprop/kernels/loops"],
+            include_path=[FOLDER],
             build_dir="build/checked" if CHECKED else "build/release",
             force=WERROR,
             nthreads=os.cpu_count() or 1,

@@ -1,11 +1,10 @@
 """Small neural networks at the speed of memory."""
 
-from importlib.metadata import version as _version
-
 from cyprop.network import Gradients, Network
 from cyprop.optimizers import SGD, Adam, Optimizer
 from cyprop.storage import FormatError
 from cyprop.training import DivergenceError, History
+from cyprop.version import __version__
 
 __all__ = [
     "SGD",
@@ -16,5 +15,5 @@ __all__ = [
     "History",
     "Network",
     "Optimizer",
+    "__version__",
 ]
-__version__ = _version("cyprop")

@@ -27,9 +27,8 @@ def he(n_in: int, n_out: int, rng: np.random.Generator) -> Array:
 DRAWS = {"glorot": glorot, "he": he}
 
 
-def draw_weights(
-    weights: Sequence[Array], names: Sequence[str], rng: np.random.Generator
-) -> None:
+def draw_weights(weights: Sequence[Array], names: Sequence[str], rng: np.random.Generator) -> None:
     """Fill each layer's weights, in order, as suits the activation behind them."""
     for W, name in zip(weights, names, strict=True):
-        W[...] = DRAWS[activations.initialisation(name)](*W.shape, rng)
+        n_in, n_out = W.shape
+        W[...] = DRAWS[activations.initialisation(name)](n_in, n_out, rng)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -147,7 +149,7 @@ class Network(Engine):
     @property
     def n_parameters(self) -> int:
         """How many weights and biases there are, padding not counted."""
-        return sum((n_in + 1) * n_out for n_in, n_out in zip(self._sizes, self._sizes[1:]))
+        return sum((n_in + 1) * n_out for n_in, n_out in pairwise(self._sizes))
 
     @property
     def optimizer(self) -> Optimizer:
@@ -245,9 +247,7 @@ class Network(Engine):
         weights, biases = self._views(gradient, len(self.weights))
         return Gradients(loss, weights, biases, inputs, gradient)
 
-    def save(
-        self, path: str | os.PathLike[str], metadata: dict[str, str] | None = None
-    ) -> None:
+    def save(self, path: str | os.PathLike[str], metadata: dict[str, str] | None = None) -> None:
         """Write the network to a safetensors file, which PyTorch can read too.
 
         Parameters
@@ -406,10 +406,9 @@ def _checked_activations(
 
 
 def _checked_dtype(dtype: Any) -> np.dtype[Any]:
-    try:
+    found: np.dtype[Any] | None = None
+    with suppress(TypeError):
         found = np.dtype(dtype)
-    except TypeError:
-        found = None
     if dtype is None or found is None or found.name not in DTYPES or not found.isnative:
         raise ValueError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
     return found

@@ -1,4 +1,6 @@
-"""Optimizers as people write them: hyperparameters by name. Their arithmetic is in kernels/loops/update.pxi.
+"""Optimizers as people write them: hyperparameters by name.
+
+Their arithmetic is in kernels/loops/update.pxi.
 
 Everything here, the known names, the hyperparameters, their defaults and bounds, is read from the
 kernels, so an optimizer added there can be used as ``Optimizer("name", learning_rate=…)`` at once.

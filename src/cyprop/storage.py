@@ -30,7 +30,6 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterable, Iterator
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -39,6 +38,7 @@ import safetensors.numpy
 
 from cyprop import atomic, header
 from cyprop.header import FormatError
+from cyprop.version import __version__
 
 if TYPE_CHECKING:
     from cyprop.network import Network
@@ -71,7 +71,7 @@ def save(
     """
     target = _checked_path(path)
     notes = _checked_notes({} if metadata is None else metadata)
-    text = bytearray(header.make(network._arguments(), version("cyprop"), notes), "ascii")
+    text = bytearray(header.make(network._arguments(), __version__, notes), "ascii")
     little = network.dtype.newbyteorder("<")
     payload = [array.astype(little, copy=False).tobytes() for array in _arrays(network)]
     text[header.DIGITS] = _crc(memoryview(text), payload)

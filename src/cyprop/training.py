@@ -73,7 +73,8 @@ def checked_data(
     Raises
     ------
     TypeError, ValueError
-        As `cyprop.arrays.matrix`; and ValueError naming the first row and column of a NaN or infinity.
+        As `cyprop.arrays.matrix`; and ValueError naming the row and column of
+        the first NaN or infinity.
     RuntimeError
         If the network has not been initialised.
     """
@@ -192,6 +193,6 @@ def fit(
         shuffle=shuffle,
         validation_data=validation_data,
     )
-    for history in epoch_lines(steps, n_epochs) if progress else steps:
-        pass
+    for so_far in epoch_lines(steps, n_epochs) if progress else steps:
+        history = so_far
     return history

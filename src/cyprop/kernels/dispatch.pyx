@@ -4,7 +4,7 @@ The environment variable CYPROP_ISA names another one. A level's module is impor
 processor has been asked, since importing it may already execute its instructions.
 """
 
-import importlib
+import importlib.util
 import os
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
@@ -119,5 +119,6 @@ def _choose() -> None:
         except RuntimeError:
             continue
     raise ImportError("this installation of cyprop contains no kernels")
+
 
 _choose()

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -13,7 +14,7 @@ def step(
     name: str,
     theta: _Array[_Floating],
     d_theta: _Array[_Floating],
-    states: list[_Array[_Floating]],
-    hyperparameter_values: list[float],
+    states: Sequence[_Array[_Floating]],
+    hyperparameter_values: Sequence[float],
     memory: npt.NDArray[np.float64],
 ) -> None: ...

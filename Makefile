@@ -1,0 +1,30 @@
+# What one types every day. `make` alone lists the targets.
+PYTHON ?= python
+
+.PHONY: help install test lint bench wheel clean
+
+help:
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+install:  ## compile, and install what is in the checkout for working on it
+	$(PYTHON) -m pip install "setuptools>=77" "cython>=3.3" "numpy>=2"
+	$(PYTHON) -m pip install --no-build-isolation --editable '.[dev]'
+
+test:  ## run the tests
+	$(PYTHON) -m pytest
+
+lint:  ## check style and types
+	ruff check
+	ruff format --check
+	cython-lint src
+	mypy
+
+bench:  ## list the benchmarks
+	$(PYTHON) -m benchmarks
+
+wheel:  ## build the source distribution, and the wheel from it
+	$(PYTHON) -m build
+
+clean:  ## remove what was built
+	rm -rf build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find src \( -name '*.so' -o -name '*.c' -o -name __pycache__ \) -exec rm -rf {} +

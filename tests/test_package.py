@@ -1,0 +1,123 @@
+"""The package as installed: what it carries, what it says of itself, and what importing it does."""
+
+import os
+import re
+import subprocess
+import sys
+from importlib import metadata, resources
+from pathlib import Path
+
+import pytest
+
+import cyprop
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def run(code: str, **environment: str) -> str:
+    """What a fresh interpreter prints for the code; an error in it fails the test."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_the_version_is_the_distributions():
+    assert cyprop.__version__ == metadata.version("cyprop")
+    assert re.fullmatch(r"\d+\.\d+\.\d+", cyprop.__version__)
+
+
+def test_every_public_name_is_there():
+    assert sorted(cyprop.__all__) == [
+        "Adam",
+        "DivergenceError",
+        "FormatError",
+        "Gradients",
+        "History",
+        "Network",
+        "Optimizer",
+        "SGD",
+        "__version__",
+    ]
+    assert all(hasattr(cyprop, name) for name in cyprop.__all__)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "py.typed",
+        "__init__.pxd",
+        "chain.pxd",
+        "engine.pxd",
+        "engine.pyi",
+        "kernels/table.pxd",
+        "kernels/dense.pyi",
+        "data/digits.npz",
+        "data/digits.txt",
+    ],
+)
+def test_the_package_carries(file):
+    assert resources.files("cyprop").joinpath(file).is_file()
+
+
+def test_only_numpy_and_safetensors_are_needed():
+    needed = {
+        re.match(r"[\w-]+", line)[0] for line in metadata.requires("cyprop") if "extra" not in line
+    }
+    assert needed == {"numpy", "safetensors"}
+
+
+def test_importing_loads_nothing_optional():
+    optional = ["pandas", "pyarrow", "matplotlib", "tqdm", "cyprop.cli", "importlib.metadata"]
+    loaded = run(f"import cyprop, sys; print([m for m in {optional} if m in sys.modules])")
+    assert loaded == "[]"
+
+
+def test_importing_leaves_denormals_alone():
+    halved = run(
+        "import numpy, cyprop\n"
+        "from cyprop.kernels import dispatch\n"
+        "for level in dispatch.built():\n"
+        "    if level in dispatch.supported(): dispatch.use(level)\n"
+        "print(all((numpy.full(64, 1e-39, dtype='float32') / 2) > 0), numpy.full(1, 5e-324)[0] > 0)"
+    )
+    assert halved == "True True"
+
+
+def test_an_instruction_set_is_chosen_by_name():
+    code = "from cyprop.kernels import dispatch; print(dispatch.level())"
+    assert run(code, CYPROP_ISA="baseline") == "baseline"
+
+
+def test_an_unknown_instruction_set_is_one_sentence():
+    code = "try:\n    import cyprop\nexcept ImportError as error:\n    print(error)"
+    assert run(code, CYPROP_ISA="mmx") == (
+        "CYPROP_ISA: instruction set 'mmx' is unknown; known are baseline, avx2, avx512"
+    )
+
+
+def test_the_readmes_python_runs_as_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    [code] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    said = run(code)
+    share = re.fullmatch(r"([\d.]+)% of 360 unseen digits are read right", said)
+    assert share, said
+    assert float(share[1]) >= 96
+
+
+def test_the_readme_names_kernels_and_tests_that_exist():
+    rows = re.findall(
+        r"^\| (\d) \| .* \| `(\w+\.pxi)`: `(\w+)` \| `(test_equation_\d_)\*` \|$", README, re.M
+    )
+    assert [row[0] for row in rows] == list("23456789")
+    checkout = Path(__file__).parents[1]
+    tests = (checkout / "tests/test_derivatives.py").read_text(encoding="utf-8")
+    for _, file, kernel, test in rows:
+        source = (checkout / "src/cyprop/kernels/loops" / file).read_text(encoding="utf-8")
+        assert f"cdef void {kernel}(" in source
+        assert f"def {test}" in tests
