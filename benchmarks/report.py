@@ -114,7 +114,7 @@ def show(title: str, rows: Sequence[dict[str, Any]], missing: Sequence[str] = ()
     print(f"\n{title}")
     width = max(len(row["label"]) for row in rows) + 2
     for row in sorted(rows, key=lambda row: row["median"]):
-        mark = {"ours": "*", "reference": "-"}.get(row["kind"], " ")
+        mark = {"ours": "*", "native": "*", "peer": " "}.get(row["kind"], "-")
         ratio = "" if row["times_ours"] is None else f"{row['times_ours']:8.2f} ×"
         spread = f"{seconds(row['low'])} … {seconds(row['high'])}"
         print(f" {mark} {row['label']:{width}}{seconds(row['median']):>10}{ratio}   {spread}")

@@ -71,3 +71,9 @@ def load_peers() -> tuple[list[ModuleType], list[str]]:
     for note in missing:
         print(f"not installed: {note}")
     return modules, missing
+
+
+def kinds_of_data(problem: Problem, options: argparse.Namespace) -> tuple[str, ...]:
+    """Dense data for every network; images too where the inputs could be one."""
+    wide = problem.sizes[0] == 784 or options.layers
+    return ("dense", "images") if wide else ("dense",)

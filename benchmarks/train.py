@@ -49,9 +49,7 @@ def main(arguments: list[str]) -> None:
     for sizes, batch_size in configurations:
         problem = networks.make(sizes, options.dtype, options.activation)
         check(modules, problem, batch_size)
-        for kind in ("dense", "images"):
-            if kind == "images" and sizes[0] != 784:
-                continue
+        for kind in suite.kinds_of_data(problem, options):
             X, Y = data.samples(kind, options.samples, problem, options.mnist)
             trainers, without = suite.offers(
                 modules, "trainers", problem, X, Y, batch_size, LEARNING_RATE, True
@@ -65,6 +63,9 @@ def main(arguments: list[str]) -> None:
             cases.append(
                 {
                     "case": title,
+                    "network": problem.name,
+                    "batch_size": batch_size,
+                    "data": kind,
                     "dtype": problem.dtype.name,
                     "samples": len(X),
                     "real_images": bool(options.mnist) and kind == "images",

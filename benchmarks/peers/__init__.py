@@ -45,7 +45,11 @@ class Predictor:
 
 @dataclass
 class Learner:
-    """A function that learns samples: one a call, or all rows of a matrix where `rows` is set."""
+    """A function that learns samples: one a call, or all rows of a matrix where `rows` is set.
+
+    The latter is not what a caller with one sample at a time can use, so it is no peer but a
+    reference.
+    """
 
     label: str
     call: Callable[..., Any]

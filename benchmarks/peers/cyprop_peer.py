@@ -61,7 +61,7 @@ def learners(problem: Problem, learning_rate: float) -> list[Learner]:
             learn_rows,
             lambda: (rows.weights, rows.biases),
             rows=True,
-            kind="ours",
+            kind="native",
         ),
     ]
 

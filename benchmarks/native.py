@@ -1,0 +1,94 @@
+"""Compile C, or Cython that uses cyprop's declarations, while a benchmark runs."""
+
+import ctypes
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType
+
+FLAGS = ["-O3", "-ffast-math", "-fPIC"]
+NATIVE = "-mcpu=native" if platform.machine() in ("arm64", "aarch64") else "-march=native"
+
+_folder = tempfile.TemporaryDirectory(prefix="cyprop-benchmarks-")
+
+
+class UnavailableError(Exception):
+    """What could not be compiled here, and why."""
+
+
+def run_compiler(*arguments: str) -> None:
+    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        raise UnavailableError("no C compiler")
+    done = subprocess.run([*compiler.split(), *arguments], capture_output=True, text=True)
+    if done.returncode:
+        reason = done.stderr.partition("error: ")[2].partition("\n")[0]
+        raise UnavailableError(f"the C compiler failed: {reason or 'no reason given'}")
+
+
+def library(source: str) -> ctypes.CDLL:
+    """The C source as a loaded library.
+
+    It is linked without -ffast-math, which would switch off denormals for the whole process.
+
+    Raises
+    ------
+    UnavailableError
+    """
+    file = Path(tempfile.mkdtemp(dir=_folder.name)) / "compiled.c"
+    file.write_text(source)
+    objects, target = str(file.with_suffix(".o")), str(file.with_suffix(".so"))
+    run_compiler(*FLAGS, NATIVE, "-c", str(file), "-o", objects)
+    run_compiler("-shared", objects, "-o", target, "-lm")
+    return ctypes.CDLL(target)
+
+
+def extension(path: Path) -> ModuleType:
+    """A Cython module built against the installed cyprop.
+
+    Raises
+    ------
+    UnavailableError
+    """
+    try:
+        import numpy
+        from Cython.Build import cythonize
+        from setuptools import Distribution, Extension
+
+        import cyprop
+    except ImportError as error:
+        raise UnavailableError(str(error)) from None
+    folder = Path(tempfile.mkdtemp(dir=_folder.name))
+    source = Path(shutil.copy(path, folder))
+    module = Extension(
+        path.stem,
+        [str(source)],
+        include_dirs=[numpy.get_include()],
+        extra_compile_args=["-O3"],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+    )
+    try:
+        modules = cythonize(
+            [module],
+            include_path=[str(Path(cyprop.__file__).parents[1])],
+            compiler_directives={"language_level": 3},
+            quiet=True,
+        )
+        command = Distribution({"ext_modules": modules}).get_command_obj("build_ext")
+        command.build_lib = command.build_temp = str(folder)
+        command.ensure_finalized()
+        command.run()
+    except Exception as error:  # Cython and setuptools raise errors of many kinds
+        raise UnavailableError(f"{path.name} does not compile: {type(error).__name__}") from None
+    spec = importlib.util.spec_from_file_location(path.stem, command.get_ext_fullpath(path.stem))
+    if spec is None or spec.loader is None:
+        raise UnavailableError(f"{path.name} was not built")
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = loaded
+    spec.loader.exec_module(loaded)
+    return loaded

@@ -1,0 +1,153 @@
+"""The results as pictures: bars beside the peers, and lines over a size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks import report
+
+COLOURS = {"ours": "#c8442d", "native": "#e59a8b", "peer": "#5b7a99", "reference": "#b9b4a8"}
+NAMES = ("cyprop", "cyprop, compiled loop", "peers", "references")
+PEER_COLOURS = {
+    "cyprop": "#c8442d",
+    "NumPy by hand": "#3d6ea5",
+    "Numba by hand, dots": "#2f9e77",
+    "Numba by hand, rows": "#8fc7ab",
+    "JAX": "#9467bd",
+    "PyTorch eager": "#f0a35e",
+    "PyTorch jit": "#d9822b",
+    "ONNX Runtime": "#6b6b6b",
+    "scikit-learn": "#c7a93b",
+    "floor: read the weights once": "#000000",
+}
+
+
+def _plot() -> Any:
+    """Matplotlib's pyplot without a window, or None with a plain message."""
+    try:
+        import matplotlib
+    except ImportError:
+        print("no pictures: matplotlib is not installed")
+        return None
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    plt.rcParams.update(
+        {
+            "font.size": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "figure.dpi": 130,
+            "savefig.bbox": "tight",
+        }
+    )
+    return plt
+
+
+def _save(plt: Any, figure: Any, name: str) -> None:
+    report.RESULTS.mkdir(parents=True, exist_ok=True)
+    figure.savefig(report.RESULTS / f"{name}.png")
+    plt.close(figure)
+    print(f"drawn: {name}.png")
+
+
+def bars(name: str, title: str, cases: list[dict[str, Any]]) -> None:
+    """One panel a case: the median as a bar, the quartiles as a line, fastest on top."""
+    plt = _plot()
+    if plt is None:
+        return
+    columns = 2 if len(cases) > 1 else 1
+    n_rows = -(-len(cases) // columns)
+    most = max(len(case["results"]) for case in cases)
+    figure, axes = plt.subplots(
+        n_rows, columns, figsize=(6.4 * columns, (0.24 * most + 0.9) * n_rows), squeeze=False
+    )
+    for panel in axes.flat[len(cases) :]:
+        panel.axis("off")
+    for panel, case in zip(axes.flat, cases, strict=False):
+        _bar_panel(panel, case)
+    legend = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in COLOURS.values()]
+    figure.tight_layout(rect=(0, 0, 1, 1 - 0.6 / figure.get_figheight()))
+    figure.suptitle(f"{title} (median and quartiles, logarithmic)", x=0.01, ha="left", fontsize=12)
+    figure.legend(legend, NAMES, ncol=4, loc="upper right", frameon=False, bbox_to_anchor=(1, 1))
+    _save(plt, figure, name)
+
+
+def _bar_panel(panel: Any, case: dict[str, Any]) -> None:
+    shown = [row for row in case["results"] if row["kind"] in COLOURS]
+    rows = sorted(shown, key=lambda row: row["median"], reverse=True)
+    medians = [row["median"] for row in rows]
+    spread = [
+        [row["median"] - row["low"] for row in rows],
+        [row["high"] - row["median"] for row in rows],
+    ]
+    panel.barh(
+        range(len(rows)),
+        medians,
+        xerr=spread,
+        color=[COLOURS[row["kind"]] for row in rows],
+        error_kw={"elinewidth": 0.8, "ecolor": "#333333"},
+    )
+    panel.set_yticks(range(len(rows)), [row["label"] for row in rows])
+    panel.set_xscale("log")
+    panel.set_xlim(min(medians) / 2, max(medians) * 12)
+    for i, row in enumerate(rows):
+        text = report.seconds(row["median"])
+        if row["kind"] == "peer" and row["times_ours"] is not None:
+            text += f"  ({row['times_ours']:.1f} ×)"
+        panel.text(row["high"] * 1.1, i, text, va="center", fontsize=8)
+    panel.set_title(case["case"], fontsize=10)
+    panel.xaxis.set_major_formatter(lambda value, _: report.seconds(value))
+    panel.tick_params(axis="y", length=0)
+
+
+def lines(
+    name: str, cases: list[dict[str, Any]], x_label: str, title: str, per: bool = False
+) -> None:
+    """One line a peer over the size of each case; `per` divides the time by that size."""
+    plt = _plot()
+    if plt is None:
+        return
+    figure, panel = plt.subplots(figsize=(7.6, 4.8))
+    labels = [row["label"] for row in cases[-1]["results"]]
+    ends = []
+    for label in labels:
+        points = [
+            (case["case"], row["median"] / (case["case"] if per else 1))
+            for case in cases
+            for row in case["results"]
+            if row["label"] == label
+        ]
+        floor = label.startswith("floor")
+        ours = label.startswith("cyprop")
+        (line,) = panel.plot(
+            *zip(*points, strict=True),
+            color=PEER_COLOURS.get(label, "#c8442d" if ours else "#999999"),
+            linewidth=2.4 if ours else 1.3,
+            linestyle="--" if floor or label not in PEER_COLOURS else "-",
+            marker="" if floor else "o",
+            markersize=3,
+            zorder=3 if ours else 2,
+        )
+        ends.append((line, label, points[-1][1]))
+    ends.sort(key=lambda end: -end[2])
+    panel.legend(
+        [end[0] for end in ends],
+        [end[1] for end in ends],
+        loc="center left",
+        bbox_to_anchor=(1.01, 0.5),
+        frameon=False,
+    )
+    panel.set_xscale("log", base=2)
+    panel.set_yscale("log")
+    sizes = [case["case"] for case in cases]
+    panel.set_xticks(sizes, [str(size) for size in sizes])
+    panel.set_xlabel(x_label)
+    panel.set_ylabel("time a row" if per else "time a call")
+    panel.yaxis.set_major_formatter(lambda value, _: report.seconds(value))
+    panel.grid(axis="y", color="#e5e2da", linewidth=0.7)
+    panel.set_axisbelow(True)
+    panel.set_title(title)
+    _save(plt, figure, name)
