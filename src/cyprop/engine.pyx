@@ -85,6 +85,9 @@ cdef inline double learn(Model *model, const char *x, const char *y, char *scrat
 cdef class Engine:
     """The compiled part of a Network; make a Network instead."""
 
+    def __cinit__(self, *args, **kwargs):
+        self.n_in = self.n_out = -1        # no array has that many columns before _build
+
     def __dealloc__(self):
         PyMem_RawFree(self.scratch)
 
@@ -280,8 +283,8 @@ cdef class Engine:
         x = real_array(X, "X", dtype, f"an array of shape {expected}")
         if cnp.PyArray_NDIM(x) not in (1, 2) or x.shape[cnp.PyArray_NDIM(x) - 1] != self.n_in:
             raise ValueError(f"X has shape {np.shape(X)}, expected {expected}")
-        n = 1 if cnp.PyArray_NDIM(x) == 1 else x.shape[0]
-        shape = (self.n_out,) if cnp.PyArray_NDIM(x) == 1 else (n, self.n_out)
+        n = x.shape[0] if cnp.PyArray_NDIM(x) == 2 else 1
+        shape = (*np.shape(x[..., 0]), self.n_out)
         y = np.empty(shape, dtype) if out is None else self._checked_out(out, shape, X)
         memory = allocate(predict_rows_scratch_size(model, n))
         source = cnp.PyArray_BYTES(x)
