@@ -140,8 +140,8 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         "--learning-rate",
         metavar="RATE",
         type=_rate,
-        help="a tenth of it in the last fifth of the epochs (default: that of the optimizer,"
-        " 0.001 for adam)",
+        help="a tenth of it in the last fifth of the epochs (default 0.002 for adam,"
+        " else that of the optimizer)",
     )
     add(
         "--dtype",

@@ -30,6 +30,7 @@ DIGITS = "digits"  # the table that comes with the package
 NOTES = "table"  # where the model file's metadata keeps the names
 WIDTH = 96  # of the output, in characters
 LAST_EPOCHS, LAST_RATE = 5, 0.1  # the last fifth of the epochs, at a tenth of the learning rate
+LEARNING_RATES = {"adam": 0.002}  # unless one is asked for, or the optimizer's own
 ACTIVATIONS = {"classification": "relu", "regression": "tanh"}  # unless one is asked for
 
 
@@ -180,7 +181,7 @@ def _dtype(
 
 
 def _new_network(options: argparse.Namespace, encoding: Encoding, dtype: str) -> cyprop.Network:
-    rate = options.learning_rate
+    rate = options.learning_rate or LEARNING_RATES.get(options.optimizer)
     hyperparameters = {} if rate is None else {"learning_rate": rate}
     classify = encoding.classes is not None
     task = "classification" if classify else "regression"
@@ -241,10 +242,11 @@ def _steps(
     """
     whole = training.History()
     last = options.epochs // LAST_EPOCHS
-    for n_epochs in (options.epochs - last, last):
+    optimizer = network.optimizer
+    for n_epochs in filter(None, (options.epochs - last, last)):
         before = len(whole)
         if before:
-            network.optimizer = _slower(network.optimizer)
+            network.optimizer = _slower(optimizer)
         steps = training.epochs(
             network,
             X,
@@ -261,6 +263,7 @@ def _steps(
                 yield whole
         except cyprop.DivergenceError as error:
             raise cyprop.DivergenceError(before + error.epoch, error.batch) from None
+    network.optimizer = optimizer  # which the file names
 
 
 def _slower(optimizer: cyprop.Optimizer) -> cyprop.Optimizer:

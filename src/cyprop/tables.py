@@ -166,12 +166,15 @@ def _plain(column: Array, name: str, path: Path) -> Array:
 
 def _read_with_pandas(path: Path) -> dict[str, Array]:
     pandas = import_pandas(path.suffix)
+    # From 3.1 on every number is read exactly, and the option is going away.
+    old = tuple(map(int, pandas.__version__.split(".")[:2])) < (3, 1)
+    exact = {"float_precision": "round_trip"} if old else {}
     try:
         if path.suffix.lower() == ".csv":
             with warnings.catch_warnings():
                 # Without these two, rows longer than the header silently lose a value, or shift.
                 warnings.simplefilter("error", pandas.errors.ParserWarning)
-                frame = pandas.read_csv(path, index_col=False, low_memory=False)
+                frame = pandas.read_csv(path, index_col=False, low_memory=False, **exact)
         else:
             frame = pandas.read_parquet(path)
     except (OSError, MemoryError, ImportError):
