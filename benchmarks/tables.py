@@ -102,8 +102,12 @@ def main(arguments: list[str]) -> None:
     table = tables.read_table(path)
     coded, _ = encoding.choose(table, TARGET)
     X, y = coded.encode(table), coded.encode_target(table)[:, 0]
-    print(f"diamonds: {len(table):,} rows; root mean squared error of {TARGET} on the held-out fifth")
-    print(f"layers {coded.n_in}-{'-'.join(map(str, HIDDEN))}-1, relu, Adam, {options.epochs} epochs")
+    print(
+        f"diamonds: {len(table):,} rows; root mean squared error of {TARGET} on the held-out fifth"
+    )
+    print(
+        f"layers {coded.n_in}-{'-'.join(map(str, HIDDEN))}-1, relu, Adam, {options.epochs} epochs"
+    )
     print(f"{'seed':>7}{'cyprop':>12}{'':>9}{'scikit-learn':>16}")
     results = []
     for seed in range(options.seeds):
