@@ -216,8 +216,8 @@ def test_fit_names_the_first_row_and_column_that_is_not_finite(net, dtype, bad):
             data = dict(zip("XY", (array.copy() for array in good("fit", dtype)), strict=True))
             data[which][row, column] = bad
             data[which][5, columns - 1] = np.nan if (row, column) != (5, columns - 1) else bad
-            refused(net, "fit", data["X"], data["Y"], ValueError,
-                    f"^{which} holds {bad} at row {row}, column {column}, expected finite")  # fmt: skip
+            message = f"^{which} holds {bad} at row {row}, column {column}, expected finite"
+            refused(net, "fit", data["X"], data["Y"], ValueError, message)
 
 
 def test_fit_checks_the_validation_data_too(net, dtype):
@@ -475,7 +475,14 @@ def test_a_batch_size_beyond_every_integer_is_one_batch(dtype):
 @pytest.mark.parametrize("method", METHODS)
 def test_a_network_that_was_not_initialised_says_so(method):
     blank = cyprop.Network.__new__(cyprop.Network)
-    for X in (np.zeros((2, 3)), np.zeros(3), np.zeros(0), np.zeros(0, bool), np.zeros((2, 0)), None):
+    for X in (
+        np.zeros((2, 3)),
+        np.zeros(3),
+        np.zeros(0),
+        np.zeros(0, bool),
+        np.zeros((2, 0)),
+        None,
+    ):
         with pytest.raises(RuntimeError, match="the network has not been initialised"):
             call(blank, method, X, X)
 

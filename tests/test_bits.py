@@ -168,7 +168,8 @@ def arithmetic():
         smallest = np.full(33, np.finfo(dtype).smallest_subnormal)
         third = np.full(33, 1, dtype) / np.array(3, dtype)
         results += (tiny / 2).tobytes() + (smallest * 4).tobytes() + (tiny - smallest).tobytes()
-        results += third.tobytes() + (-third).tobytes() + (1 + third * np.finfo(dtype).eps).tobytes()
+        results += third.tobytes() + (-third).tobytes()
+        results += (1 + third * np.finfo(dtype).eps).tobytes()
     results += repr(float("5e-324") * 3).encode()
     return results
 

@@ -237,7 +237,11 @@ class TestRefusals:
 
     def test_another_number_of_dimensions(self, name, place, dtype):
         self.refused(
-            name, place, dtype, lambda array: array[None], (TypeError, ValueError),
+            name,
+            place,
+            dtype,
+            lambda array: array[None],
+            (TypeError, ValueError),
             "wrong number of dimensions|No matching signature",
         )
 

@@ -52,7 +52,8 @@ class Case:
     def forward(self, start, layer):
         """A and Z of the layers from `layer` on, by the kernels; `start` is A below it."""
         A, Z = [start], []
-        for W, b, name in list(zip(self.net.weights, self.net.biases, self.net.activations))[layer:]:
+        layers = list(zip(self.net.weights, self.net.biases, self.net.activations))
+        for W, b, name in layers[layer:]:
             Z.append(np.empty((len(start), len(b))))
             A.append(np.empty_like(Z[-1]))
             dense.forward(A[-2], W, b, Z[-1])

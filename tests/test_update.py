@@ -73,9 +73,7 @@ class TestNumbers:
         for start, stop in ((0, 1), (1, 8), (8, 41), (41, 65)):
             states, memory = fresh(name, stop - start, dtype)
             for _ in range(3):
-                update.step(
-                    name, parts[start:stop], d_theta[start:stop], states, values, memory
-                )
+                update.step(name, parts[start:stop], d_theta[start:stop], states, values, memory)
         assert same_bits(whole, parts)
 
     def test_a_nan_touches_no_other_element(self, rng, dtype, name, values):
@@ -130,7 +128,11 @@ def test_each_vector_is_checked(dtype, place, change, error, match):
     arrays[place] = change(arrays[place])
     with pytest.raises(error, match=match):
         update.step(
-            "sgd", arrays["theta"], arrays["d_theta"], [arrays["state"]], [0.1, 0.9],
+            "sgd",
+            arrays["theta"],
+            arrays["d_theta"],
+            [arrays["state"]],
+            [0.1, 0.9],
             arrays["memory"],
         )
     assert (theta == 1).all()
@@ -142,7 +144,11 @@ def test_what_is_updated_may_not_be_read_only(dtype, place):
     arrays[place] = read_only(arrays[place])
     with pytest.raises(ValueError, match="read-only"):
         update.step(
-            "sgd", arrays["theta"], np.ones(5, dtype), [arrays["state"]], [0.1, 0.9],
+            "sgd",
+            arrays["theta"],
+            np.ones(5, dtype),
+            [arrays["state"]],
+            [0.1, 0.9],
             arrays["memory"],
         )
 

@@ -14,7 +14,7 @@ never adds to a gradient. Scratch belongs to the caller. Nothing here can fail.
 
 from libc.string cimport memcpy, memset
 
-from cyprop.kernels.table cimport Activation, Optimizer, Table
+from cyprop.kernels.table cimport Optimizer, Table
 
 cdef enum:
     STRIP_BYTES = 16384     # of dW at a time while learning: half a first-level cache

@@ -111,7 +111,7 @@ class Network(Engine):
         dtype: npt.DTypeLike = "float32",
         seed: int = 0,
     ) -> None:
-        if self.parameters is not None:
+        if self.weights:
             raise RuntimeError("a network cannot be initialised twice; make a new one")
         self._sizes = _checked_sizes(sizes)
         self._loss = _checked_name(loss, "loss", losses.names())

@@ -78,7 +78,7 @@ def checked_data(
     RuntimeError
         If the network has not been initialised.
     """
-    if network.parameters is None:
+    if not network.weights:
         raise RuntimeError("the network has not been initialised")
     with np.errstate(over="ignore"):
         X = matrix(X, x_name, network.sizes[0], network.dtype)
