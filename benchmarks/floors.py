@@ -34,6 +34,11 @@ class Floors:
             "floor: read and rewrite the weights", self.library.rewrite_memory, n_bytes
         )
 
+    def read_and_rewrite(self, n_bytes: int) -> Candidate:
+        return self._memory(
+            "floor: read, then read and rewrite", self.library.read_and_rewrite_memory, n_bytes
+        )
+
     def _memory(self, label: str, function: Any, n_bytes: int) -> Candidate:
         size = max(BLOCK, -(-n_bytes // BLOCK) * BLOCK)
         memory = np.zeros(size + 64, np.uint8)
@@ -45,15 +50,15 @@ class Floors:
         # Rounding up to whole blocks would make a tiny floor too high.
         return Candidate(label, call, per_call=repeats * size / n_bytes, kind="reference")
 
-    def fma(self, dtype: str) -> Candidate:
-        """Seconds a floating-point operation in registers."""
+    def fma(self, dtype: str, operations_a_unit: float = 1) -> Candidate:
+        """Seconds that so many floating-point operations take in registers."""
         function = getattr(self.library, f"fma_{dtype}")
         operations = self.library.fma_operations(np.dtype(dtype).itemsize)
         return Candidate(
-            "FMA peak",
+            "floor: the multiplications in registers",
             function,
             [(ctypes.c_long(FMA_REPEATS),)],
-            FMA_REPEATS * operations,
+            FMA_REPEATS * operations / operations_a_unit,
             "reference",
         )
 

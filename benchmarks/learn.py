@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from benchmarks import data, report, suite
+from benchmarks import data, pictures, report, suite
 from benchmarks.networks import Problem, assert_same_parameters, sgd_step
 from benchmarks.peers import Learner
 from benchmarks.timing import Candidate, compare
@@ -44,6 +44,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> None:
     options = parse(arguments)
     modules, missing = suite.load_peers()
+    floor = suite.load_floors(missing)
     cases = []
     for problem in suite.problems(options):
         check(modules, problem)
@@ -51,6 +52,9 @@ def main(arguments: list[str]) -> None:
             X, Y = data.samples(kind, N_SAMPLES, problem, options.mnist)
             learners, without = suite.offers(modules, "learners", problem, LEARNING_RATE)
             entrants = [candidate(learner, X, Y) for learner in learners]
+            if floor is not None:
+                entrants.append(floor.rewrite(problem.n_bytes))
+                entrants.append(floor.read_and_rewrite(problem.n_bytes))
             rows = report.entries(entrants, compare(entrants, options.repeats))
             title = f"{problem.name}, {kind}"
             report.show(f"{title}, {problem.dtype}: learn one sample", rows, without)
@@ -64,4 +68,6 @@ def main(arguments: list[str]) -> None:
                     "results": rows,
                 }
             )
-    report.save(suite.result_name("learn", options), {"missing": missing, "cases": cases})
+    name = suite.result_name("learn", options)
+    pictures.bars(name, f"learn one sample, {options.dtype}", cases)
+    report.save(name, {"missing": missing, "cases": cases})

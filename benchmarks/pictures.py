@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from typing import Any
 
 from benchmarks import report
@@ -17,8 +18,16 @@ PEER_COLOURS = {
     "PyTorch eager": "#f0a35e",
     "PyTorch jit": "#d9822b",
     "ONNX Runtime": "#6b6b6b",
+    "ONNX Runtime io-binding": "#a3a3a3",
+    "FANN": "#b07aa1",
     "scikit-learn": "#c7a93b",
     "floor: read the weights once": "#000000",
+}
+RATE_COLOURS = {
+    "cyprop": "#c8442d",
+    "NumPy matmul": "#3d6ea5",
+    "cyprop, compiled loop": "#e59a8b",
+    "BLAS, compiled loop": "#9db8d6",
 }
 
 
@@ -126,7 +135,7 @@ def lines(
             *zip(*points, strict=True),
             color=PEER_COLOURS.get(label, "#c8442d" if ours else "#999999"),
             linewidth=2.4 if ours else 1.3,
-            linestyle="--" if floor or label not in PEER_COLOURS else "-",
+            linestyle="--" if floor or ("," in label and ours) else "-",
             marker="" if floor else "o",
             markersize=3,
             zorder=3 if ours else 2,
@@ -150,4 +159,39 @@ def lines(
     panel.grid(axis="y", color="#e5e2da", linewidth=0.7)
     panel.set_axisbelow(True)
     panel.set_title(title)
+    _save(plt, figure, name)
+
+
+def rates(name: str, cases: list[dict[str, Any]]) -> None:
+    """GFLOP/s of the kernels beside OpenBLAS, one panel an operation, the FMA peak as a line."""
+    plt = _plot()
+    if plt is None:
+        return
+    operations = list(dict.fromkeys(case["operation"] for case in cases))
+    figure, axes = plt.subplots(
+        len(operations), 1, figsize=(10, 2.7 * len(operations)), sharex=True, squeeze=False
+    )
+    for panel, operation in zip(axes.flat, operations, strict=True):
+        chosen = [case for case in cases if case["operation"] == operation]
+        labels = [row["label"] for row in chosen[0]["results"]]
+        width = 0.8 / len(labels)
+        for i, label in enumerate(labels):
+            panel.bar(
+                [x + (i - (len(labels) - 1) / 2) * width for x in range(len(chosen))],
+                [case["results"][i]["gflops"] for case in chosen],
+                width,
+                label=label,
+                color=RATE_COLOURS.get(label, "#b9b4a8"),
+            )
+        peaks = [case["peak_gflops"] for case in chosen if case["peak_gflops"] is not None]
+        if peaks:
+            peak = statistics.median(peaks)
+            panel.axhline(peak, color="black", linestyle="--", linewidth=1, label="FMA peak")
+        names = [f"{case['layer']}\nbatch {case['batch']}" for case in chosen]
+        panel.set_xticks(range(len(chosen)), names)
+        panel.set_ylabel("GFLOP/s")
+        panel.set_title(f"{operation}, {chosen[0]['dtype']}")
+    handles, texts = axes.flat[0].get_legend_handles_labels()
+    figure.tight_layout(rect=(0, 0, 1, 0.95))
+    figure.legend(handles, texts, ncol=len(texts), loc="upper left", frameon=False)
     _save(plt, figure, name)

@@ -38,14 +38,14 @@ class References:
     """What is not called from Python: a loop without the GIL, fixed sizes, the floor."""
 
     def __init__(self) -> None:
-        self.floors, self.missing = floors.load()
+        self.missing: list[str] = []
+        self.floors = suite.load_floors(self.missing)
         self.loop: ModuleType | None = None
         try:
             self.loop = native.extension(Path(__file__).with_name("nogil_loop.pyx"))
         except native.UnavailableError as error:
             self.missing.append(f"cyprop from a nogil loop ({error})")
-        for note in self.missing:
-            print(f"not available: {note}")
+            print(f"not available: {self.missing[-1]}")
 
     def candidates(self, problem: Problem, x: Any) -> list[Candidate]:
         made = []
@@ -91,7 +91,7 @@ def curve(
     title: str,
     floor: floors.Floors | None = None,
 ) -> list[dict[str, Any]]:
-    """The same peers over (size, network, input); slow ones are left out for want of time."""
+    """The same peers over every (size, network, input), with a third of the repeats."""
     cases = []
     for size, problem, x in problems:
         predictors, _ = suite.offers(modules, "predictors", problem, x.ndim == 2)
@@ -138,7 +138,7 @@ def main(arguments: list[str]) -> None:
         "missing": missing + references.missing,
         "cases": one_sample(options, modules, references),
     }
-    pictures.bars(name, "predict one sample", content["cases"])
+    pictures.bars(name, f"predict one sample, {options.dtype}", content["cases"])
     if not options.no_curves:
         sizes = (options.layers or [(784, 30, 10)])[0]
         if not options.layers:
@@ -147,9 +147,9 @@ def main(arguments: list[str]) -> None:
                 f"{name}_widths",
                 content["widths"],
                 "width of two square layers",
-                "predict one sample",
+                f"predict one sample, {options.dtype}",
             )
         content["batches"] = batches(options, modules, sizes)
-        title = f"predict a batch, {'-'.join(map(str, sizes))}"
+        title = f"predict a batch, {options.dtype}, {'-'.join(map(str, sizes))}"
         pictures.lines(f"{name}_batches", content["batches"], "rows in the batch", title, per=True)
     report.save(name, content)

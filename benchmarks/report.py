@@ -12,8 +12,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import threadpoolctl
-
 from benchmarks.timing import Candidate, Timing
 
 RESULTS = Path(__file__).parent / "results"
@@ -61,6 +59,10 @@ def instruction_set() -> str:
 
 def blas() -> list[str]:
     """Every thread pool loaded in this process, and its threads."""
+    try:
+        import threadpoolctl
+    except ImportError:
+        return []
     return [
         f"{pool['internal_api']} {pool['version'] or ''}: {pool['num_threads']} thread(s)"
         for pool in threadpoolctl.threadpool_info()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-from benchmarks import networks, peers
+from benchmarks import floors, networks, peers
 from benchmarks.networks import Problem
 
 
@@ -14,6 +14,14 @@ def layers(text: str) -> tuple[int, ...]:
     if len(sizes) < 2 or min(sizes) < 1:
         raise argparse.ArgumentTypeError("expected at least two positive sizes, as 784,30,10")
     return sizes
+
+
+def add_dtype(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+
+
+def add_repeats(parser: argparse.ArgumentParser, repeats: int = 30) -> None:
+    parser.add_argument("--repeats", type=int, default=repeats, help=f"default {repeats}")
 
 
 def parser(name: str, description: str | None, repeats: int = 30) -> argparse.ArgumentParser:
@@ -26,21 +34,21 @@ def parser(name: str, description: str | None, repeats: int = 30) -> argparse.Ar
         metavar="N,N,…",
         help="a network of your own instead of the standard ones; may be repeated",
     )
-    made.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    add_dtype(made)
     made.add_argument("--activation", choices=("sigmoid", "tanh", "relu"), default="sigmoid")
-    made.add_argument("--repeats", type=int, default=repeats, help=f"default {repeats}")
+    add_repeats(made, repeats)
     return made
 
 
 def result_name(suite: str, options: argparse.Namespace) -> str:
     """The name of the result file; a run of your own never overwrites the standard one."""
     parts = [suite]
-    if options.layers:
-        parts += ["-".join(map(str, sizes)) for sizes in options.layers]
+    parts += ["-".join(map(str, sizes)) for sizes in getattr(options, "layers", None) or ()]
     if options.dtype != "float32":
         parts.append(options.dtype)
-    if options.activation != "sigmoid":
-        parts.append(options.activation)
+    activation = getattr(options, "activation", "sigmoid")
+    if activation != "sigmoid":
+        parts.append(activation)
     return "_".join(parts)
 
 
@@ -77,3 +85,12 @@ def kinds_of_data(problem: Problem, options: argparse.Namespace) -> tuple[str, .
     """Dense data for every network; images too where the inputs could be one."""
     wide = problem.sizes[0] == 784 or options.layers
     return ("dense", "images") if wide else ("dense",)
+
+
+def load_floors(missing: list[str]) -> floors.Floors | None:
+    """The floors, or None and a note in `missing`."""
+    found, notes = floors.load()
+    for note in notes:
+        print(f"not available: {note}")
+    missing += notes
+    return found

@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import data, networks, report, suite
+from benchmarks import data, networks, pictures, report, suite
 from benchmarks.networks import Problem, assert_same_parameters, sgd_step
 from benchmarks.timing import Candidate, compare
 
@@ -30,6 +30,12 @@ def check(modules: list, problem: Problem, batch_size: int) -> None:
         assert_same_parameters(trainer.parameters(), expected, problem.dtype, trainer.label)
 
 
+def operations(problem: Problem) -> int:
+    """Multiplications and additions that training takes for a sample: forward, dW, dA_prev."""
+    products = [W.size for W in problem.weights]
+    return 2 * (3 * sum(products) - products[0])
+
+
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = suite.parser("train", __doc__, repeats=9)
     parser.add_argument("--batch-size", type=int, help="of a network of your own; default 32")
@@ -41,6 +47,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> None:
     options = parse(arguments)
     modules, missing = suite.load_peers()
+    floor = suite.load_floors(missing)
     if options.layers:
         configurations = [(sizes, options.batch_size or 32) for sizes in options.layers]
     else:
@@ -57,6 +64,8 @@ def main(arguments: list[str]) -> None:
             entrants = [
                 Candidate(trainer.label, trainer.epoch, kind=trainer.kind) for trainer in trainers
             ]
+            if floor is not None:
+                entrants.append(floor.fma(options.dtype, operations(problem) * len(X)))
             rows = report.entries(entrants, compare(entrants, options.repeats))
             title = f"{problem.name}, batch {batch_size}, {kind}"
             report.show(f"{title}: one epoch of {len(X):,} samples", rows, without)
@@ -72,4 +81,6 @@ def main(arguments: list[str]) -> None:
                     "results": rows,
                 }
             )
-    report.save(suite.result_name("train", options), {"missing": missing, "cases": cases})
+    name = suite.result_name("train", options)
+    pictures.bars(name, f"train one epoch, {options.dtype}", cases)
+    report.save(name, {"missing": missing, "cases": cases})
