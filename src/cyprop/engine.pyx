@@ -20,7 +20,7 @@ from libc.string cimport memset
 
 import numpy as np
 
-from cyprop.arrays import check_same_rows, matrix, vector
+from cyprop.arrays import check_same_rows, matrix, real_array, vector
 
 from cyprop.batches cimport (
     loss_of_rows, loss_of_rows_scratch_size, predict_rows, predict_rows_scratch_size, train,
@@ -84,6 +84,9 @@ cdef inline double learn(Model *model, const char *x, const char *y, char *scrat
 
 cdef class Engine:
     """The compiled part of a Network; make a Network instead."""
+
+    def __cinit__(self, *args, **kwargs):
+        self.n_in = -1               # until it is built no array fits, not even an empty one
 
     def __dealloc__(self):
         PyMem_RawFree(self.scratch)
@@ -276,20 +279,18 @@ cdef class Engine:
         if model.n_layers == 0:
             raise RuntimeError("the network has not been initialised")
         dtype = self.parameters.dtype
-        single = np.ndim(X) == 1 if X is not None else False
-        if single:
-            x = vector(X, "X", self.n_in, dtype)
+        expected = f"({self.n_in},) or (n, {self.n_in})"
+        x = real_array(X, "X", dtype, f"an array of shape {expected}")
+        if x.ndim == 1:
+            x = vector(x, "X", self.n_in, dtype)
             n = 1
             shape = (self.n_out,)
-        else:
-            if np.ndim(X) != 2:
-                matrix_or_vector = f"({self.n_in},) or (n, {self.n_in})"
-                if X is None:
-                    raise TypeError(f"X is None, expected an array of shape {matrix_or_vector}")
-                raise ValueError(f"X has shape {np.shape(X)}, expected {matrix_or_vector}")
-            x = matrix(X, "X", self.n_in, dtype, True)
+        elif x.ndim == 2:
+            x = matrix(x, "X", self.n_in, dtype, True)
             n = x.shape[0]
             shape = (n, self.n_out)
+        else:
+            raise ValueError(f"X has shape {np.shape(X)}, expected {expected}")
         y = np.empty(shape, dtype) if out is None else self._checked_out(out, shape, X)
         memory = allocate(predict_rows_scratch_size(model, n))
         source = cnp.PyArray_BYTES(x)
