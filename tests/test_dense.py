@@ -1,5 +1,7 @@
 """The dense kernels against their NumPy twin."""
 
+import itertools
+
 import numpy as np
 import numpy_twin as twin
 import pytest
@@ -29,7 +31,8 @@ def layer(rng, n, n_in, n_out, dtype):
 
 
 def shapes(rng):
-    """Every size in every place, in a few dozen combinations."""
+    """A few sizes in every combination, and every size in every place."""
+    yield from itertools.product((1, 2, 17, 48, 130), repeat=3)
     for place in range(3):
         for size in SIZES:
             shape = [int(rng.choice(SIZES)) for _ in range(3)]
@@ -37,39 +40,44 @@ def shapes(rng):
             yield tuple(shape)
 
 
+@pytest.fixture(params=[0, 5], ids=["adjacent rows", "rows apart"])
+def gap(request):
+    return request.param
+
+
 @pytest.mark.usefixtures("level")
 class TestNumbers:
-    def test_forward(self, rng, dtype):
+    def test_forward(self, rng, dtype, gap):
         for n, n_in, n_out in shapes(rng):
             A_prev, W, b, _ = layer(rng, n, n_in, n_out, dtype)
-            Z = wide(np.full((n, n_out), np.nan, dtype))
-            dense.forward(wide(A_prev), wide(W), b, Z)
+            Z = wide(np.full((n, n_out), np.nan, dtype), gap)
+            dense.forward(wide(A_prev, gap), wide(W, gap), b, Z)
             size = twin.dense.forward(abs(A_prev), abs(W), abs(b))
             assert_sum(Z, twin.dense.forward(A_prev, W, b), size, n_in + 1)
             assert gap_is_untouched(Z)
 
-    def test_backward_W(self, rng, dtype):
+    def test_backward_W(self, rng, dtype, gap):
         for n, n_in, n_out in shapes(rng):
             A_prev, _, _, dZ = layer(rng, n, n_in, n_out, dtype)
-            dW = wide(np.full((n_in, n_out), np.nan, dtype))
-            dense.backward_W(wide(A_prev), wide(dZ), dW)
+            dW = wide(np.full((n_in, n_out), np.nan, dtype), gap)
+            dense.backward_W(wide(A_prev, gap), wide(dZ, gap), dW)
             size = twin.dense.backward_W(abs(A_prev), abs(dZ))
             assert_sum(dW, twin.dense.backward_W(A_prev, dZ), size, n)
             assert gap_is_untouched(dW)
 
-    def test_backward_b(self, rng, dtype):
+    def test_backward_b(self, rng, dtype, gap):
         for n, _, n_out in shapes(rng):
             dZ = layer(rng, n, 1, n_out, dtype)[3]
             db = np.full(n_out + 5, GUARD, dtype)
-            dense.backward_b(wide(dZ), db[:n_out])
+            dense.backward_b(wide(dZ, gap), db[:n_out])
             assert_sum(db[:n_out], twin.dense.backward_b(dZ), abs(dZ).sum(0, np.float64), n)
             assert (db[n_out:] == GUARD).all()
 
-    def test_backward_A(self, rng, dtype):
+    def test_backward_A(self, rng, dtype, gap):
         for n, n_in, n_out in shapes(rng):
             _, W, _, dZ = layer(rng, n, n_in, n_out, dtype)
-            dA_prev = wide(np.full((n, n_in), np.nan, dtype))
-            dense.backward_A(wide(dZ), wide(W), dA_prev)
+            dA_prev = wide(np.full((n, n_in), np.nan, dtype), gap)
+            dense.backward_A(wide(dZ, gap), wide(W, gap), dA_prev)
             size = twin.dense.backward_A(abs(dZ), abs(W))
             assert_sum(dA_prev, twin.dense.backward_A(dZ, W), size, n_out)
             assert gap_is_untouched(dA_prev)
