@@ -59,7 +59,7 @@ def extension(name: str, *flags: str, suffix: str = "pyx") -> Extension:
     )
 
 
-hot = [extension(f"cyprop.{name}") for name in ("chain", "batches", "engine")]
+hot = [extension(f"cyprop.{name}") for name in ("chain", "batches", "layers", "engine")]
 faces = [extension("cyprop.kernels.*", *SMALL), extension(SHARED, *SMALL, suffix="c")]
 loops = [
     extension(f"cyprop.kernels.loops.{level}", *LOOPS, *flags.split())

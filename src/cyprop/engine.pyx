@@ -1,40 +1,30 @@
-"""The engine: owns the parameters and is the boundary between Python and the chain rule.
+"""The engine: the boundary between Python and the chain rule.
 
 A call that is given arrays as the network wants them (its dtype, contiguous, aligned, native) goes
 straight to the kernels through NumPy's C API; anything else is converted first (arrays.py).
-
-Who may run when: predictions bring their own scratch, so any number run at once. A short call keeps
-the GIL. A long one lets go of it, and then `readers` counts the predictions under way and `writing`
-marks an update; an update waits for the former, everything waits for the latter. Both are touched
-only with the GIL held. So a prediction always sees the weights after some complete update.
+Predictions bring their own scratch, so any number run at once; how calls take turns is in layers.pyx.
 """
-
-from time import sleep
 
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from cpython.mem cimport PyMem_RawFree
 from libc.math cimport isfinite
 from libc.stdint cimport uintptr_t
-from libc.string cimport memset
 
 import numpy as np
 
 from cyprop.arrays import check_same_rows, matrix, real_array, vector
+from cyprop.layers import aligned_zeros
 
 from cyprop.batches cimport (
     loss_of_rows, loss_of_rows_scratch_size, predict_rows, predict_rows_scratch_size, train,
     train_scratch_size,
 )
 from cyprop.chain cimport (
-    ALIGNMENT, Layer, Model, backward, forward, input_size, output_size,
-    predict as predict_chain, round_up,
+    ALIGNMENT, Model, backward, forward, input_size, output_size, predict as predict_chain,
     training_scratch_size,
 )
-from cyprop.kernels cimport activation as activation_kernels
-from cyprop.kernels cimport loss as loss_kernels
-from cyprop.kernels cimport update as update_kernels
-from cyprop.kernels.dispatch cimport current_table
+from cyprop.layers cimport Layers, allocate
 
 cnp.import_array()
 
@@ -42,27 +32,9 @@ cdef enum:
     STACK_SCRATCH = 32768        # bytes of scratch that a one-sample prediction takes from the stack
     LONG_CALL = 1 << 16          # multiplications from which a call lets go of the GIL
 
-MAX_BYTES = 1 << 46              # of a parameter vector; more cannot be addressed anyway
-
 
 cdef inline char *aligned(void *memory) noexcept nogil:
     return <char *> ((<uintptr_t> memory + ALIGNMENT - 1) & ~<uintptr_t> (ALIGNMENT - 1))
-
-
-cdef inline char *allocate(Py_ssize_t size) except NULL:
-    """Memory for `size` bytes from any aligned start in it; freed with PyMem_RawFree."""
-    cdef char *memory = <char *> PyMem_RawMalloc(size + ALIGNMENT)
-    if memory == NULL:
-        raise MemoryError(f"no memory for {size} bytes of scratch")
-    return memory
-
-
-def aligned_zeros(Py_ssize_t n, dtype):
-    """A vector of n zeros that starts at a cache line."""
-    itemsize = np.dtype(dtype).itemsize
-    memory = np.zeros(n * itemsize + ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT
-    return memory[start:start + n * itemsize].view(dtype)
 
 
 cdef inline bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
@@ -82,125 +54,8 @@ cdef inline double learn(Model *model, const char *x, const char *y, char *scrat
     return loss
 
 
-cdef class Engine:
+cdef class Engine(Layers):
     """The compiled part of a Network; make a Network instead."""
-
-    def __cinit__(self, *args, **kwargs):
-        self.n_in = self.n_out = -1        # no array has that many columns before _build
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.scratch)
-
-    def _build(self, list sizes, list activations, str loss, dtype):
-        """Lay out the layers; called once, by Network, with checked sizes."""
-        cdef Model *model = &self.model
-        cdef Layer *layer
-        cdef Py_ssize_t l, n_layers = len(sizes) - 1
-        if model.n_layers:
-            raise RuntimeError("a network cannot be initialised twice; make a new one")
-        model.kernels = current_table()
-        dtype = np.dtype(dtype)
-        self.typenum = dtype.num
-        model.dtype = 0 if dtype == np.float32 else 1
-        model.itemsize = dtype.itemsize
-        model.loss = loss_kernels.find(loss)
-        if sum((n_in + 1) * (n_out + ALIGNMENT) for n_in, n_out in zip(sizes, sizes[1:])) > (
-            MAX_BYTES // dtype.itemsize
-        ):
-            raise ValueError(f"layers of sizes {sizes} have too many parameters to address")
-        layers = aligned_zeros(n_layers * <Py_ssize_t> sizeof(Layer), np.uint8)
-        model.layers = <Layer *> cnp.PyArray_DATA(layers)
-        n_parameters = 0
-        kept = 0
-        for l in range(n_layers):
-            layer = &model.layers[l]
-            layer.n_in = sizes[l]
-            layer.n_out = sizes[l + 1]
-            layer.stride = round_up(layer.n_out, model.itemsize)
-            layer.activation = activation_kernels.find(activations[l])
-            if layer.activation.couples_units and l < n_layers - 1:
-                raise ValueError(
-                    f"activation {activations[l]!r} is for the output layer, not a hidden one"
-                )
-            layer.offset = n_parameters
-            n_parameters += (sizes[l] + 1) * layer.stride
-            layer.A_offset = layer.Z_offset = kept
-            if layer.activation.keeps_Z or (l == n_layers - 1 and model.loss.output_activation):
-                layer.Z_offset = kept + layer.stride
-                kept += layer.stride
-            kept += layer.stride
-            model.widest = max(model.widest, layer.stride)
-        model.kept = kept
-        model.n_parameters = n_parameters
-        self.parameters = aligned_zeros(n_parameters, dtype)
-        model.parameters = cnp.PyArray_BYTES(self.parameters)
-        self.weights, self.biases = self._views(self.parameters, n_layers)
-        self.n_in = sizes[0]
-        self.n_out = sizes[n_layers]
-        self.keep = layers
-        model.n_layers = n_layers
-
-    def _views(self, flat, Py_ssize_t n_layers):
-        """W and b of each layer as views of a vector laid out like the parameters."""
-        cdef Layer *layer
-        cdef Py_ssize_t l
-        weights = []
-        biases = []
-        for l in range(n_layers):
-            layer = &self.model.layers[l]
-            rows = flat[layer.offset:layer.offset + (layer.n_in + 1) * layer.stride]
-            rows = rows.reshape(layer.n_in + 1, layer.stride)[:, :layer.n_out]
-            weights.append(rows[:layer.n_in])
-            biases.append(rows[layer.n_in])
-        return tuple(weights), tuple(biases)
-
-    def _set_optimizer(self, str name, list values):
-        """Choose the update rule; its state starts at zero."""
-        cdef Model *model = &self.model
-        cdef Py_ssize_t i
-        model.optimizer = update_kernels.find(name)
-        self.states = [
-            aligned_zeros(model.n_parameters, self.parameters.dtype)
-            for _ in range(model.optimizer.n_states)
-        ]
-        for i in range(model.optimizer.n_states):
-            model.states[i] = cnp.PyArray_BYTES(self.states[i])
-        for i in range(len(values)):
-            model.hyperparameters[i] = values[i]
-        memset(model.memory, 0, sizeof(model.memory))
-
-    def _optimizer_state(self):
-        """The optimizer's state as (vectors, numbers), the vectors not copied."""
-        return self.states, [x for x in self.model.memory]
-
-    def _set_optimizer_state(self, states, memory):
-        cdef Py_ssize_t i
-        for mine, theirs in zip(self.states, states, strict=True):
-            mine[:] = theirs
-        for i in range(len(memory)):
-            self.model.memory[i] = memory[i]
-
-    cdef int begin_reading(self) except -1:
-        while self.writing:
-            sleep(0.0001)
-        self.readers += 1
-        return 0
-
-    cdef int begin_writing(self) except -1:
-        while self.writing or self.readers:
-            sleep(0.0001)
-        self.writing = True
-        return 0
-
-    cdef int need_scratch(self, Py_ssize_t size) except -1:
-        """Make room to train; only while writing."""
-        cdef char *memory
-        if size > self.scratch_size:
-            memory = allocate(size)
-            PyMem_RawFree(self.scratch)
-            self.scratch = memory
-            self.scratch_size = size
-        return 0
 
     def predict(self, X, out=None):
         """Predict one sample, or each row of a batch.

@@ -1,0 +1,170 @@
+"""The layers of a network: who owns the parameters, and who may touch them when.
+
+Parameters are one vector, laid out as chain.pyx says; `weights` and `biases` are views of it, and so
+is what the optimizer keeps. All are NumPy arrays, so a view outlives the network safely.
+
+Taking turns: a short call keeps the GIL. A long one lets go of it, and then `readers` counts the
+predictions under way and `writing` marks an update; an update waits for the former, everything
+waits for the latter. Both are touched only with the GIL held. So a prediction always sees the weights
+as some complete update left them.
+"""
+
+from time import sleep
+
+cimport numpy as cnp
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from libc.string cimport memset
+
+import numpy as np
+
+from cyprop.chain cimport ALIGNMENT, Layer, Model, round_up
+from cyprop.kernels cimport activation as activation_kernels
+from cyprop.kernels cimport loss as loss_kernels
+from cyprop.kernels cimport update as update_kernels
+from cyprop.kernels.dispatch cimport current_table
+from cyprop.kernels.table cimport Optimizer
+
+cnp.import_array()
+
+MAX_BYTES = 1 << 46              # of a parameter vector; more cannot be addressed anyway
+
+
+cdef char *allocate(Py_ssize_t size) except NULL:
+    """Memory for `size` bytes from any aligned start in it; freed with PyMem_RawFree."""
+    cdef char *memory = <char *> PyMem_RawMalloc(size + ALIGNMENT)
+    if memory == NULL:
+        raise MemoryError(f"no memory for {size} bytes of scratch")
+    return memory
+
+
+def aligned_zeros(Py_ssize_t n, dtype):
+    """A vector of n zeros that starts at a cache line."""
+    itemsize = np.dtype(dtype).itemsize
+    memory = np.zeros(n * itemsize + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start:start + n * itemsize].view(dtype)
+
+
+cdef class Layers:
+    """The part of a network that holds its layers; make a Network instead."""
+
+    def __cinit__(self, *args, **kwargs):
+        self.n_in = self.n_out = -1        # no array has that many columns before _build
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.scratch)
+
+    def _build(self, list sizes, list activations, str loss, dtype):
+        """Lay out the layers; called once, by Network, with checked sizes."""
+        cdef Model *model = &self.model
+        cdef Layer *layer
+        cdef Py_ssize_t l, n_layers = len(sizes) - 1
+        if model.n_layers:
+            raise RuntimeError("a network cannot be initialised twice; make a new one")
+        model.kernels = current_table()
+        dtype = np.dtype(dtype)
+        self.typenum = dtype.num
+        model.dtype = 0 if dtype == np.float32 else 1
+        model.itemsize = dtype.itemsize
+        model.loss = loss_kernels.find(loss)
+        if sum((n_in + 1) * (n_out + ALIGNMENT) for n_in, n_out in zip(sizes, sizes[1:])) > (
+            MAX_BYTES // dtype.itemsize
+        ):
+            raise ValueError(f"layers of sizes {sizes} have too many parameters to address")
+        layers = aligned_zeros(n_layers * <Py_ssize_t> sizeof(Layer), np.uint8)
+        model.layers = <Layer *> cnp.PyArray_DATA(layers)
+        n_parameters = 0
+        kept = 0
+        for l in range(n_layers):
+            layer = &model.layers[l]
+            layer.n_in = sizes[l]
+            layer.n_out = sizes[l + 1]
+            layer.stride = round_up(layer.n_out, model.itemsize)
+            layer.activation = activation_kernels.find(activations[l])
+            if layer.activation.couples_units and l < n_layers - 1:
+                raise ValueError(
+                    f"activation {activations[l]!r} is for the output layer, not a hidden one"
+                )
+            layer.offset = n_parameters
+            n_parameters += (sizes[l] + 1) * layer.stride
+            layer.A_offset = layer.Z_offset = kept
+            if layer.activation.keeps_Z or (l == n_layers - 1 and model.loss.output_activation):
+                layer.Z_offset = kept + layer.stride
+                kept += layer.stride
+            kept += layer.stride
+            model.widest = max(model.widest, layer.stride)
+        model.kept = kept
+        model.n_parameters = n_parameters
+        self.parameters = aligned_zeros(n_parameters, dtype)
+        model.parameters = cnp.PyArray_BYTES(self.parameters)
+        self.weights, self.biases = self._views(self.parameters, n_layers)
+        self.n_in = sizes[0]
+        self.n_out = sizes[n_layers]
+        self.keep = layers
+        model.n_layers = n_layers
+
+    def _views(self, flat, Py_ssize_t n_layers):
+        """W and b of each layer as views of a vector laid out like the parameters."""
+        cdef Layer *layer
+        cdef Py_ssize_t l
+        weights = []
+        biases = []
+        for l in range(n_layers):
+            layer = &self.model.layers[l]
+            rows = flat[layer.offset:layer.offset + (layer.n_in + 1) * layer.stride]
+            rows = rows.reshape(layer.n_in + 1, layer.stride)[:, :layer.n_out]
+            weights.append(rows[:layer.n_in])
+            biases.append(rows[layer.n_in])
+        return tuple(weights), tuple(biases)
+
+    def _set_optimizer(self, str name, list values):
+        """Choose the update rule; its state starts at zero."""
+        cdef Model *model = &self.model
+        cdef const Optimizer *optimizer = update_kernels.find(name)
+        cdef Py_ssize_t i
+        states = [
+            aligned_zeros(model.n_parameters, self.parameters.dtype)
+            for _ in range(optimizer.n_states)
+        ]
+        self.begin_writing()
+        model.optimizer = optimizer
+        self.states = states
+        for i in range(optimizer.n_states):
+            model.states[i] = cnp.PyArray_BYTES(states[i])
+        for i in range(optimizer.n_hyperparameters):
+            model.hyperparameters[i] = values[i]
+        memset(model.memory, 0, sizeof(model.memory))
+        self.writing = False
+
+    def _optimizer_state(self):
+        """The optimizer's state as (vectors, numbers), the vectors not copied."""
+        return self.states, [x for x in self.model.memory]
+
+    def _set_optimizer_state(self, states, memory):
+        cdef Py_ssize_t i
+        for mine, theirs in zip(self.states, states, strict=True):
+            mine[:] = theirs
+        for i in range(len(memory)):
+            self.model.memory[i] = memory[i]
+
+    cdef int begin_reading(self) except -1:
+        while self.writing:
+            sleep(0.0001)
+        self.readers += 1
+        return 0
+
+    cdef int begin_writing(self) except -1:
+        while self.writing or self.readers:
+            sleep(0.0001)
+        self.writing = True
+        return 0
+
+    cdef int need_scratch(self, Py_ssize_t size) except -1:
+        """Make room to train; only while writing."""
+        cdef char *memory
+        if size > self.scratch_size:
+            memory = allocate(size)
+            PyMem_RawFree(self.scratch)
+            self.scratch = memory
+            self.scratch_size = size
+        return 0
