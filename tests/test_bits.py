@@ -14,6 +14,7 @@ from cyprop.kernels import dispatch
 
 ARCHITECTURES = [
     {"sizes": [1, 1]},
+    {"sizes": [1, 48, 1]},
     {"sizes": [4, 8, 3], "activation": "tanh"},
     {"sizes": [17, 33, 16, 5], "activation": "relu", "output_activation": "softmax"},
     {"sizes": [65, 31, 9], "activation": ["identity"], "output_activation": "sigmoid"},

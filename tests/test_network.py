@@ -22,12 +22,17 @@ OPTIMIZERS = [
 ARCHITECTURES = [
     ([4, 3], [], "sigmoid", "mse"),
     ([1, 1], [], "tanh", "mse"),
+    ([1, 48, 1], ["tanh"], "identity", "mse"),
+    ([3, 130, 2], ["relu"], "sigmoid", "mse"),
     ([7, 17, 3], ["sigmoid"], "sigmoid", "mse"),
     ([5, 16, 33, 2], ["relu", "tanh"], "identity", "mse"),
     ([6, 9, 4], ["tanh"], "softmax", "mse"),
     ([6, 20, 5, 4], ["relu", "identity"], "softmax", "cross_entropy"),
     ([6, 9, 2], ["sigmoid"], "sigmoid", "binary_cross_entropy"),
 ]
+
+SHALLOW = ([7, 17, 3], ["sigmoid"], "sigmoid", "mse")
+DEEP = ([5, 16, 33, 2], ["relu", "tanh"], "identity", "mse")
 
 
 def make(architecture, dtype="float64", optimizer=OPTIMIZERS[0], seed=3):
@@ -275,8 +280,8 @@ def test_weights_and_parameters_cannot_be_replaced():
 
 def test_what_lies_in_the_padding_takes_no_part(rng, dtype):
     # Whoever fills or sums the flat vector writes the padding too.
-    plain = make(ARCHITECTURES[3], dtype)
-    padded = make(ARCHITECTURES[3], dtype)
+    plain = make(DEEP, dtype)
+    padded = make(DEEP, dtype)
     padded.parameters[...] = rng.normal(size=padded.parameters.shape)
     for mine, theirs in zip(
         padded.weights + padded.biases, plain.weights + plain.biases, strict=True
@@ -309,7 +314,7 @@ COPIES = {
 @pytest.mark.parametrize("way", COPIES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 def test_a_copy_trains_on_exactly_like_the_original(rng, dtype, way, optimizer):
-    net = make(ARCHITECTURES[3], dtype, optimizer)
+    net = make(DEEP, dtype, optimizer)
     X, Y = data(rng, net, 50)
     net.fit(X, Y, epochs=2, batch_size=8)
     twin_net = COPIES[way](net)
@@ -353,7 +358,7 @@ def test_a_network_is_not_hashable():
 
 
 def test_setting_the_optimizer_starts_its_state_afresh(rng):
-    net = make(ARCHITECTURES[2], optimizer=cyprop.SGD(0.1, momentum=0.9))
+    net = make(SHALLOW, optimizer=cyprop.SGD(0.1, momentum=0.9))
     X, Y = data(rng, net, 8)
     net.train_on_batch(X, Y)
     net.optimizer = cyprop.Adam(learning_rate=0.01)

@@ -1,0 +1,222 @@
+"""Arguments that do not fit, and networks that are not ready: one clear sentence, no crash."""
+
+import numpy as np
+import pytest
+from arrays_for_tests import same_bits
+
+import cyprop
+
+METHODS = ("predict", "learn_one", "train_on_batch", "evaluate", "gradients", "fit")
+
+
+def call(net, method, X, Y):
+    return net.predict(X) if method == "predict" else getattr(net, method)(X, Y)
+
+
+@pytest.fixture
+def net(dtype):
+    return cyprop.Network([3, 5, 2], dtype=dtype)
+
+
+@pytest.fixture
+def data(rng, dtype):
+    return rng.random((6, 3)).astype(dtype), rng.random((6, 2)).astype(dtype)
+
+
+# making a network ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        ({"sizes": [3, 0, 2]}, ValueError, r"sizes\[1\] is 0, expected at least 1"),
+        ({"sizes": [0, 2]}, ValueError, r"sizes\[0\] is 0, expected at least 1"),
+        ({"sizes": [3, -1]}, ValueError, r"sizes\[1\] is -1, expected at least 1"),
+        ({"sizes": [3, 2.5]}, TypeError, r"sizes\[1\] is 2.5, expected a whole number"),
+        ({"sizes": [3, 2.0]}, TypeError, r"sizes\[1\] is 2.0, expected a whole number"),
+        ({"sizes": [3, True]}, TypeError, r"sizes\[1\] is True, expected a whole number"),
+        ({"sizes": [3, None]}, TypeError, r"sizes\[1\] is None, expected a whole number"),
+        ({"sizes": [3, "2"]}, TypeError, r"sizes\[1\] is '2', expected a whole number"),
+        ({"sizes": np.array([3.0, 2.0])}, TypeError, r"sizes\[0\] .* expected a whole number"),
+        ({"sizes": []}, ValueError, "sizes has 0 entries, expected at least two"),
+        ({"sizes": [3]}, ValueError, "sizes has 1 entries, expected at least two"),
+        ({"sizes": None}, TypeError, "sizes is None, expected a sequence"),
+        ({"sizes": 3}, TypeError, "sizes is 3, expected a sequence"),
+        ({"sizes": "32"}, TypeError, "sizes is '32', expected a sequence"),
+        ({"sizes": [2**40, 2**40]}, ValueError, "too many parameters to address"),
+        ({"sizes": [2**62, 2**62, 2]}, ValueError, "too many parameters to address"),
+        ({"sizes": [2**63, 1]}, ValueError, "too many parameters to address"),
+        ({"sizes": [1, 10**30]}, ValueError, "too many parameters to address"),
+        ({"sizes": [2**31, 2**31 + 1]}, ValueError, "too many parameters to address"),
+        ({"activation": "swish"}, ValueError, "'swish' is unknown; known are sigmoid, tanh, relu"),
+        ({"activation": None}, TypeError, "activation is None, expected a name"),
+        ({"activation": 3}, TypeError, "activation is 3, expected a name"),
+        ({"activation": [None]}, TypeError, "activation is None, expected one of sigmoid"),
+        ({"activation": []}, ValueError, "activation names 0 layers, expected 1 hidden"),
+        ({"activation": ["tanh"] * 2}, ValueError, "activation names 2 layers, expected 1 hidden"),
+        ({"activation": ["swish"]}, ValueError, "'swish' is unknown; known are sigmoid"),
+        ({"activation": ["softmax"]}, ValueError, "'softmax' is for the output layer"),
+        ({"output_activation": "swish"}, ValueError, "'swish' is unknown; known are sigmoid"),
+        ({"output_activation": 3}, TypeError, "activation is 3, expected one of sigmoid"),
+        ({"loss": "huber"}, ValueError, "loss 'huber' is unknown; known are mse, cross_entropy"),
+        ({"loss": None}, TypeError, "loss is None, expected one of mse"),
+        (
+            {"loss": "cross_entropy", "output_activation": "sigmoid"},
+            ValueError,
+            "'cross_entropy' needs output_activation 'softmax', not 'sigmoid'",
+        ),
+        (
+            {"loss": "binary_cross_entropy", "output_activation": "tanh"},
+            ValueError,
+            "'binary_cross_entropy' needs output_activation 'sigmoid', not 'tanh'",
+        ),
+        ({"optimizer": "lion"}, ValueError, "'lion' is unknown; known are sgd, adam"),
+        ({"optimizer": 0.1}, TypeError, "optimizer is 0.1, expected an Optimizer"),
+        ({"optimizer": cyprop.SGD}, TypeError, "optimizer is .*SGD.*, expected an Optimizer"),
+        ({"dtype": "float16"}, ValueError, "dtype is 'float16', expected 'float32' or 'float64'"),
+        ({"dtype": "int32"}, ValueError, "dtype is 'int32', expected"),
+        ({"dtype": "complex128"}, ValueError, "dtype is 'complex128', expected"),
+        ({"dtype": ">f4"}, ValueError, "dtype is '>f4', expected"),
+        ({"dtype": None}, ValueError, "dtype is None, expected"),
+        ({"dtype": "single precision"}, ValueError, "dtype is 'single precision', expected"),
+        ({"dtype": object()}, ValueError, "dtype is <object.*, expected"),
+        ({"seed": -1}, ValueError, "seed is -1, expected at least 0"),
+        ({"seed": 1.5}, TypeError, "seed is 1.5, expected a whole number"),
+        ({"seed": None}, TypeError, "seed is None, expected a whole number"),
+    ],
+)
+def test_arguments_that_make_no_network(arguments, error, match):
+    with pytest.raises(error, match=match) as caught:
+        cyprop.Network(**{"sizes": [3, 4, 2], **arguments})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "sizes", [(3, 2), range(3, 1, -1), np.array([3, 2]), np.array([3, 2], "u1"), [np.int8(3), 2]]
+)
+def test_sizes_may_be_any_sequence_of_whole_numbers(sizes):
+    assert cyprop.Network(sizes).sizes == (3, 2)
+    assert all(type(size) is int for size in cyprop.Network(sizes).sizes)
+
+
+@pytest.mark.parametrize("kind", [cyprop.SGD, cyprop.Adam])
+@pytest.mark.parametrize("bad", [0, 0.0, -0.1, np.nan, np.inf, -np.inf])
+def test_a_learning_rate_must_be_a_positive_finite_number(kind, bad):
+    with pytest.raises(ValueError, match="learning_rate is .*, expected a finite number above 0"):
+        kind(learning_rate=bad)
+
+
+@pytest.mark.parametrize("kind", [cyprop.SGD, cyprop.Adam])
+@pytest.mark.parametrize("bad", ["0.1", None, True, 1j, [0.1], np.array([0.1])])
+def test_a_learning_rate_must_be_a_number(kind, bad):
+    with pytest.raises(TypeError, match="learning_rate is .*, expected a number"):
+        kind(learning_rate=bad)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "match"),
+    [
+        (lambda: cyprop.SGD(momentum=1), ValueError, "momentum is 1, .* at least 0 and below 1"),
+        (lambda: cyprop.SGD(momentum=-0.1), ValueError, "momentum is -0.1, .* at least 0"),
+        (lambda: cyprop.Adam(beta1=1.0), ValueError, "beta1 is 1.0, .* below 1"),
+        (lambda: cyprop.Adam(beta2=np.nan), ValueError, "beta2 is nan, .* below 1"),
+        (lambda: cyprop.Adam(epsilon=0), ValueError, "epsilon is 0, .* above 0"),
+        (lambda: cyprop.Optimizer("lion"), ValueError, "'lion' is unknown; known are sgd, adam"),
+        (lambda: cyprop.Optimizer(None), TypeError, "name"),
+        (
+            lambda: cyprop.Optimizer("sgd", beta1=0.9),
+            TypeError,
+            "sgd has no hyperparameter 'beta1'; it has learning_rate, momentum",
+        ),
+    ],
+)
+def test_hyperparameters_are_checked(make, error, match):
+    with pytest.raises(error, match=match):
+        make()
+
+
+@pytest.mark.parametrize("number", [1, np.float32(0.5), np.float64(0.5), np.int64(2)])
+def test_any_real_number_is_a_learning_rate(number):
+    assert cyprop.SGD(learning_rate=number).learning_rate == float(number)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        ({"epochs": -1}, ValueError, "epochs is -1, expected at least 0"),
+        ({"epochs": 1.0}, TypeError, "epochs is 1.0, expected a whole number"),
+        ({"epochs": None}, TypeError, "epochs is None, expected a whole number"),
+        ({"epochs": True}, TypeError, "epochs is True, expected a whole number"),
+        ({"batch_size": 0}, ValueError, "batch_size is 0, expected at least 1"),
+        ({"batch_size": -5}, ValueError, "batch_size is -5, expected at least 1"),
+        ({"batch_size": 2.5}, TypeError, "batch_size is 2.5, expected a whole number"),
+        ({"batch_size": None}, TypeError, "batch_size is None, expected a whole number"),
+        ({"batch_size": "8"}, TypeError, "batch_size is '8', expected a whole number"),
+    ],
+)
+def test_arguments_of_fit_are_checked(net, data, arguments, error, match):
+    before = net.parameters.tobytes()
+    with pytest.raises(error, match=match):
+        net.fit(*data, **arguments)
+    assert net.parameters.tobytes() == before
+
+
+def test_a_batch_size_beyond_every_integer_is_one_batch(dtype, data):
+    one, huge = (cyprop.Network([3, 2], dtype=dtype) for _ in range(2))
+    one.fit(*data, batch_size=6)
+    huge.fit(*data, batch_size=10**30)
+    assert one == huge
+
+
+# networks that are not ready ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_network_that_was_not_initialised_says_so(method):
+    blank = cyprop.Network.__new__(cyprop.Network)
+    for X in (
+        np.zeros((2, 3)),
+        np.zeros(3),
+        np.zeros(0),
+        np.zeros(0, bool),
+        np.zeros((2, 0)),
+        None,
+    ):
+        with pytest.raises(RuntimeError, match="the network has not been initialised"):
+            call(blank, method, X, X)
+
+
+def test_a_network_whose_making_failed_says_so():
+    failed = cyprop.Network.__new__(cyprop.Network)
+    with pytest.raises(ValueError, match="softmax"):
+        failed.__init__([3, 4, 2], activation=["softmax"])
+    for empty in (np.zeros(0, np.float32), np.zeros((1, 0), np.float32)):
+        with pytest.raises(RuntimeError, match="the network has not been initialised"):
+            failed.predict(empty)
+
+
+def test_other_uses_of_a_network_that_was_not_initialised_raise():
+    blank = cyprop.Network.__new__(cyprop.Network)
+    for use in (
+        repr,
+        lambda net: net == cyprop.Network([1, 1]),
+        lambda net: net.__getstate__(),
+        lambda net: net.sizes,
+        lambda net: net.n_parameters,
+        lambda net: setattr(net, "optimizer", "adam"),
+    ):
+        with pytest.raises((RuntimeError, AttributeError)):
+            use(blank)
+
+
+def test_a_network_is_initialised_once(net, data):
+    before = net.parameters.tobytes()
+    expected, prediction = repr(net), net.predict(np.ones(3))
+    with pytest.raises(RuntimeError, match="cannot be initialised twice"):
+        net.__init__([5, 4], activation="tanh", seed=3)
+    with pytest.raises(RuntimeError, match="cannot be initialised twice"):
+        net.__setstate__(cyprop.Network([5, 4]).__getstate__())
+    assert net.parameters.tobytes() == before
+    assert repr(net) == expected
+    assert same_bits(net.predict(np.ones(3)), prediction)
+    net.fit(*data, epochs=1)
