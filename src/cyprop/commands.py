@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 import cyprop
-from cyprop import plots, storage, tables, training
-from cyprop.encoding import Encoding, choose
-from cyprop.scaling import Scaling, fold
-from cyprop.scores import fingerprint, held_out, score, scores
+from cyprop import plots, storage, tables
+from cyprop.encoding import Encoding
+from cyprop.lesson import learn, prepare
+from cyprop.scores import fingerprint, score, scores
 from cyprop.tables import Table
 
 Array = npt.NDArray[Any]
@@ -29,7 +29,6 @@ Array = npt.NDArray[Any]
 DIGITS = "digits"  # the table that comes with the package
 NOTES = "table"  # where the model file's metadata keeps the names
 WIDTH = 96  # of the output, in characters
-LAST_EPOCHS, LAST_RATE = 5, 0.1  # the last fifth of the epochs, at a tenth of the learning rate
 LEARNING_RATES = {"adam": 0.002}  # unless one is asked for, or the optimizer's own
 ACTIVATIONS = {"classification": "relu", "regression": "tanh"}  # unless one is asked for
 
@@ -44,47 +43,49 @@ def train(options: argparse.Namespace) -> None:
         plots.check_plot(options.plot)
 
     table = _read(options.table)
-    target = "digit" if options.table == DIGITS else options.target
-    task = "classification" if options.table == DIGITS else options.task
     n_read = len(table)
+    digits = options.table == DIGITS
+    target = "digit" if digits else options.target
     if options.skip_missing:
-        table.column(target)
-        table = table.without_missing(set(table.columns) - set(options.drop))
-    if not len(table):
-        raise ValueError(f"{table.name} has no row without a missing value")
-    encoding, reason = choose(table, target, task, options.drop)
-    held = held_out(table, encoding, options.validation, options.seed)
-
-    X, Y = encoding.encode(table, options.dtype or "float64"), encoding.encode_target(table)
-    inputs = Scaling.of(X[~held], table.one_unit)
-    outputs = Scaling.of(Y[~held]) if encoding.classes is None else None
-    if outputs is not None and not np.isfinite(outputs.scale).all():
-        raise ValueError(f"column {target!r} is constant in the rows to learn from; another --seed")
-    dtype, why = _dtype(options.dtype, encoding, inputs, outputs)
-
-    network = _new_network(options, encoding, dtype)
+        table = table.without_missing(set(table.columns) - set(options.drop) | {target})
+        if not len(table):
+            raise ValueError(f"every row of {table.name} has a missing value")
+    lesson = prepare(
+        table,
+        target,
+        "classification" if digits else options.task,
+        options.drop,
+        options.validation,
+        options.seed,
+        options.dtype,
+    )
+    dtype, why = _dtype(options.dtype, lesson.hard_in_float32)
+    network = _new_network(options, lesson.encoding, dtype)
+    held = lesson.held
     skipped = f", {n_read - len(table):,} skipped for missing values" if n_read > len(table) else ""
+    reason = "" if digits else f": {lesson.reason}"
     _show(
         [
             (table.name, f"{len(table):,} rows{skipped}; {held.sum():,} held out"),
-            ("task", _task(encoding) + ("" if table.name == DIGITS else f": {reason}")),
+            ("task", _task(lesson.encoding) + reason),
             ("network", f"{_layers(network)}: {network.n_parameters:,} parameters, {dtype}{why}"),
         ]
     )
-    history = _learn(network, options, X, Y, held, inputs, outputs)
+    history = learn(network, lesson, options.epochs, options.batch_size)
 
-    network = fold(network, inputs, outputs)
-    trained_on = len(history) * int((~held).sum())
-    seconds = sum(history.seconds)
-    predictions = network.predict(X[held])
-    notes = encoding.to_json()
+    network = lesson.fold(network)
+    predictions = network.predict(lesson.X[held])
+    notes = lesson.encoding.to_json()
     notes["held_out"] = fingerprint(table, predictions, options.validation, options.seed)
     network.save(output, metadata={NOTES: json.dumps(notes)})
+
+    seconds = sum(history.seconds)
+    rate = len(history) * int((~held).sum()) / seconds
     lines = [("", "")]
     if held.any():
-        lines.append(("held out", score(encoding, predictions, table.take(held))))
+        lines.append(("held out", score(lesson.encoding, predictions, table.take(held))))
     lines += [
-        ("time", f"{seconds:.2f} s of training, {trained_on / seconds:,.0f} samples a second"),
+        ("time", f"{seconds:.2f} s of training, {rate:,.0f} samples a second"),
         ("written", f"{output}, {os.path.getsize(output):,} bytes"),
     ]
     if options.plot:
@@ -162,22 +163,16 @@ def _checked_output(path: str, *read: str) -> Path:
     return target
 
 
-def _dtype(
-    asked: str | None, encoding: Encoding, inputs: Scaling, outputs: Scaling | None
-) -> tuple[str, str]:
+def _dtype(asked: str | None, hard: list[str]) -> tuple[str, str]:
     """The dtype to compute in, and why, if it is not the usual."""
-    hard = [name for name, yes in zip(encoding.names, inputs.hard_in_float32(), strict=True) if yes]
-    if outputs is not None and outputs.hard_in_float32().any():
-        hard.append(encoding.target)
-    if asked is None:
-        why = f", since float32 cannot tell the values of {hard[0]!r} apart" if hard else ""
-        return ("float64" if hard else "float32"), why
-    if hard and asked == "float32":
+    if asked is None and hard:
+        return "float64", f", since float32 cannot tell the values of {hard[0]!r} apart"
+    if asked == "float32" and hard:
         print(
             f"cyprop: float32 cannot tell the values of {tables.listed(hard)} apart; float64 can",
             file=sys.stderr,
         )
-    return asked, ""
+    return asked or "float32", ""
 
 
 def _new_network(options: argparse.Namespace, encoding: Encoding, dtype: str) -> cyprop.Network:
@@ -194,82 +189,6 @@ def _new_network(options: argparse.Namespace, encoding: Encoding, dtype: str) ->
         dtype=dtype,
         seed=options.seed,
     )
-
-
-def _learn(
-    network: cyprop.Network,
-    options: argparse.Namespace,
-    X: Array,
-    Y: Array,
-    held: Array,
-    inputs: Scaling,
-    outputs: Scaling | None,
-) -> training.History:
-    """Train on the scaled rows that are not held out, a line for each epoch."""
-    X = inputs.apply(X).astype(network.dtype)
-    Y = (Y if outputs is None else outputs.apply(Y)).astype(network.dtype)
-    X_held, Y_held = X[held], Y[held]
-    measure = "accuracy" if outputs is None else "RMS error"
-    width = len(str(options.epochs))
-    header = f"\n{'epoch':>{2 * width + 1}}  {'loss':>9}"
-    print(header + (f"  {'held-out loss':>13}  {measure:>9}" if held.any() else ""), flush=True)
-    validation = (X_held, Y_held) if held.any() else None
-    history = training.History()
-    for history in _steps(network, options, X[~held], Y[~held], validation):
-        line = f"{len(history):>{max(width, 5 - width - 1)}}/{options.epochs}  "
-        line += f"{history.loss[-1]:9.5f}"
-        if held.any():
-            line += f"  {history.validation_loss[-1]:13.5f}  "
-            if outputs is None:
-                right = network.predict(X_held).argmax(axis=1) == Y_held.argmax(axis=1)
-                line += f"{right.mean():9.1%}"
-            else:
-                line += f"{np.sqrt(history.validation_loss[-1]) * outputs.scale[0]:9.4g}"
-        print(line, flush=True)
-    return history
-
-
-def _steps(
-    network: cyprop.Network,
-    options: argparse.Namespace,
-    X: Array,
-    Y: Array,
-    validation: tuple[Array, Array] | None,
-) -> Iterator[training.History]:
-    """All epochs, the last of them at a smaller learning rate.
-
-    So the result hangs less on the rows that happened to come last.
-    """
-    whole = training.History()
-    last = options.epochs // LAST_EPOCHS
-    optimizer = network.optimizer
-    for n_epochs in filter(None, (options.epochs - last, last)):
-        before = len(whole)
-        if before:
-            network.optimizer = _slower(optimizer)
-        steps = training.epochs(
-            network,
-            X,
-            Y,
-            n_epochs=n_epochs,
-            batch_size=options.batch_size,
-            validation_data=validation,
-        )
-        try:
-            for part in steps:
-                whole.loss.append(part.loss[-1])
-                whole.validation_loss += part.validation_loss[-1:]
-                whole.seconds.append(part.seconds[-1])
-                yield whole
-        except cyprop.DivergenceError as error:
-            raise cyprop.DivergenceError(before + error.epoch, error.batch) from None
-    network.optimizer = optimizer  # which the file names
-
-
-def _slower(optimizer: cyprop.Optimizer) -> cyprop.Optimizer:
-    hyperparameters = optimizer.hyperparameters
-    hyperparameters["learning_rate"] *= LAST_RATE
-    return cyprop.Optimizer(optimizer.name, **hyperparameters)
 
 
 def _load(path: str) -> tuple[cyprop.Network, dict[str, Any], Encoding]:

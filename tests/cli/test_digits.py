@@ -10,7 +10,7 @@ import pandas
 import pytest
 
 import cyprop
-from cyprop import commands, datasets, storage
+from cyprop import datasets, lesson, storage
 
 
 def held_out_accuracy(printed):
@@ -105,13 +105,13 @@ def test_without_held_out_rows_all_are_learned(run):
 
 def test_the_last_fifth_of_the_epochs_is_slower(run, monkeypatch):
     rates = []
-    epochs = commands.training.epochs
+    epochs = lesson.training.epochs
 
     def recording(network, *arguments, **options):
         rates.append((options["n_epochs"], network.optimizer.learning_rate))
         return epochs(network, *arguments, **options)
 
-    monkeypatch.setattr(commands.training, "epochs", recording)
+    monkeypatch.setattr(lesson.training, "epochs", recording)
     run("train", "digits", "--epochs", 10, "--learning-rate", 0.5, "--optimizer", "sgd")
     assert rates == [(8, 0.5), (2, 0.05)]
     run("train", "digits", "--epochs", 4)
