@@ -157,7 +157,6 @@ class TestElementary:
 
     def test_tanh_is_odd_to_the_bit(self, dtype):
         Z = points(dtype)
-        Z = Z[Z != 0][None]
         A, mirrored = np.empty_like(Z), np.empty_like(Z)
         activation.forward("tanh", Z, A)
         activation.forward("tanh", -Z, mirrored)

@@ -220,3 +220,31 @@ def test_a_network_is_initialised_once(net, data):
     assert repr(net) == expected
     assert same_bits(net.predict(np.ones(3)), prediction)
     net.fit(*data, epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "name"),
+    [
+        (cyprop.SGD(learning_rate=1e300), "learning_rate"),
+        (cyprop.SGD(learning_rate=1e-60), "learning_rate"),
+        (cyprop.Adam(epsilon=1e-60), "epsilon"),
+    ],
+)
+def test_a_hyperparameter_must_be_a_number_that_the_dtype_can_hold(optimizer, name):
+    message = f"{name} is .*, expected a number that float32 can hold"
+    with pytest.raises(ValueError, match=message):
+        cyprop.Network([2, 1], optimizer=optimizer)
+    net = cyprop.Network([2, 1])
+    with pytest.raises(ValueError, match=message):
+        net.optimizer = optimizer
+    assert net.optimizer == cyprop.SGD()
+    assert cyprop.Network([2, 1], optimizer=optimizer, dtype="float64").optimizer == optimizer
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_sample_or_batch_whose_loss_is_not_finite_is_not_learned(bad):
+    net = cyprop.Network([2, 3, 1], optimizer="adam")
+    before = net.parameters.tobytes()
+    assert not np.isfinite(net.learn_one([1.0, 2.0], [bad]))
+    assert not np.isfinite(net.train_on_batch([[1.0, 2.0]], [[bad]]))
+    assert net.parameters.tobytes() == before

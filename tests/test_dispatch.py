@@ -52,6 +52,7 @@ def test_a_network_keeps_the_level_it_was_made_with(rng):
             dispatch.use(other)
             again = cyprop.Network([5, 17, 2], dtype="float64")
             del again
+        moved.optimizer = cyprop.SGD()
         moved.train_on_batch(X, Y)
         assert kept.parameters.tobytes() == moved.parameters.tobytes()
 

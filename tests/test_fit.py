@@ -351,3 +351,15 @@ def test_other_threads_may_predict_while_one_trains(rng):
     assert watched == alone
     assert len(predictions) > 3
     assert all(np.isfinite(prediction).all() for prediction in predictions)
+
+
+def test_padding_that_is_not_finite_does_not_look_like_divergence(rng):
+    net = cyprop.Network([3, 5, 2])
+    values = [part.copy() for part in net.weights + net.biases]
+    net.parameters[...] = np.nan
+    for part, value in zip(net.weights + net.biases, values, strict=True):
+        part[...] = value
+    X, Y = rng.normal(size=(20, 3)), rng.uniform(size=(20, 2))
+    twin = cyprop.Network([3, 5, 2])
+    assert net.fit(X, Y, epochs=3).loss == twin.fit(X, Y, epochs=3).loss
+    assert net == twin

@@ -385,3 +385,13 @@ def test_optimizers_say_what_they_are():
 
 def test_loss_names_of_the_twin_are_all_tested():
     assert {name for *_, name in ARCHITECTURES} == set(loss.names())
+
+
+def test_a_copy_keeps_what_a_user_has_added():
+    net = cyprop.Network([2, 1])
+    net.columns = ["a", "b"]
+    assert copy.copy(net).columns is net.columns
+    deep = copy.deepcopy(net)
+    assert deep.columns == net.columns
+    assert deep.columns is not net.columns
+    assert pickle.loads(pickle.dumps(net)).columns == net.columns

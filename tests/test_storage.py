@@ -76,7 +76,7 @@ def test_network_comes_back(tmp_path, dtype, loss, output, sizes):
 @pytest.mark.parametrize("name", update.names())
 @pytest.mark.parametrize("learning_rate", [0.1, 1 / 3, 5e-324, 1e300])
 def test_optimizer_comes_back(tmp_path, name, learning_rate):
-    net = small(optimizer=cyprop.Optimizer(name, learning_rate=learning_rate))
+    net = small("float64", optimizer=cyprop.Optimizer(name, learning_rate=learning_rate))
     net.save(tmp_path / "net")
     again = cyprop.Network.load(tmp_path / "net")
     assert again.optimizer == net.optimizer

@@ -327,3 +327,9 @@ def test_forged_file_takes_little_memory(tmp_path, edit):
     finally:
         tracemalloc.stop()
     assert peak < 2 * len(data) + 2**20
+
+
+def test_a_hyperparameter_that_the_dtype_cannot_hold_is_refused(tmp_path):
+    text, payload = take_apart(saved(tmp_path / "net"))
+    (tmp_path / "net").write_bytes(seal(text.replace(":0.1,", ":1e+300,", 1), payload))
+    assert "learning_rate is 1e+300" in refusal(tmp_path / "net")

@@ -15,9 +15,9 @@ from typing import TypeVar
 
 import cyprop
 from cyprop import commands
+from cyprop.arguments import DTYPES
 from cyprop.encoding import TASKS
 from cyprop.kernels import activation, update
-from cyprop.network import DTYPES
 
 Number = TypeVar("Number", int, float)
 

@@ -47,10 +47,11 @@ cdef inline bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
 
 
 cdef inline double learn(Model *model, const char *x, const char *y, char *scratch) noexcept nogil:
-    """One update from one sample; its loss before."""
+    """One update from one sample, unless its loss is not finite; the loss before."""
     cdef double loss = 0
     forward(model, 1, x, input_size(model), y, output_size(model), scratch, &loss)
-    backward(model, 1, x, input_size(model), y, output_size(model), scratch, NULL, NULL)
+    if isfinite(loss):
+        backward(model, 1, x, input_size(model), y, output_size(model), scratch, NULL, NULL)
     return loss
 
 
@@ -181,7 +182,7 @@ cdef class Engine(Layers):
         Returns
         -------
         float
-            The loss of the sample before the update.
+            The loss of the sample before the update. If it is not finite, there was no update.
 
         Raises
         ------
@@ -241,7 +242,7 @@ cdef class Engine(Layers):
         Returns
         -------
         float
-            The mean loss of the rows before the update.
+            The mean loss of the rows before the update. If it is not finite, there was no update.
 
         Raises
         ------

@@ -120,7 +120,7 @@ cdef class Layers:
     def _set_optimizer(self, str name, list values):
         """Choose the update rule; its state starts at zero."""
         cdef Model *model = &self.model
-        cdef const Optimizer *optimizer = update_kernels.find(name)
+        cdef const Optimizer *optimizer = update_kernels.find(name, self.model.kernels)
         cdef Py_ssize_t i
         states = [
             aligned_zeros(model.n_parameters, self.parameters.dtype)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,17 +13,21 @@ import numpy as np
 import numpy.typing as npt
 
 from cyprop import storage, training
+from cyprop.arguments import (
+    checked_activations,
+    checked_dtype,
+    checked_name,
+    checked_optimizer,
+    checked_sizes,
+)
 from cyprop.checks import whole_number
 from cyprop.engine import Engine
 from cyprop.initialisation import draw_weights
-from cyprop.kernels import activation as activations
 from cyprop.kernels import loss as losses
-from cyprop.optimizers import SGD, Optimizer, named
+from cyprop.optimizers import SGD, Optimizer
 from cyprop.training import History
 
 Array = npt.NDArray[Any]
-
-DTYPES = ("float32", "float64")
 
 
 @dataclass(frozen=True)
@@ -113,13 +117,13 @@ class Network(Engine):
     ) -> None:
         if self.weights:
             raise RuntimeError("a network cannot be initialised twice; make a new one")
-        self._sizes = _checked_sizes(sizes)
-        self._loss = _checked_name(loss, "loss", losses.names())
-        self._activations = _checked_activations(
+        self._sizes = checked_sizes(sizes)
+        self._loss = checked_name(loss, "loss", losses.names())
+        self._activations = checked_activations(
             activation, output_activation, self._loss, len(self._sizes) - 1
         )
-        self._dtype = _checked_dtype(dtype)
-        chosen = _checked_optimizer(SGD() if optimizer is None else optimizer)
+        self._dtype = checked_dtype(dtype)
+        chosen = checked_optimizer(SGD() if optimizer is None else optimizer, self._dtype)
         self._rng = np.random.Generator(np.random.PCG64(whole_number(seed, "seed", low=0)))
         self._build(self._sizes, self._activations, self._loss, self._dtype)
         self._optimizer = chosen
@@ -158,7 +162,7 @@ class Network(Engine):
 
     @optimizer.setter
     def optimizer(self, value: Optimizer | str) -> None:
-        chosen = _checked_optimizer(value)
+        chosen = checked_optimizer(value, self._dtype)
         self._set_optimizer(chosen.name, list(chosen.hyperparameters.values()))
         self._optimizer = chosen
 
@@ -314,25 +318,25 @@ class Network(Engine):
             "parameters": np.array(self.parameters),
             "optimizer_states": [np.array(state) for state in states],
             "optimizer_memory": memory,
-            "rng": self._rng.bit_generator.state,
+            "attributes": dict(self.__dict__),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         Network.__init__(self, **state["arguments"])
         np.copyto(self.parameters, state["parameters"])
         self._set_optimizer_state(state["optimizer_states"], state["optimizer_memory"])
-        self._rng.bit_generator.state = state["rng"]
+        self.__dict__.update(state["attributes"])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _blank, (type(self),), self.__getstate__()
 
     def __copy__(self) -> Network:
-        twin = _blank(type(self))
-        twin.__setstate__(self.__getstate__())
-        return twin
+        state = self.__getstate__()
+        state["attributes"]["_rng"] = copy.deepcopy(self._rng)
+        return _filled(type(self), state)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Network:
-        return self.__copy__()
+        return _filled(type(self), copy.deepcopy(self.__getstate__(), memo))
 
     def __eq__(self, other: object) -> bool:
         """Same architecture, settings and parameters; the optimizer's state does not count."""
@@ -362,61 +366,7 @@ def _blank(kind: type[Network]) -> Network:
     return kind.__new__(kind)
 
 
-def _checked_sizes(sizes: Any) -> list[int]:
-    if isinstance(sizes, str | bytes) or not isinstance(sizes, Sequence | np.ndarray):
-        raise TypeError(f"sizes is {sizes!r}, expected a sequence of whole numbers")
-    if len(sizes) < 2:
-        raise ValueError(
-            f"sizes has {len(sizes)} entries, expected at least two: inputs and outputs"
-        )
-    return [whole_number(size, f"sizes[{i}]") for i, size in enumerate(sizes)]
-
-
-def _checked_name(value: Any, what: str, known: tuple[str, ...]) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{what} is {value!r}, expected one of {', '.join(known)}")
-    if value not in known:
-        raise ValueError(f"{what} {value!r} is unknown; known are {', '.join(known)}")
-    return value
-
-
-def _checked_activations(
-    activation: Any, output_activation: Any, loss: str, n_layers: int
-) -> list[str]:
-    known = activations.names()
-    if isinstance(activation, str):
-        hidden = [activation] * (n_layers - 1)
-        default = activation
-    elif isinstance(activation, Sequence):
-        hidden = list(activation)
-        if len(hidden) != n_layers - 1:
-            raise ValueError(
-                f"activation names {len(hidden)} layers, expected {n_layers - 1} hidden ones"
-            )
-        default = hidden[-1] if hidden else "sigmoid"
-    else:
-        raise TypeError(f"activation is {activation!r}, expected a name or a sequence of names")
-    own = losses.output_activation(loss)
-    output = output_activation if output_activation is not None else own or default
-    for name in {default, *hidden, output}:
-        _checked_name(name, "activation", known)
-    if own is not None and output != own:
-        raise ValueError(f"loss {loss!r} needs output_activation {own!r}, not {output!r}")
-    return [*hidden, output]
-
-
-def _checked_dtype(dtype: Any) -> np.dtype[Any]:
-    found: np.dtype[Any] | None = None
-    with suppress(TypeError):
-        found = np.dtype(dtype)
-    if dtype is None or found is None or found.name not in DTYPES or not found.isnative:
-        raise ValueError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
-    return found
-
-
-def _checked_optimizer(optimizer: Any) -> Optimizer:
-    if isinstance(optimizer, Optimizer):
-        return optimizer
-    if isinstance(optimizer, str):
-        return named(optimizer)
-    raise TypeError(f"optimizer is {optimizer!r}, expected an Optimizer such as SGD() or a name")
+def _filled(kind: type[Network], state: dict[str, Any]) -> Network:
+    network = _blank(kind)
+    network.__setstate__(state)
+    return network

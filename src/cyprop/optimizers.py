@@ -77,7 +77,7 @@ class Optimizer:
         return hash((self._name, *self._hyperparameters.values()))
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{key}={value:g}" for key, value in self._hyperparameters.items())
+        values = ", ".join(f"{key}={value!r}" for key, value in self._hyperparameters.items())
         if type(self) is Optimizer:
             return f"Optimizer({self._name!r}, {values})"
         return f"{type(self).__name__}({values})"

@@ -165,7 +165,7 @@ def _one_epoch(
             network._restart(last_finite)
             raise DivergenceError(epoch, next_row // batch_size)
         row = next_row
-    if network._first_nonfinite(network.parameters.reshape(1, -1)) is not None:
+    if not all(np.isfinite(part).all() for part in network.weights + network.biases):
         network._restart(last_finite)
         raise DivergenceError(epoch, (n - 1) // batch_size, "a parameter")
     return total / n

@@ -1,8 +1,8 @@
 from cython cimport floating
 
-from cyprop.kernels.table cimport Optimizer
+from cyprop.kernels.table cimport Optimizer, Table
 
-cdef const Optimizer *find(str name) except NULL
+cdef const Optimizer *find(str name, const Table *kernels = *) except NULL
 
 cpdef step(
     str name, floating[:] theta, const floating[:] d_theta, states, hyperparameter_values,

@@ -24,10 +24,12 @@ def names() -> tuple[str, ...]:
     return tuple([kernels.optimizers[i].name.decode() for i in range(kernels.n_optimizers)])
 
 
-cdef const Optimizer *find(str name) except NULL:
-    cdef const Table *kernels = current_table()
+cdef const Optimizer *find(str name, const Table *kernels = NULL) except NULL:
+    """The optimizer of that name in a table, by default the current level's."""
     cdef bytes key
     cdef Py_ssize_t i
+    if kernels == NULL:
+        kernels = current_table()
     if name is None:
         raise TypeError("optimizer is None, expected a name")
     key = name.encode()

@@ -59,6 +59,8 @@ cdef extern from * nogil:
         double *sums)
     float fabsf(float x)
     double fabs(double x)
+    float copysignf(float size, float sign)
+    double copysign(double size, double sign)
     float sqrtf(float x)
     double sqrt(double x)
 
@@ -85,6 +87,13 @@ cdef inline floating absolute(floating x) noexcept nogil:
         return fabsf(x)
     else:
         return fabs(x)
+
+
+cdef inline floating copy_sign(floating size, floating sign) noexcept nogil:
+    if floating is float:
+        return copysignf(size, sign)
+    else:
+        return copysign(size, sign)
 
 
 cdef inline floating square_root(floating x) noexcept nogil:

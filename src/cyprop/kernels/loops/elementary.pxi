@@ -71,7 +71,6 @@ cdef inline floating tanh(floating x) noexcept nogil:
     cdef floating u = x * x
     cdef floating q, small, large
     large = <floating>1.0 - <floating>2.0 / (exp(size + size) + <floating>1.0)
-    large = -large if x < 0 else large
     if floating is float:
         q = <float>-0.006282986764291901
         q = fma32(q, u, <float>0.02107816001436066)
@@ -90,8 +89,8 @@ cdef inline floating tanh(floating x) noexcept nogil:
         q = fma64(q, u, -0.053968253963908044)
         q = fma64(q, u, 0.13333333333326897)
         q = fma64(q, u, -0.333333333333333)
-    small = fma(x * u, q, x)
-    return small if size < <floating>0.55 else large
+    small = fma(size * u, q, size)
+    return copy_sign(small if size < <floating>0.55 else large, x)
 
 
 cdef inline double log(double x) noexcept nogil:
