@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.networks import Problem
 
 MODULES = (
-    "cyprop_peer", "numpy_peer", "numba_peer", "jax_peer", "torch_peer", "onnx_peer",
+    "numpy_peer", "numba_peer", "jax_peer", "torch_peer", "onnx_peer",
     "sklearn_peer", "fann_peer",
 )  # fmt: skip
 
@@ -71,8 +71,8 @@ class Trainer:
 
 
 def load(names: tuple[str, ...] = MODULES) -> tuple[list[ModuleType], list[str]]:
-    """The peers that are installed, and a note on each that is not."""
-    found, missing = [], []
+    """The module of cyprop, then the peers that are installed, and a note on each that is not."""
+    found, missing = [importlib.import_module("benchmarks.peers.cyprop_peer")], []
     for name in names:
         try:
             found.append(importlib.import_module(f"benchmarks.peers.{name}"))
