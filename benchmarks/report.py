@@ -125,4 +125,4 @@ def show(title: str, rows: Sequence[dict[str, Any]], missing: Sequence[str] = ()
         best = min(peers, key=lambda row: row["median"])
         print(f"   best peer ÷ cyprop: {best['times_ours']:.2f} ({best['label']})")
     if missing:
-        print(f"   missing: {'; '.join(missing)}")
+        print(f"   no entry: {'; '.join(missing)}")
