@@ -20,28 +20,28 @@ cdef void gemm(
 
 
 def forward(floating[:, ::1] A_prev, floating[:, ::1] W, floating[:, ::1] Z, Py_ssize_t repeats):
-    cdef Py_ssize_t i
+    cdef Py_ssize_t _i
     cdef int n = Z.shape[0], n_in = W.shape[0], n_out = W.shape[1]
     with nogil:
-        for i in range(repeats):
+        for _i in range(repeats):
             gemm(b"N", b"N", n_out, n, n_in, &W[0, 0], n_out, &A_prev[0, 0], n_in, &Z[0, 0], n_out)
 
 
 def backward_W(floating[:, ::1] A_prev, floating[:, ::1] dZ, floating[:, ::1] dW,
                Py_ssize_t repeats):
-    cdef Py_ssize_t i
+    cdef Py_ssize_t _i
     cdef int n = dZ.shape[0], n_in = dW.shape[0], n_out = dW.shape[1]
     with nogil:
-        for i in range(repeats):
+        for _i in range(repeats):
             gemm(b"N", b"T", n_out, n_in, n, &dZ[0, 0], n_out, &A_prev[0, 0], n_in,
                  &dW[0, 0], n_out)
 
 
 def backward_A(floating[:, ::1] dZ, floating[:, ::1] W, floating[:, ::1] dA_prev,
                Py_ssize_t repeats):
-    cdef Py_ssize_t i
+    cdef Py_ssize_t _i
     cdef int n = dZ.shape[0], n_in = W.shape[0], n_out = W.shape[1]
     with nogil:
-        for i in range(repeats):
+        for _i in range(repeats):
             gemm(b"T", b"N", n_in, n, n_out, &W[0, 0], n_out, &dZ[0, 0], n_out,
                  &dA_prev[0, 0], n_in)

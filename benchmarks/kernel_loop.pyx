@@ -9,9 +9,9 @@ from cython cimport floating
 def forward(floating[:, ::1] A_prev, floating[:, ::1] W, floating[::1] b, floating[:, ::1] Z,
             Py_ssize_t repeats):
     cdef const Table *kernels = current_table()
-    cdef Py_ssize_t i, n = Z.shape[0], n_in = W.shape[0], n_out = W.shape[1]
+    cdef Py_ssize_t _i, n = Z.shape[0], n_in = W.shape[0], n_out = W.shape[1]
     with nogil:
-        for i in range(repeats):
+        for _i in range(repeats):
             kernels.dense_forward[floating is double](
                 n, n_in, n_out, &A_prev[0, 0], n_in, &W[0, 0], n_out, &b[0], &Z[0, 0], n_out)
 
@@ -19,9 +19,9 @@ def forward(floating[:, ::1] A_prev, floating[:, ::1] W, floating[::1] b, floati
 def backward_W(floating[:, ::1] A_prev, floating[:, ::1] dZ, floating[:, ::1] dW,
                Py_ssize_t repeats):
     cdef const Table *kernels = current_table()
-    cdef Py_ssize_t i, n = dZ.shape[0], n_in = dW.shape[0], n_out = dW.shape[1]
+    cdef Py_ssize_t _i, n = dZ.shape[0], n_in = dW.shape[0], n_out = dW.shape[1]
     with nogil:
-        for i in range(repeats):
+        for _i in range(repeats):
             kernels.dense_backward_W[floating is double](
                 n, n_in, n_out, &A_prev[0, 0], n_in, &dZ[0, 0], n_out, &dW[0, 0], n_out)
 
@@ -29,8 +29,8 @@ def backward_W(floating[:, ::1] A_prev, floating[:, ::1] dZ, floating[:, ::1] dW
 def backward_A(floating[:, ::1] dZ, floating[:, ::1] W, floating[:, ::1] dA_prev,
                Py_ssize_t repeats):
     cdef const Table *kernels = current_table()
-    cdef Py_ssize_t i, n = dZ.shape[0], n_in = W.shape[0], n_out = W.shape[1]
+    cdef Py_ssize_t _i, n = dZ.shape[0], n_in = W.shape[0], n_out = W.shape[1]
     with nogil:
-        for i in range(repeats):
+        for _i in range(repeats):
             kernels.dense_backward_A[floating is double](
                 n, n_in, n_out, &dZ[0, 0], n_out, &W[0, 0], n_out, &dA_prev[0, 0], n_in)

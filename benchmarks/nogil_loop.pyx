@@ -22,13 +22,13 @@ cdef class Empty:
 def predict_loop(Engine engine not None, cnp.ndarray x not None, cnp.ndarray out not None,
                  Py_ssize_t n):
     """Predict the sample x, n times."""
-    cdef Py_ssize_t i
+    cdef Py_ssize_t _i
     cdef char *memory = <char *> malloc(predict_scratch_size(&engine.model, 1) + ALIGNMENT)
     cdef char *scratch = <char *> (
         (<uintptr_t> memory + ALIGNMENT - 1) & ~<uintptr_t> (ALIGNMENT - 1))
     cdef const char *source = cnp.PyArray_BYTES(x)
     cdef char *target = cnp.PyArray_BYTES(out)
     with nogil:
-        for i in range(n):
+        for _i in range(n):
             predict(&engine.model, 1, source, input_size(&engine.model), target, scratch)
     free(memory)

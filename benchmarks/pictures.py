@@ -8,7 +8,12 @@ from typing import Any
 from benchmarks import report
 
 COLOURS = {"ours": "#c8442d", "native": "#e59a8b", "peer": "#5b7a99", "reference": "#b9b4a8"}
-NAMES = ("cyprop", "cyprop, compiled loop", "peers", "references")
+NAMES = {
+    "ours": "cyprop",
+    "native": "cyprop, compiled loop",
+    "peer": "peers",
+    "reference": "references",
+}
 PEER_COLOURS = {
     "cyprop": "#c8442d",
     "NumPy by hand": "#3d6ea5",
@@ -77,10 +82,13 @@ def bars(name: str, title: str, cases: list[dict[str, Any]]) -> None:
         panel.axis("off")
     for panel, case in zip(axes.flat, cases, strict=False):
         _bar_panel(panel, case)
-    legend = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in COLOURS.values()]
+    kinds = {row["kind"] for case in cases for row in case["results"]}
+    shown = [kind for kind in COLOURS if kind in kinds]
+    legend = [plt.Rectangle((0, 0), 1, 1, color=COLOURS[kind]) for kind in shown]
     figure.tight_layout(rect=(0, 0, 1, 1 - 0.6 / figure.get_figheight()))
     figure.suptitle(f"{title} (median and quartiles, logarithmic)", x=0.01, ha="left", fontsize=12)
-    figure.legend(legend, NAMES, ncol=4, loc="upper right", frameon=False, bbox_to_anchor=(1, 1))
+    names = [NAMES[kind] for kind in shown]
+    figure.legend(legend, names, ncol=len(names), loc="upper right", frameon=False)
     _save(plt, figure, name)
 
 
