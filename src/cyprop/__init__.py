@@ -1,10 +1,16 @@
 """Small neural networks at the speed of memory."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from cyprop.errors import DivergenceError, FormatError
 from cyprop.network import Gradients, Network
 from cyprop.optimizers import SGD, Adam, Optimizer
-from cyprop.storage import FormatError
-from cyprop.training import DivergenceError, History
+from cyprop.training import History
 from cyprop.version import __version__
+
+if TYPE_CHECKING:
+    from cyprop import storage as storage
 
 __all__ = [
     "SGD",
@@ -17,3 +23,10 @@ __all__ = [
     "Optimizer",
     "__version__",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `cyprop.storage` when it is first asked for, which spares half the time of import."""
+    if name == "storage":
+        return import_module("cyprop.storage")
+    raise AttributeError(f"module 'cyprop' has no attribute {name!r}")

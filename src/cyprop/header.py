@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from cyprop.errors import FormatError
 from cyprop.optimizers import named
 
 FORMAT = "1"
@@ -30,10 +31,6 @@ ANY_FORMAT = re.compile(r'\{"__metadata__":\{"cyprop":"([0-9]{1,9})"')
 ALL_BUT_DIGITS = re.compile(re.escape(START) + "[0-9a-f]{8}" + re.escape(AFTER_CRC))
 
 JSON = json.JSONDecoder()
-
-
-class FormatError(ValueError):
-    """A file is not what `Network.save` writes."""
 
 
 class Tensor(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cyprop import storage, training
+from cyprop import training
 from cyprop.arguments import (
     checked_activations,
     checked_dtype,
@@ -273,6 +273,8 @@ class Network(Engine):
         The optimizer's state and the random generator are not saved; pickle keeps them.
         Thread-safety: must not run while another thread trains this network.
         """
+        from cyprop import storage  # its imports take longer than all others here
+
         storage.save(self, path, metadata)
 
     @classmethod
@@ -286,6 +288,8 @@ class Network(Engine):
         OSError
             If it cannot be read.
         """
+        from cyprop import storage
+
         return storage.load(cls, path)
 
     @classmethod

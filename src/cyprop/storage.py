@@ -37,7 +37,7 @@ import numpy.typing as npt
 import safetensors.numpy
 
 from cyprop import atomic, header
-from cyprop.header import FormatError
+from cyprop.errors import FormatError
 from cyprop.version import __version__
 
 if TYPE_CHECKING:

@@ -12,35 +12,13 @@ import numpy.typing as npt
 
 from cyprop.arrays import check_same_rows, matrix
 from cyprop.checks import whole_number
+from cyprop.errors import DivergenceError
 from cyprop.progress import epoch_lines
 
 if TYPE_CHECKING:
     from cyprop.network import Network
 
 Array = npt.NDArray[Any]
-
-
-class DivergenceError(ArithmeticError):
-    """The loss, or a parameter, stopped being finite while training.
-
-    Attributes
-    ----------
-    epoch, batch : int
-        Where, counted from 0.
-    """
-
-    def __init__(self, epoch: int, batch: int, what: str = "the loss") -> None:
-        super().__init__(
-            f"{what} became non-finite in epoch {epoch}, batch {batch} (counted from 0);"
-            " the network keeps the weights of the last finite epoch;"
-            " a smaller learning rate may help"
-        )
-        self.epoch = epoch
-        self.batch = batch
-        self._what = what
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.epoch, self.batch, self._what)
 
 
 @dataclass
