@@ -70,6 +70,7 @@ cdef enum:
     MAX_LANES = 128
     PANEL_BYTES = 16384    # half a first-level cache
     LIST_SIZE = 256        # of terms that are not zero, at a time
+    LONG_ROW = 64          # shorter inputs are not searched for zeros
     SPARSE_COLUMNS = 64    # fewer than this are done sooner than a list is made
     MAX_PANEL = 4096       # elements of the smaller dtype in one
 
@@ -80,6 +81,28 @@ cdef inline floating fma(floating a, floating b, floating c) noexcept nogil:
         return fma32(a, b, c)
     else:
         return fma64(a, b, c)
+
+
+cdef inline bint is_nonzero(floating x) noexcept nogil:
+    """x ≠ 0, by its bits without the sign, which spares the test for NaN."""
+    if floating is float:
+        return (to_bits32(x) << 1) != 0
+    else:
+        return (to_bits64(x) << 1) != 0
+
+
+cdef inline bint eight_zeros(const floating *x) noexcept nogil:
+    cdef uint32_t any32 = 0
+    cdef uint64_t any64 = 0
+    cdef Py_ssize_t i
+    if floating is float:
+        for i in range(8):
+            any32 |= to_bits32(x[i])
+        return (any32 << 1) == 0
+    else:
+        for i in range(8):
+            any64 |= to_bits64(x[i])
+        return (any64 << 1) == 0
 
 
 cdef inline floating absolute(floating x) noexcept nogil:

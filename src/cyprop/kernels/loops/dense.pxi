@@ -173,6 +173,23 @@ cdef inline Py_ssize_t count_zeros(
     return total
 
 
+cdef inline Py_ssize_t list_nonzero(
+    Py_ssize_t n, const floating *A, Py_ssize_t A_step, int *restrict index,
+) noexcept nogil:
+    """Where A is not zero, at n places; how many are found. Zeros come in runs, skipped by eights;
+    the rest has no branch to be mispredicted."""
+    cdef Py_ssize_t i = 0, end, found = 0
+    while i < n:
+        end = min(n, i + 8)
+        if A_step == 1 and i + 8 <= n and eight_zeros(A + i):
+            i = end
+        while i < end:
+            index[found] = <int> i
+            found += is_nonzero(A[i * A_step])
+            i += 1
+    return found
+
+
 cdef inline bint mostly_zeros(
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, const floating *A_prev, Py_ssize_t stride,
 ) noexcept nogil:
@@ -181,7 +198,7 @@ cdef inline bint mostly_zeros(
 
 
 cdef inline void add_eight(
-    const floating *a, const Py_ssize_t *index, Py_ssize_t n_columns,
+    const floating *a, const int *index, Py_ssize_t n_columns,
     const floating *B, Py_ssize_t B_stride, floating *restrict C,
 ) noexcept nogil:
     """C += Σ a[t] · B[index[t]] for eight terms."""
@@ -214,26 +231,23 @@ cdef void row_of_terms(
     const floating *start, floating *restrict C,
 ) noexcept nogil:
     """One row of C = start + A · B, eight rows of B at a time, those passed over where A is zero."""
-    cdef floating value[LIST_SIZE + 8]
-    cdef Py_ssize_t index[LIST_SIZE + 8]
-    cdef Py_ssize_t term = 0, last, n, i
+    cdef int index[LIST_SIZE + 8]
+    cdef floating a[8]
+    cdef Py_ssize_t term = 0, terms, n, i, t
     for i in range(n_columns):
         C[i] = start[i] if start != NULL else 0
     while term < n_terms:
-        last = min(n_terms, term + LIST_SIZE)
-        n = 0
-        while term < last:
-            value[n] = A[term * A_step]
-            index[n] = term
-            n += value[n] != 0
-            term += 1
+        terms = min(n_terms - term, <Py_ssize_t> LIST_SIZE)
+        n = list_nonzero(terms, A + term * A_step, A_step, index)
         for i in range(8):
-            value[n + i] = 0              # fills up the last eight; adds nothing
-            index[n + i] = last - 1
+            index[n + i] = <int> terms - 1     # fills up the last eight, with a = 0
         i = 0
         while i < n:
-            add_eight(value + i, index + i, n_columns, B, B_stride, C)
+            for t in range(8):
+                a[t] = A[(term + index[i + t]) * A_step] if i + t < n else 0
+            add_eight(a, index + i, n_columns, B + term * B_stride, B_stride, C)
             i += 8
+        term += terms
     for i in range(n_columns):
         C[i] = C[i] + 0
 
@@ -274,25 +288,28 @@ cdef void one_row(
     """One row of C = start + A · B, in one read of B: all its columns side by side in registers if
     they fit, otherwise several rows of B at a time."""
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
-    cdef Py_ssize_t lanes
-    if n_columns > 8 * line or 4 * count_zeros(1, n_terms, A, 0) > n_terms:
-        lanes = 0
-    elif n_columns >= 8 * line:
-        lanes = 8 * line
-        tile(1, 8 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
-    elif n_columns >= 4 * line:
-        lanes = 4 * line
-        tile(1, 4 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
-    elif n_columns >= 2 * line:
-        lanes = 2 * line
-        tile(1, 2 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
-    elif n_columns >= line:
-        lanes = line
+    cdef Py_ssize_t lines = n_columns // line
+    if lines > 8 or (n_terms >= LONG_ROW and 4 * count_zeros(1, n_terms, A, 0) > n_terms):
+        lines = 0
+    elif lines == 1:
         tile(1, line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
-    else:
-        lanes = 0
-    if lanes < n_columns:
-        row_of_terms(n_terms, n_columns - lanes, A, 1, B + lanes, B_stride, start + lanes, C + lanes)
+    elif lines == 2:
+        tile(1, 2 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
+    elif lines == 3:
+        tile(1, 3 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
+    elif lines == 4:
+        tile(1, 4 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
+    elif lines == 5:
+        tile(1, 5 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
+    elif lines == 6:
+        tile(1, 6 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
+    elif lines == 7:
+        tile(1, 7 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
+    elif lines == 8:
+        tile(1, 8 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
+    lines *= line
+    if lines < n_columns:
+        row_of_terms(n_terms, n_columns - lines, A, 1, B + lines, B_stride, start + lines, C + lines)
 
 
 cdef void product(

@@ -50,27 +50,60 @@ cdef void sgd_step(
         v[i] = fma(momentum, v[i], d_theta[i])
         theta[i] = fma(-learning_rate, v[i], theta[i])
 
+cdef inline void step_row(
+    Py_ssize_t n, floating rate, floating a, const floating *dZ, floating *restrict w,
+) noexcept nogil:
+    """w ← w − rate · (a · dZ), rounded as by dense_backward_W followed by sgd_step."""
+    cdef Py_ssize_t j
+    for j in range(n):
+        w[j] = fma(-rate, a * dZ[j] + 0, w[j])
+
+
+cdef inline void step_rows(
+    Py_ssize_t n_rows, Py_ssize_t n_out, floating rate,
+    const floating *A_prev, const int *index, const floating *dZ,
+    floating *restrict W, Py_ssize_t W_stride,
+) noexcept nogil:
+    """The same for rows of W in turn, or for those in index; narrow ones have loops of their own."""
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
+    cdef Py_ssize_t i, k
+    cdef floating a
+    cdef floating *w
+    for i in range(n_rows):
+        k = index[i] if index != NULL else i
+        a = A_prev[k]
+        w = W + k * W_stride
+        if n_out == line:
+            step_row(line, rate, a, dZ, w)
+        elif n_out == 2 * line:
+            step_row(2 * line, rate, a, dZ, w)
+        elif n_out == 4 * line:
+            step_row(4 * line, rate, a, dZ, w)
+        else:
+            step_row(n_out, rate, a, dZ, w)
+
+
 cdef bint sgd_step_outer(
     Py_ssize_t n_in, Py_ssize_t n_out, const floating *A_prev, const floating *dZ,
     floating *restrict W, Py_ssize_t W_stride, const double *hyperparameters,
 ) noexcept nogil:
-    """W ← W − learning_rate · A_prevᵀ·dZ, where A_prev is not zero; only without momentum
+    """W ← W − learning_rate · A_prevᵀ·dZ; only without momentum
 
-    The rounding, and the + 0, are those of dense_backward_W followed by sgd_step.
+    Where A_prev is zero nothing changes, and where many are, those rows are not touched.
     """
-    cdef Py_ssize_t k, j
-    cdef floating learning_rate = <floating> hyperparameters[0]
-    cdef floating a
-    cdef floating *restrict w
+    cdef int index[LIST_SIZE]
+    cdef floating rate = <floating> hyperparameters[0]
+    cdef Py_ssize_t k = 0, rows
     if hyperparameters[1] != 0:
         return False
-    for k in range(n_in):
-        a = A_prev[k]
-        if a == 0:
-            continue
-        w = W + k * W_stride
-        for j in range(n_out):
-            w[j] = fma(-learning_rate, a * dZ[j] + 0, w[j])
+    if n_in < LONG_ROW or 4 * count_zeros(1, n_in, A_prev, 0) <= n_in:
+        step_rows(n_in, n_out, rate, A_prev, NULL, dZ, W, W_stride)
+        return True
+    while k < n_in:
+        rows = min(n_in - k, <Py_ssize_t> LIST_SIZE)
+        step_rows(list_nonzero(rows, A_prev + k, 1, index), n_out, rate,
+                  A_prev + k, index, dZ, W + k * W_stride, W_stride)
+        k += rows
     return True
 
 optimizer = new_optimizer(b"sgd", 1)
