@@ -145,12 +145,13 @@ cdef inline void step(
 
 
 cdef inline bint step_outer(
-    Model *model, Py_ssize_t n_in, Py_ssize_t n_out, const char *A_prev, const char *dZ, char *W,
+    Model *model, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
+    const char *A_prev, Py_ssize_t A_prev_stride, const char *dZ, char *W,
 ) noexcept nogil:
-    """The same for rows of W and one sample, in one pass, if the optimizer can."""
+    """The same for rows of W, straight from A_prevᵀ·dZ, if the optimizer can."""
     cdef const Optimizer *optimizer = model.optimizer
     return optimizer.step_outer[model.dtype] != NULL and optimizer.step_outer[model.dtype](
-        n_in, n_out, A_prev, dZ, W, n_out, model.hyperparameters)
+        n, n_in, n_out, A_prev, A_prev_stride, dZ, n_out, W, n_out, model.hyperparameters)
 
 
 cdef void backward(
@@ -220,8 +221,8 @@ cdef void backward(
                 kernels.dense_backward_A[dtype](
                     n, n_rows, layer.n_out, dZ, layer.stride, W, layer.stride,
                     dA_prev + k * size, dA_prev_stride)
-            if not (learning and n == 1 and step_outer(
-                model, n_rows, layer.stride, A_prev + k * size, dZ, W
+            if not (learning and step_outer(
+                model, n, n_rows, layer.stride, A_prev + k * size, A_prev_stride, dZ, W
             )):
                 dW = strip if learning else gradient + (layer.offset + k * layer.stride) * size
                 kernels.dense_backward_W[dtype](

@@ -60,9 +60,10 @@ ctypedef void (*OptimizerStep)(
     Py_ssize_t n, void *theta, const void *d_theta, void *const *states,
     const double *hyperparameters, const double *memory) noexcept nogil
 
-# One sample's dW is the outer product of its A_prev and dZ, so its update needs no gradient in between.
+# Where a step is a multiple of dW, the product that gives dW can make it, with no gradient in between.
 ctypedef bint (*OptimizerStepOuter)(
-    Py_ssize_t n_in, Py_ssize_t n_out, const void *A_prev, const void *dZ,
+    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
+    const void *A_prev, Py_ssize_t A_prev_stride, const void *dZ, Py_ssize_t dZ_stride,
     void *W, Py_ssize_t W_stride, const double *hyperparameters) noexcept nogil
 
 cdef struct Activation:
@@ -93,7 +94,7 @@ cdef struct Optimizer:
     Py_ssize_t n_states            # flat vectors shaped like the parameters, zero at first
     OptimizerBegin begin           # NULL, or called once before the steps of an update
     OptimizerStep step[2]
-    OptimizerStepOuter step_outer[2]   # NULL, or `step` by an outer product; false if it cannot
+    OptimizerStepOuter step_outer[2]   # NULL, or `step` by A_prevᵀ·dZ; false if it cannot
 
 cdef struct Table:
     DenseForward dense_forward[2]

@@ -72,6 +72,7 @@ cdef enum:
     LIST_SIZE = 256        # of terms that are not zero, at a time
     LONG_ROW = 64          # shorter inputs are not searched for zeros
     SPARSE_COLUMNS = 64    # fewer than this are done sooner than a list is made
+    STEP_TERMS = 128       # that fit a panel of any width
     MAX_PANEL = 4096       # elements of the smaller dtype in one
 
 

@@ -14,19 +14,27 @@
 
 
 cdef inline void tile(
-    Py_ssize_t rows, Py_ssize_t lanes, Py_ssize_t n_terms,
+    bint stepping, floating rate, Py_ssize_t rows, Py_ssize_t lanes, Py_ssize_t n_terms,
     const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
     const floating *B, Py_ssize_t B_stride, const floating *start,
     floating *restrict C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    """C = start + A · B, or C += A · B without a start; rows and lanes are constants in a call."""
+    """C = start + A · B, or C += A · B without a start; stepping, C −= rate · (A · B).
+
+    stepping, rows and lanes are constants in a call.
+    """
     cdef floating sums[MAX_TILE_ROWS][MAX_LANES]
     cdef const floating *b
     cdef floating a
     cdef Py_ssize_t row, term, lane
+    if rows > TILE_ROWS:
+        return                  # never asked for; says so to the compiler
     for row in range(rows):
         for lane in range(lanes):
-            sums[row][lane] = start[lane] if start != NULL else C[row * C_stride + lane]
+            if stepping:
+                sums[row][lane] = 0
+            else:
+                sums[row][lane] = start[lane] if start != NULL else C[row * C_stride + lane]
     for term in range(n_terms):
         b = B + term * B_stride
         for row in range(rows):
@@ -35,11 +43,27 @@ cdef inline void tile(
                 sums[row][lane] = fma(a, b[lane], sums[row][lane])
     for row in range(rows):
         for lane in range(lanes):
-            C[row * C_stride + lane] = sums[row][lane] + 0
+            if stepping:
+                C[row * C_stride + lane] = fma(
+                    -rate, sums[row][lane] + 0, C[row * C_stride + lane])
+            else:
+                C[row * C_stride + lane] = sums[row][lane] + 0
+
+
+cdef inline bint all_zero(
+    Py_ssize_t n_rows, Py_ssize_t n_terms,
+    const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
+) noexcept nogil:
+    cdef Py_ssize_t row, term
+    for term in range(n_terms):
+        for row in range(n_rows):
+            if A[row * A_row_step + term * A_term_step] != 0:
+                return False
+    return True
 
 
 cdef inline void tiles(
-    Py_ssize_t lanes, Py_ssize_t n_rows, Py_ssize_t n_terms,
+    bint stepping, floating rate, Py_ssize_t lanes, Py_ssize_t n_rows, Py_ssize_t n_terms,
     const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
     const floating *B, Py_ssize_t B_stride, const floating *start,
     floating *restrict C, Py_ssize_t C_stride,
@@ -50,22 +74,32 @@ cdef inline void tiles(
     while row < n_rows:
         rows = (n_rows - row + n_tiles - 1) // n_tiles
         n_tiles -= 1
-        if rows == 1:
-            tile(1, lanes, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
+        if stepping and all_zero(rows, n_terms, A, A_row_step, A_term_step):
+            pass
+        elif rows == 1:
+            tile(stepping, rate, 1, lanes, n_terms, A, A_row_step, A_term_step,
+                 B, B_stride, start, C, C_stride)
         elif rows == 2:
-            tile(2, lanes, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
+            tile(stepping, rate, 2, lanes, n_terms, A, A_row_step, A_term_step,
+                 B, B_stride, start, C, C_stride)
         elif rows == 3:
-            tile(3, lanes, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
+            tile(stepping, rate, 3, lanes, n_terms, A, A_row_step, A_term_step,
+                 B, B_stride, start, C, C_stride)
         elif rows == 4:
-            tile(4, lanes, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
+            tile(stepping, rate, 4, lanes, n_terms, A, A_row_step, A_term_step,
+                 B, B_stride, start, C, C_stride)
         elif rows == 5:
-            tile(5, lanes, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
+            tile(stepping, rate, 5, lanes, n_terms, A, A_row_step, A_term_step,
+                 B, B_stride, start, C, C_stride)
         elif rows == 6:
-            tile(6, lanes, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
+            tile(stepping, rate, 6, lanes, n_terms, A, A_row_step, A_term_step,
+                 B, B_stride, start, C, C_stride)
         elif rows == 7:
-            tile(7, lanes, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
+            tile(stepping, rate, 7, lanes, n_terms, A, A_row_step, A_term_step,
+                 B, B_stride, start, C, C_stride)
         elif rows == 8:
-            tile(8, lanes, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
+            tile(stepping, rate, 8, lanes, n_terms, A, A_row_step, A_term_step,
+                 B, B_stride, start, C, C_stride)
         A = A + rows * A_row_step
         C = C + rows * C_stride
         row += rows
@@ -112,7 +146,7 @@ cdef inline void turn_panel(
 
 
 cdef inline void strip(
-    Py_ssize_t lanes, Py_ssize_t width, bint turned,
+    bint stepping, floating rate, Py_ssize_t lanes, Py_ssize_t width, bint turned,
     Py_ssize_t n_rows, Py_ssize_t n_terms,
     const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
     const floating *B, Py_ssize_t B_stride, const floating *start,
@@ -138,10 +172,10 @@ cdef inline void strip(
             copy_panel(lanes, width, terms, B + term * B_stride, B_stride, panel)
         if width == lanes:
             if turned or copied:
-                tiles(lanes, n_rows, terms, A + term * A_term_step, A_row_step, A_term_step,
+                tiles(stepping, rate, lanes, n_rows, terms, A + term * A_term_step, A_row_step, A_term_step,
                       panel, lanes, start, C, C_stride)
             else:
-                tiles(lanes, n_rows, terms, A + term * A_term_step, A_row_step, A_term_step,
+                tiles(stepping, rate, lanes, n_rows, terms, A + term * A_term_step, A_row_step, A_term_step,
                       B + term * B_stride, B_stride, start, C, C_stride)
         else:
             row = 0
@@ -150,7 +184,7 @@ cdef inline void strip(
                 for i in range(rows):
                     for lane in range(width):
                         edge[i * lanes + lane] = C[(row + i) * C_stride + lane]
-                tiles(lanes, rows, terms, A + row * A_row_step + term * A_term_step,
+                tiles(stepping, rate, lanes, rows, terms, A + row * A_row_step + term * A_term_step,
                       A_row_step, A_term_step, panel, lanes, start, edge, lanes)
                 for i in range(rows):
                     for lane in range(width):
@@ -292,44 +326,47 @@ cdef void one_row(
     if lines > 8 or (n_terms >= LONG_ROW and 4 * count_zeros(1, n_terms, A, 0) > n_terms):
         lines = 0
     elif lines == 1:
-        tile(1, line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
+        tile(False, <floating> 0, 1, line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
     elif lines == 2:
-        tile(1, 2 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
+        tile(False, <floating> 0, 1, 2 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
     elif lines == 3:
-        tile(1, 3 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
+        tile(False, <floating> 0, 1, 3 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
     elif lines == 4:
-        tile(1, 4 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
+        tile(False, <floating> 0, 1, 4 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
     elif lines == 5:
-        tile(1, 5 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
+        tile(False, <floating> 0, 1, 5 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
     elif lines == 6:
-        tile(1, 6 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
+        tile(False, <floating> 0, 1, 6 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
     elif lines == 7:
-        tile(1, 7 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
+        tile(False, <floating> 0, 1, 7 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
     elif lines == 8:
-        tile(1, 8 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
+        tile(False, <floating> 0, 1, 8 * line, n_terms, A, 0, 1, B, B_stride, start, C, 0)
     lines *= line
     if lines < n_columns:
         row_of_terms(n_terms, n_columns - lines, A, 1, B + lines, B_stride, start + lines, C + lines)
 
 
-cdef void product(
-    bint turned, Py_ssize_t n_rows, Py_ssize_t n_terms, Py_ssize_t n_columns,
+cdef inline void product(
+    bint stepping, floating rate, bint turned, Py_ssize_t n_rows, Py_ssize_t n_terms, Py_ssize_t n_columns,
     const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
     const floating *B, Py_ssize_t B_stride, const floating *start,
     floating *restrict C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    """C = start + A · B (0 without a start), or A · Bᵀ if turned."""
+    """C = start + A · B (0 without a start), or A · Bᵀ if turned; stepping, C −= rate · (A · B).
+
+    Stepping, there may be STEP_TERMS terms at most, and whole lines of columns.
+    """
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
     cdef Py_ssize_t lanes = TILE_LINES * line
     cdef Py_ssize_t column_step = B_stride if turned else 1
     cdef Py_ssize_t column = 0
     while TILE_LINES > 1 and column + lanes <= n_columns:
-        strip(lanes, lanes, turned, n_rows, n_terms, A, A_row_step, A_term_step,
+        strip(stepping, rate, lanes, lanes, turned, n_rows, n_terms, A, A_row_step, A_term_step,
               B + column * column_step, B_stride, start + column if start != NULL else NULL,
               C + column, C_stride)
         column += lanes
     while column < n_columns:
-        strip(line, min(line, n_columns - column), turned,
+        strip(stepping, rate, line, min(line, n_columns - column), turned,
               n_rows, n_terms, A, A_row_step, A_term_step,
               B + column * column_step, B_stride, start + column if start != NULL else NULL,
               C + column, C_stride)
@@ -351,7 +388,7 @@ cdef void dense_forward(
             row_of_terms(
                 n_in, n_out, A_prev + i * A_prev_stride, 1, W, W_stride, b, Z + i * Z_stride)
     else:
-        product(False, n, n_in, n_out, A_prev, A_prev_stride, 1, W, W_stride, b, Z, Z_stride)
+        product(False, <floating> 0, False, n, n_in, n_out, A_prev, A_prev_stride, 1, W, W_stride, b, Z, Z_stride)
 
 
 cdef void dense_backward_W(
@@ -367,7 +404,7 @@ cdef void dense_backward_W(
             row_of_terms(
                 n, n_out, A_prev + k, A_prev_stride, dZ, dZ_stride, NULL, dW + k * dW_stride)
     else:
-        product(False, n_in, n, n_out, A_prev, 1, A_prev_stride, dZ, dZ_stride, NULL, dW, dW_stride)
+        product(False, <floating> 0, False, n_in, n, n_out, A_prev, 1, A_prev_stride, dZ, dZ_stride, NULL, dW, dW_stride)
 
 
 cdef void dense_backward_b(
@@ -396,4 +433,4 @@ cdef void dense_backward_A(
         row_of_dots(n_out, n_in, dZ, W, W_stride, dA_prev)
     else:
         product(
-            True, n, n_out, n_in, dZ, dZ_stride, 1, W, W_stride, NULL, dA_prev, dA_prev_stride)
+            False, <floating> 0, True, n, n_out, n_in, dZ, dZ_stride, 1, W, W_stride, NULL, dA_prev, dA_prev_stride)

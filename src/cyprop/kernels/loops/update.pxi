@@ -84,18 +84,25 @@ cdef inline void step_rows(
 
 
 cdef bint sgd_step_outer(
-    Py_ssize_t n_in, Py_ssize_t n_out, const floating *A_prev, const floating *dZ,
+    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
+    const floating *A_prev, Py_ssize_t A_prev_stride, const floating *dZ, Py_ssize_t dZ_stride,
     floating *restrict W, Py_ssize_t W_stride, const double *hyperparameters,
 ) noexcept nogil:
-    """W ← W − learning_rate · A_prevᵀ·dZ; only without momentum
+    """W ← W − learning_rate · A_prevᵀ·dZ; only without momentum, and for whole lines of outputs
 
-    Where A_prev is zero nothing changes, and where many are, those rows are not touched.
+    Where A_prev is zero nothing changes, and where much of it is, those rows are not touched.
     """
     cdef int index[LIST_SIZE]
     cdef floating rate = <floating> hyperparameters[0]
     cdef Py_ssize_t k = 0, rows
-    if hyperparameters[1] != 0:
+    if hyperparameters[1] != 0 or n > STEP_TERMS or n_out * sizeof(floating) % LINE_BYTES:
         return False
+    if n > 1:
+        if mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride):
+            return False
+        product(True, rate, False, n_in, n, n_out, A_prev, 1, A_prev_stride, dZ, dZ_stride,
+                <const floating *> NULL, W, W_stride)
+        return True
     if n_in < LONG_ROW or 4 * count_zeros(1, n_in, A_prev, 0) <= n_in:
         step_rows(n_in, n_out, rate, A_prev, NULL, dZ, W, W_stride)
         return True
