@@ -59,8 +59,9 @@ def extension(name: str, *flags: str, suffix: str = "pyx") -> Extension:
     )
 
 
-hot = [extension(f"cyprop.{name}") for name in ("chain", "batches", "layers", "engine")]
-faces = [extension("cyprop.kernels.*", *SMALL), extension(SHARED, *SMALL, suffix="c")]
+hot = [extension(f"cyprop.{name}") for name in ("chain", "batches", "engine")]
+cold = [extension(f"cyprop.{name}", *SMALL) for name in ("layers", "kernels.*")]
+cold += [extension(SHARED, *SMALL, suffix="c")]
 loops = [
     extension(f"cyprop.kernels.loops.{level}", *LOOPS, *flags.split())
     for level, flags in LEVELS.items()
@@ -74,7 +75,7 @@ Options.warning_errors = WERROR
 with tempfile.TemporaryDirectory() as fresh:
     setup(
         ext_modules=cythonize(
-            hot + faces + loops,
+            hot + cold + loops,
             include_path=[FOLDER],
             build_dir="build/checked" if CHECKED else "build/release",
             force=WERROR,
