@@ -14,6 +14,8 @@ table.n_activations = table.n_losses = table.n_optimizers = 0
 
 include "arithmetic.pxi"
 include "elementary.pxi"
+include "product.pxi"
+include "rows.pxi"
 include "dense.pxi"
 include "activation.pxi"
 include "loss.pxi"

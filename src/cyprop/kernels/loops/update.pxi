@@ -50,37 +50,41 @@ cdef void sgd_step(
         v[i] = fma(momentum, v[i], d_theta[i])
         theta[i] = fma(-learning_rate, v[i], theta[i])
 
-cdef inline void step_row(
-    Py_ssize_t n, floating rate, floating a, const floating *dZ, floating *restrict w,
-) noexcept nogil:
-    """w ← w − rate · (a · dZ), rounded as by dense_backward_W followed by sgd_step."""
-    cdef Py_ssize_t j
-    for j in range(n):
-        w[j] = fma(-rate, a * dZ[j] + 0, w[j])
-
-
 cdef inline void step_rows(
     Py_ssize_t n_rows, Py_ssize_t n_out, floating rate,
     const floating *A_prev, const int *index, const floating *dZ,
     floating *restrict W, Py_ssize_t W_stride,
 ) noexcept nogil:
-    """The same for rows of W in turn, or for those in index; narrow ones have loops of their own."""
-    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
-    cdef Py_ssize_t i, k
+    """w ← w − rate · (a · dZ) for rows of W in turn, or for those in index.
+
+    Rounded as by dense_backward_W followed by sgd_step.
+    """
+    cdef Py_ssize_t i, j, k
     cdef floating a
-    cdef floating *w
+    cdef floating *restrict w
     for i in range(n_rows):
         k = index[i] if index != NULL else i
         a = A_prev[k]
         w = W + k * W_stride
-        if n_out == line:
-            step_row(line, rate, a, dZ, w)
-        elif n_out == 2 * line:
-            step_row(2 * line, rate, a, dZ, w)
-        elif n_out == 4 * line:
-            step_row(4 * line, rate, a, dZ, w)
-        else:
-            step_row(n_out, rate, a, dZ, w)
+        for j in range(n_out):
+            w[j] = fma(-rate, a * dZ[j] + 0, w[j])
+
+
+cdef void step_rows_of_any_width(
+    Py_ssize_t n_rows, Py_ssize_t n_out, floating rate,
+    const floating *A_prev, const int *index, const floating *dZ,
+    floating *restrict W, Py_ssize_t W_stride,
+) noexcept nogil:
+    """The same; narrow rows have loops of their own."""
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
+    if n_out == line:
+        step_rows(n_rows, line, rate, A_prev, index, dZ, W, W_stride)
+    elif n_out == 2 * line:
+        step_rows(n_rows, 2 * line, rate, A_prev, index, dZ, W, W_stride)
+    elif n_out == 4 * line:
+        step_rows(n_rows, 4 * line, rate, A_prev, index, dZ, W, W_stride)
+    else:
+        step_rows(n_rows, n_out, rate, A_prev, index, dZ, W, W_stride)
 
 
 cdef bint sgd_step_outer(
@@ -103,13 +107,15 @@ cdef bint sgd_step_outer(
         product(True, rate, False, n_in, n, n_out, A_prev, 1, A_prev_stride, dZ, dZ_stride,
                 <const floating *> NULL, W, W_stride)
         return True
-    if n_in < LONG_ROW or 4 * count_zeros(1, n_in, A_prev, 0) <= n_in:
-        step_rows(n_in, n_out, rate, A_prev, NULL, dZ, W, W_stride)
+    if 4 * count_zeros(1, n_in, A_prev, 0) <= n_in:
+        step_rows_of_any_width(
+            n_in, n_out, rate, A_prev, <const int *> NULL, dZ, W, W_stride)
         return True
     while k < n_in:
         rows = min(n_in - k, <Py_ssize_t> LIST_SIZE)
-        step_rows(list_nonzero(rows, A_prev + k, 1, index), n_out, rate,
-                  A_prev + k, index, dZ, W + k * W_stride, W_stride)
+        step_rows_of_any_width(
+            list_nonzero(rows, A_prev + k, 1, index), n_out, rate,
+            A_prev + k, index, dZ, W + k * W_stride, W_stride)
         k += rows
     return True
 
