@@ -4,6 +4,7 @@ CYPROP_CHECKED=1 builds with bounds and initialisation checks, CYPROP_SANITIZE=a
 thread) with a sanitizer, and CYPROP_WERROR=1 makes every warning an error, as CI does.
 """
 
+import json
 import os
 import platform
 import sys
@@ -11,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import numpy
+from Cython import __version__ as cython_version
 from Cython.Build import cythonize
 from Cython.Compiler import Options
 from setuptools import Extension, setup
@@ -59,7 +61,7 @@ def extension(name: str, *flags: str, suffix: str = "pyx") -> Extension:
     )
 
 
-hot = [extension(f"cyprop.{name}") for name in ("chain", "batches", "engine")]
+hot = [extension(f"cyprop.{name}") for name in ("chain", "batches", "engine", "bound")]
 cold = [extension(f"cyprop.{name}", *SMALL) for name in ("layers", "kernels.*")]
 cold += [extension(SHARED, *SMALL, suffix="c")]
 loops = [
@@ -68,6 +70,16 @@ loops = [
     if X86 or level == "baseline"
 ]
 
+# For show_config; a string in JSON is also one in C.
+build = {
+    "cython": cython_version,
+    "numpy": numpy.__version__,
+    "flags": [*os.environ.get("CFLAGS", "").split(), *COMPILE],
+    "levels": {level: [*LOOPS, *flags.split()] for level, flags in LEVELS.items()},
+}
+compiled = extension("cyprop.compiled", *SMALL)
+compiled.define_macros.append(("CYPROP_BUILD", json.dumps(json.dumps(build))))
+
 Options.warning_errors = WERROR
 
 # Objects and libraries are made afresh each time, so none is ever stale; only the C files are kept,
@@ -75,7 +87,7 @@ Options.warning_errors = WERROR
 with tempfile.TemporaryDirectory() as fresh:
     setup(
         ext_modules=cythonize(
-            hot + cold + loops,
+            [*hot, *cold, *loops, compiled],
             include_path=[FOLDER],
             build_dir="build/checked" if CHECKED else "build/release",
             force=WERROR,

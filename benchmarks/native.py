@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -48,8 +49,10 @@ def library(source: str) -> ctypes.CDLL:
     return ctypes.CDLL(target)
 
 
-def extension(path: Path) -> ModuleType:
-    """A Cython module built against the installed cyprop.
+def extension(
+    path: Path, flags: Sequence[str] = ("-O3",), include: Sequence[str] = ()
+) -> ModuleType:
+    """A Cython module built against the installed cyprop, and with files of other folders.
 
     Raises
     ------
@@ -68,14 +71,14 @@ def extension(path: Path) -> ModuleType:
     module = Extension(
         path.stem,
         [str(source)],
-        include_dirs=[numpy.get_include()],
-        extra_compile_args=["-O3"],
+        include_dirs=[numpy.get_include(), *include],
+        extra_compile_args=[*flags],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
     )
     try:
         modules = cythonize(
             [module],
-            include_path=[str(Path(cyprop.__file__).parents[1])],
+            include_path=[str(Path(cyprop.__file__).parents[1]), *include],
             compiler_directives={"language_level": 3},
             quiet=True,
         )

@@ -62,6 +62,5 @@ def assert_sum(actual, expected, size_of_terms, n_terms):
 def ulps(actual, expected):
     """How many units in the last place each `actual` is from a more precise `expected`."""
     info = np.finfo(actual.dtype)
-    exponent = np.floor(np.log2(np.maximum(np.abs(expected), info.tiny)))
-    unit = np.longdouble(2) ** (exponent - info.nmant)
-    return np.abs(actual.astype(np.longdouble) - expected) / unit
+    exponent = np.maximum(np.frexp(expected)[1] - 1, info.minexp)
+    return np.ldexp(np.abs(actual.astype(expected.dtype) - expected), info.nmant - exponent)

@@ -72,6 +72,19 @@ def test_a_level_that_the_processor_lacks_is_refused(monkeypatch):
         dispatch.use("avx2")
 
 
+def test_the_environment_cannot_choose_what_the_processor_lacks(monkeypatch):
+    before = dispatch.level()
+    monkeypatch.setattr(dispatch, "supported", lambda: ("baseline", "avx2"))
+    monkeypatch.setenv("CYPROP_ISA", "avx512")
+    with pytest.raises(ImportError) as caught:
+        dispatch._choose()
+    assert str(caught.value) == (
+        "CYPROP_ISA: instruction set 'avx512' is not supported by this processor,"
+        " which has baseline, avx2"
+    )
+    assert dispatch.level() == before
+
+
 def import_with(level):
     return subprocess.run(
         [sys.executable, "-c", "from cyprop.kernels import dispatch; print(dispatch.level())"],

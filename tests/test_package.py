@@ -44,6 +44,7 @@ def test_every_public_name_is_there():
         "Optimizer",
         "SGD",
         "__version__",
+        "show_config",
     ]
     assert all(hasattr(cyprop, name) for name in cyprop.__all__)
 
@@ -56,6 +57,7 @@ def test_every_public_name_is_there():
         "chain.pxd",
         "engine.pxd",
         "engine.pyi",
+        "bound.pyi",
         "kernels/table.pxd",
         "kernels/dense.pyi",
         "data/digits.npz",
@@ -115,6 +117,11 @@ def test_the_readmes_links_lead_somewhere():
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", README)
     assert "docs/design.md" in targets
     assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+@pytest.mark.parametrize("file", ["README.md", "docs/design.md"])
+def test_what_chooses_an_instruction_set_is_written_down(file):
+    assert "CYPROP_ISA" in (ROOT / file).read_text(encoding="utf-8")
 
 
 def test_the_readme_names_kernels_and_tests_that_exist():

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cyprop.configuration import show_config
 from cyprop.errors import DivergenceError, FormatError
 from cyprop.network import Gradients, Network
 from cyprop.optimizers import SGD, Adam, Optimizer
@@ -22,6 +23,7 @@ __all__ = [
     "Network",
     "Optimizer",
     "__version__",
+    "show_config",
 ]
 
 

@@ -20,6 +20,7 @@ from cyprop.arguments import (
     checked_optimizer,
     checked_sizes,
 )
+from cyprop.bound import BoundPrediction
 from cyprop.checks import whole_number
 from cyprop.engine import Engine
 from cyprop.initialisation import draw_weights
@@ -165,6 +166,47 @@ class Network(Engine):
         chosen = checked_optimizer(value, self._dtype)
         self._set_optimizer(chosen.name, list(chosen.hyperparameters.values()))
         self._optimizer = chosen
+
+    def bind(self, x: Array, out: Array) -> BoundPrediction:
+        """Make a prediction ready that reads x and writes out, the same arrays each time.
+
+        Parameters
+        ----------
+        x : ndarray, (n_in,) or (n, n_in)
+        out : ndarray, (n_out,) or (n, n_out)
+            Both of the network's dtype, C-contiguous and aligned, not overlapping; nothing is
+            converted. They must not be resized in place afterwards.
+
+        Returns
+        -------
+        BoundPrediction
+            Called without arguments, it predicts from what x then holds with the weights of that
+            moment, writes into out and returns it. It checks and allocates nothing, and keeps the
+            network and both arrays alive.
+
+        Raises
+        ------
+        TypeError
+            If x or out is not an array of the network's dtype.
+        ValueError
+            If a shape does not fit, out is read-only, one is not contiguous, or they overlap.
+
+        Notes
+        -----
+        Thread-safety: calls of one bound prediction follow one another; several, and `predict`, may
+        run at once.
+
+        Examples
+        --------
+        >>> import numpy as np, cyprop
+        >>> net = cyprop.Network([2, 3, 1])
+        >>> x, y = np.zeros(2, "float32"), np.empty(1, "float32")
+        >>> step = net.bind(x, y)
+        >>> x[:] = 0.25, 0.5
+        >>> step() is y
+        True
+        """
+        return BoundPrediction(self, x, out)
 
     def fit(
         self,

@@ -143,7 +143,9 @@ def _one_epoch(
             network._restart(last_finite)
             raise DivergenceError(epoch, next_row // batch_size)
         row = next_row
-    if not all(np.isfinite(part).all() for part in network.weights + network.biases):
+    # The smallest and the largest tell, without a temporary as large as the weights.
+    parts = network.weights + network.biases
+    if not all(np.isfinite([part.min(), part.max()]).all() for part in parts):
         network._restart(last_finite)
         raise DivergenceError(epoch, (n - 1) // batch_size, "a parameter")
     return total / n

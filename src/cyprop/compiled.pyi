@@ -1,0 +1,3 @@
+compiler: str
+compiler_version: str
+build: str
