@@ -20,7 +20,9 @@ cdef void dense_forward(
             row_of_terms(
                 n_in, n_out, A_prev + i * A_prev_stride, 1, W, W_stride, b, Z + i * Z_stride)
     else:
-        product(False, <floating> 0, False, n, n_in, n_out, A_prev, A_prev_stride, 1, W, W_stride, b, Z, Z_stride)
+        product(
+            False, <floating> 0, False, n, n_in, n_out,
+            A_prev, A_prev_stride, 1, W, W_stride, b, Z, Z_stride)
 
 
 cdef void dense_backward_W(
@@ -36,7 +38,9 @@ cdef void dense_backward_W(
             row_of_terms(
                 n, n_out, A_prev + k, A_prev_stride, dZ, dZ_stride, NULL, dW + k * dW_stride)
     else:
-        product(False, <floating> 0, False, n_in, n, n_out, A_prev, 1, A_prev_stride, dZ, dZ_stride, NULL, dW, dW_stride)
+        product(
+            False, <floating> 0, False, n_in, n, n_out,
+            A_prev, 1, A_prev_stride, dZ, dZ_stride, NULL, dW, dW_stride)
 
 
 cdef void dense_backward_b(
@@ -65,4 +69,5 @@ cdef void dense_backward_A(
         row_of_dots(n_out, n_in, dZ, W, W_stride, dA_prev)
     else:
         product(
-            False, <floating> 0, True, n, n_out, n_in, dZ, dZ_stride, 1, W, W_stride, NULL, dA_prev, dA_prev_stride)
+            False, <floating> 0, True, n, n_out, n_in,
+            dZ, dZ_stride, 1, W, W_stride, NULL, dA_prev, dA_prev_stride)

@@ -111,8 +111,8 @@ cdef void narrow_tiles(
     floating *restrict C, Py_ssize_t C_stride,
 ) noexcept nogil:
     """Tiles one cache line wide. Functions of their own, so that the code for them exists once."""
-    tiles(False, <floating> 0, LINE_BYTES // sizeof(floating), n_rows, n_terms, A, A_row_step, A_term_step,
-          B, B_stride, start, C, C_stride)
+    tiles(False, <floating> 0, LINE_BYTES // sizeof(floating),
+          n_rows, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
 
 
 cdef void wide_tiles(
@@ -122,8 +122,8 @@ cdef void wide_tiles(
     floating *restrict C, Py_ssize_t C_stride,
 ) noexcept nogil:
     """Tiles as wide as the registers allow."""
-    tiles(False, <floating> 0, TILE_LINES * LINE_BYTES // sizeof(floating), n_rows, n_terms, A, A_row_step, A_term_step,
-          B, B_stride, start, C, C_stride)
+    tiles(False, <floating> 0, TILE_LINES * LINE_BYTES // sizeof(floating),
+          n_rows, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
 
 
 cdef void narrow_steps(
@@ -133,8 +133,8 @@ cdef void narrow_steps(
     const floating *B, Py_ssize_t B_stride, const floating *start,
     floating *restrict C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    tiles(True, rate, LINE_BYTES // sizeof(floating), n_rows, n_terms, A, A_row_step, A_term_step,
-          B, B_stride, start, C, C_stride)
+    tiles(True, rate, LINE_BYTES // sizeof(floating),
+          n_rows, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
 
 
 cdef void wide_steps(
@@ -144,8 +144,8 @@ cdef void wide_steps(
     const floating *B, Py_ssize_t B_stride, const floating *start,
     floating *restrict C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    tiles(True, rate, TILE_LINES * LINE_BYTES // sizeof(floating), n_rows, n_terms, A, A_row_step, A_term_step,
-          B, B_stride, start, C, C_stride)
+    tiles(True, rate, TILE_LINES * LINE_BYTES // sizeof(floating),
+          n_rows, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
 
 
 cdef inline void either_tiles(
@@ -237,11 +237,15 @@ cdef inline void strip(
             copy_panel(lanes, width, terms, B + term * B_stride, B_stride, panel)
         if width == lanes:
             if turned or copied:
-                either_tiles(stepping, rate, lanes, n_rows, terms, A + term * A_term_step, A_row_step, A_term_step,
-                      panel, lanes, start, C, C_stride)
+                either_tiles(
+                    stepping, rate, lanes, n_rows, terms,
+                    A + term * A_term_step, A_row_step, A_term_step,
+                    panel, lanes, start, C, C_stride)
             else:
-                either_tiles(stepping, rate, lanes, n_rows, terms, A + term * A_term_step, A_row_step, A_term_step,
-                      B + term * B_stride, B_stride, start, C, C_stride)
+                either_tiles(
+                    stepping, rate, lanes, n_rows, terms,
+                    A + term * A_term_step, A_row_step, A_term_step,
+                    B + term * B_stride, B_stride, start, C, C_stride)
         else:
             row = 0
             while row < n_rows:
@@ -249,8 +253,10 @@ cdef inline void strip(
                 for i in range(rows):
                     for lane in range(width):
                         edge[i * lanes + lane] = C[(row + i) * C_stride + lane]
-                either_tiles(stepping, rate, lanes, rows, terms, A + row * A_row_step + term * A_term_step,
-                      A_row_step, A_term_step, panel, lanes, start, edge, lanes)
+                either_tiles(
+                    stepping, rate, lanes, rows, terms,
+                    A + row * A_row_step + term * A_term_step, A_row_step, A_term_step,
+                    panel, lanes, start, edge, lanes)
                 for i in range(rows):
                     for lane in range(width):
                         C[(row + i) * C_stride + lane] = edge[i * lanes + lane]
@@ -260,7 +266,8 @@ cdef inline void strip(
 
 
 cdef inline void product(
-    bint stepping, floating rate, bint turned, Py_ssize_t n_rows, Py_ssize_t n_terms, Py_ssize_t n_columns,
+    bint stepping, floating rate, bint turned,
+    Py_ssize_t n_rows, Py_ssize_t n_terms, Py_ssize_t n_columns,
     const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
     const floating *B, Py_ssize_t B_stride, const floating *start,
     floating *restrict C, Py_ssize_t C_stride,

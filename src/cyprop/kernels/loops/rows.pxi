@@ -1,8 +1,8 @@
 # C = start + A · B for one row: a matrix-vector product, whose cost is one read of B.
 #
-# The sums are those of product.pxi, in the same order. Narrow rows of C stay in registers for all terms;
-# wide ones take eight rows of B at a time. Where many elements of A are zero, the others are
-# listed first and only their rows of B are read.
+# The sums are those of product.pxi, in the same order. Narrow rows of C stay in registers for all
+# terms; wide ones take eight rows of B at a time. Where many elements of A are zero, the others
+# are listed first and only their rows of B are read.
 
 
 cdef inline Py_ssize_t count_zeros(
