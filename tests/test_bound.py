@@ -5,6 +5,7 @@ import gc
 import pickle
 import threading
 import weakref
+from time import sleep
 
 import numpy as np
 import pytest
@@ -214,23 +215,28 @@ def test_threads_may_share_one(dtype):
 
 def test_it_sees_the_weights_between_updates_only(dtype):
     # The rows are equal, and so is what a complete update leaves of them.
-    net, x, out = made([60, 900, 2], dtype, 640)
+    _, x, out = made([60, 900, 2], dtype, 640)
+    net = cyprop.Network([60, 900, 2], "tanh", "identity", optimizer=cyprop.SGD(0.001), dtype=dtype)
     x[...] = x[0]
-    steps = [net.bind(x, np.empty_like(out)) for _ in range(2)]
-    Y = np.zeros_like(out)
-    torn = []
+    step = net.bind(x, out)
+    targets = np.ones_like(out), -np.ones_like(out)
+    done, seen = threading.Event(), set()
 
-    def call(step):
-        for _ in range(15):
-            answers = step()
-            if not (answers == answers[0]).all():
-                torn.append(answers)
+    def train():
+        while not done.is_set():
+            for Y in targets:
+                net.train_on_batch(x, Y)
+                sleep(0.0005)  # each lets the other have a turn
 
-    threads = [threading.Thread(target=call, args=(step,)) for step in steps]
-    for thread in threads:
-        thread.start()
-    while any(thread.is_alive() for thread in threads):
-        net.train_on_batch(x, Y)
-    for thread in threads:
-        thread.join()
-    assert torn == []
+    trainer = threading.Thread(target=train)
+    trainer.start()
+    try:
+        while len(seen) < 60 and trainer.is_alive():
+            step()
+            seen.add(out[0].tobytes())
+            assert (out == out[0]).all()
+            sleep(0.0005)
+    finally:
+        done.set()
+        trainer.join()
+    assert len(seen) == 60
