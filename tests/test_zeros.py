@@ -99,6 +99,27 @@ def test_learning_passes_over_zeros_like_a_step_along_the_whole_gradient(
 
 
 @pytest.mark.usefixtures("level")
+@pytest.mark.parametrize("share", [0.0, 0.81, 1.0])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+@pytest.mark.parametrize("n", [2, 7, 33, 300])
+def test_a_batch_is_learned_like_a_step_along_the_whole_gradient(rng, dtype, optimizer, n, share):
+    for n_in, n_out in ((1, 1), (5, 3), (17, 64), (40, 150)):
+        net = network(rng, dtype, optimizer, [n_in, n_out, 2])
+        theta = np.array(net.parameters)
+        states = [np.zeros_like(theta) for _ in range(update.n_states(optimizer.name))]
+        memory = np.zeros(8)
+        for _ in range(2):
+            X = troublesome(rng, (n, n_in), dtype, share)
+            X[:, 0] = 0  # an input that is zero in every row
+            Y = rng.normal(size=(n, 2)).astype(dtype)
+            gradient = net.gradients(X, Y)
+            values = list(optimizer.hyperparameters.values())
+            update.step(optimizer.name, theta, gradient.parameters, states, values, memory)
+            assert net.train_on_batch(X, Y) == gradient.loss
+            assert same_bits(net.parameters, theta)
+
+
+@pytest.mark.usefixtures("level")
 @pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("share", [0.0, 0.9])
 @pytest.mark.parametrize("n_out", [5, 70])
