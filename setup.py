@@ -31,8 +31,8 @@ else:
     # kernel, and the linker adds no start-up code that switches denormals off.
     STRICT = ["-O3", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
     COMPILE = [*STRICT, "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
-    COMPILE += ["-fvisibility=hidden", "-g0"]
-    LINK = [*STRICT, "-Wl,-s"] if sys.platform == "linux" else STRICT
+    COMPILE += ["-fvisibility=hidden", "-g0", "-pthread"]
+    LINK = [*STRICT, "-pthread"] + (["-Wl,-s"] if sys.platform == "linux" else [])
     SMALL = ["-Os"]
     # GCC unrolls loops of up to 16 passes before it vectorises, and then no longer can; at 7 it
     # leaves the loops over lanes alone and still unrolls those over the rows of a tile.
@@ -56,7 +56,7 @@ def extension(name: str, *flags: str, suffix: str = "pyx") -> Extension:
         [f"src/{name.replace('.', '/')}.{suffix}"],
         extra_compile_args=[*COMPILE, *flags],
         extra_link_args=LINK,
-        include_dirs=[numpy.get_include(), FOLDER],
+        include_dirs=[numpy.get_include(), "src/cyprop", FOLDER],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
     )
 

@@ -1,101 +1,221 @@
 """Many rows, a few at a time, without the GIL: predicting, measuring the loss, training.
 
 X is (n, n_in) and Y (n, n_out), C-contiguous and of the model's dtype. Scratch belongs to the
-caller. Nothing here can fail.
+caller. Each task is shared among n_parts threads, and ends in the same bits for any number of them.
+Nothing here can fail.
 """
 
 from libc.math cimport isfinite
 from libc.string cimport memcpy
 
 from cyprop.chain cimport (
-    ALIGNMENT, backward, forward, input_size, output_size, predict, predict_scratch_size,
-    training_scratch_size,
+    ALIGNMENT, Part, backward, forward, input_size, output_size, predict, predict_scratch_size, share,
+    training_scratch_size, whole,
 )
+from cyprop.team cimport Team, run
 
 cdef enum:
     ROWS_AT_ONCE = 64            # so that their activations stay in the cache
     TURN = 1 << 24               # multiplications after which training stops for a look at Ctrl-C
+    TEAM_TURN = 1 << 27          # the same for each of several threads: longer, to repay their start
 
 
-cdef Py_ssize_t predict_rows_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil:
-    return predict_scratch_size(model, min(n, <Py_ssize_t> ROWS_AT_ONCE))
+cdef struct Prediction:
+    const Model *model
+    Py_ssize_t n
+    const char *X
+    char *out
+    char *scratch
+
+
+cdef Py_ssize_t predict_rows_scratch_size(
+    const Model *model, Py_ssize_t n, Py_ssize_t n_parts,
+) noexcept nogil:
+    return n_parts * predict_scratch_size(model, min(n, <Py_ssize_t> ROWS_AT_ONCE))
 
 
 cdef void predict_rows(
-    const Model *model, Py_ssize_t n, const char *X, char *out, char *scratch,
+    const Model *model, Py_ssize_t n, const char *X, char *out, char *scratch, Py_ssize_t n_parts,
 ) noexcept nogil:
     """A⁽ᴸ⁾ of n rows into out (n, n_out)."""
-    cdef Py_ssize_t n_in = input_size(model), n_out = output_size(model)
-    cdef Py_ssize_t i = 0, rows
-    while i < n:
-        rows = min(n - i, <Py_ssize_t> ROWS_AT_ONCE)
-        predict(model, rows, X + i * n_in * model.itemsize, n_in,
-                out + i * n_out * model.itemsize, scratch)
+    cdef Prediction work = Prediction(model, n, X, out, scratch)
+    run(predict_part, &work, n_parts)
+
+
+cdef void predict_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
+    cdef const Prediction *task = <const Prediction *> work
+    cdef Part part = Part(index, team.n_parts, team)
+    cdef const Model *model = task.model
+    cdef Py_ssize_t n_in = input_size(model), n_out = output_size(model), size = model.itemsize
+    cdef char *scratch = task.scratch + predict_rows_scratch_size(model, task.n, index)
+    cdef Py_ssize_t i, end, rows
+    i, end = share(&part, task.n, 1)
+    while i < end:
+        rows = min(end - i, <Py_ssize_t> ROWS_AT_ONCE)
+        predict(
+            model, rows, task.X + i * n_in * size, n_in, task.out + i * n_out * size, scratch)
         i += rows
 
 
-cdef Py_ssize_t loss_of_rows_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil:
-    return training_scratch_size(model, min(n, <Py_ssize_t> ROWS_AT_ONCE))
+cdef struct Evaluation:
+    const Model *model
+    Py_ssize_t n
+    const char *X
+    const char *Y
+    double *C
+    char *scratch
+
+
+cdef Py_ssize_t loss_of_rows_scratch_size(
+    const Model *model, Py_ssize_t n, Py_ssize_t n_parts,
+) noexcept nogil:
+    """For each part a training scratch, behind the loss of each row."""
+    return losses_size(n) + n_parts * evaluation_scratch_size(model, n)
+
+
+cdef inline Py_ssize_t losses_size(Py_ssize_t n) noexcept nogil:
+    return whole_lines(n * sizeof(double))
+
+
+cdef inline Py_ssize_t whole_lines(Py_ssize_t size) noexcept nogil:
+    return (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+
+
+cdef inline Py_ssize_t evaluation_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil:
+    return training_scratch_size(model, min(n, <Py_ssize_t> ROWS_AT_ONCE), 1)
 
 
 cdef double loss_of_rows(
     const Model *model, Py_ssize_t n, const char *X, const char *Y, char *scratch,
+    Py_ssize_t n_parts,
 ) noexcept nogil:
     """The sum of C over n rows, in order."""
-    cdef Py_ssize_t n_in = input_size(model), n_out = output_size(model)
-    cdef Py_ssize_t i = 0, rows
-    cdef double total = 0
-    while i < n:
-        rows = min(n - i, <Py_ssize_t> ROWS_AT_ONCE)
-        forward(model, rows, X + i * n_in * model.itemsize, n_in,
-                Y + i * n_out * model.itemsize, n_out, scratch, &total)
-        i += rows
+    cdef double *C = <double *> scratch
+    cdef Evaluation work = Evaluation(model, n, X, Y, C, scratch + losses_size(n))
+    run(evaluate_part, &work, n_parts)
+    return sum_of(n, C, 0)
+
+
+cdef inline double sum_of(Py_ssize_t n, const double *C, double total) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        total += C[i]
     return total
 
 
-cdef Py_ssize_t train_scratch_size(const Model *model, Py_ssize_t batch_size) noexcept nogil:
-    """A training scratch, and the rows of one batch gathered in front of it."""
-    return training_scratch_size(model, batch_size) + gathered_size(model, batch_size)
+cdef void evaluate_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
+    cdef const Evaluation *task = <const Evaluation *> work
+    cdef Part part = Part(index, team.n_parts, team), alone = whole()
+    cdef const Model *model = task.model
+    cdef Py_ssize_t n_in = input_size(model), n_out = output_size(model), size = model.itemsize
+    cdef char *scratch = task.scratch + index * evaluation_scratch_size(model, task.n)
+    cdef Py_ssize_t i, end, rows
+    i, end = share(&part, task.n, 1)
+    while i < end:
+        rows = min(end - i, <Py_ssize_t> ROWS_AT_ONCE)
+        forward(
+            model, &alone, rows, task.X + i * n_in * size, n_in,
+            task.Y + i * n_out * size, n_out, scratch, task.C + i)
+        i += rows
+
+
+cdef Py_ssize_t gradient_of_rows_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil:
+    return losses_size(n) + training_scratch_size(model, n, 1)
+
+
+cdef double gradient_of_rows(
+    Model *model, Py_ssize_t n, const char *X, const char *Y, char *gradient, char *dX,
+    char *scratch,
+) noexcept nogil:
+    """The sum of C over n rows; the derivatives of its mean by the parameters and by X."""
+    cdef Py_ssize_t n_in = input_size(model), n_out = output_size(model)
+    cdef double *C = <double *> scratch
+    cdef Part part = whole()
+    scratch += losses_size(n)
+    forward(model, &part, n, X, n_in, Y, n_out, scratch, C)
+    backward(model, &part, n, X, n_in, Y, n_out, scratch, gradient, dX)
+    return sum_of(n, C, 0)
+
+
+cdef struct Training:
+    Model *model
+    Py_ssize_t n
+    const char *X
+    const char *Y
+    const Py_ssize_t *order
+    Py_ssize_t batch_size
+    Py_ssize_t start, end                # the rows this turn goes from and got to
+    double total_before, total           # of the losses of the rows before them
+    char *scratch
+
+
+cdef Py_ssize_t train_scratch_size(
+    const Model *model, Py_ssize_t batch_size, Py_ssize_t n_parts,
+) noexcept nogil:
+    """A training scratch, and in front of it the rows of one batch gathered, and their losses."""
+    return (
+        training_scratch_size(model, batch_size, n_parts)
+        + gathered_size(model, batch_size) + losses_size(batch_size)
+    )
 
 
 cdef inline Py_ssize_t gathered_size(const Model *model, Py_ssize_t batch_size) noexcept nogil:
-    cdef Py_ssize_t row = (input_size(model) + output_size(model)) * model.itemsize
-    return (batch_size * row + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+    return whole_lines(batch_size * (input_size(model) + output_size(model)) * model.itemsize)
 
 
 cdef Py_ssize_t train(
     Model *model, Py_ssize_t n, const char *X, const char *Y, const Py_ssize_t *order,
-    Py_ssize_t batch_size, Py_ssize_t start, double *total, char *scratch,
+    Py_ssize_t batch_size, Py_ssize_t start, double *total, char *scratch, Py_ssize_t n_parts,
 ) noexcept nogil:
-    """Train on batch after batch from row `start` on, for a few milliseconds or to the end.
+    """Train on batch after batch from row `start` on, for some milliseconds or to the end.
 
     With an order, batches are made up of the rows it names. The losses of the rows, before their
     updates, are added to total. Returns the row to go on from. A batch whose loss is not finite is
     not learned, and is where it stops.
     """
+    cdef Training work = Training(
+        model, n, X, Y, order, batch_size, start, start, total[0], total[0], scratch)
+    run(train_part, &work, n_parts)
+    total[0] = work.total
+    return work.end
+
+
+cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
+    """Every part adds up the losses by itself, so that all agree, unasked, on when to stop."""
+    cdef Training *task = <Training *> work
+    cdef Part part = Part(index, team.n_parts, team)
+    cdef Model *model = task.model
     cdef Py_ssize_t n_in = input_size(model), n_out = output_size(model)
     cdef Py_ssize_t x_row = n_in * model.itemsize, y_row = n_out * model.itemsize
-    cdef char *gathered_X = scratch
-    cdef char *gathered_Y = scratch + batch_size * x_row
-    cdef char *inner = scratch + gathered_size(model, batch_size)
-    cdef const char *X_batch
-    cdef const char *Y_batch
-    cdef Py_ssize_t work = 0, rows, i
-    while start < n and work < TURN:
-        rows = min(batch_size, n - start)
-        if order == NULL:
-            X_batch = X + start * x_row
-            Y_batch = Y + start * y_row
+    cdef char *gathered_X = task.scratch
+    cdef char *gathered_Y = gathered_X + task.batch_size * x_row
+    cdef double *C = <double *> (task.scratch + gathered_size(model, task.batch_size))
+    cdef char *scratch = <char *> C + losses_size(task.batch_size)
+    cdef const char *X
+    cdef const char *Y
+    cdef double total = task.total_before
+    cdef Py_ssize_t turn = TURN if part.n_parts == 1 else TEAM_TURN * part.n_parts
+    cdef Py_ssize_t start = task.start, rows, i, end
+    while start < task.n and turn > 0:
+        rows = min(task.batch_size, task.n - start)
+        if task.order == NULL:
+            X = task.X + start * x_row
+            Y = task.Y + start * y_row
         else:
-            for i in range(rows):
-                memcpy(gathered_X + i * x_row, X + order[start + i] * x_row, x_row)
-                memcpy(gathered_Y + i * y_row, Y + order[start + i] * y_row, y_row)
-            X_batch = gathered_X
-            Y_batch = gathered_Y
-        forward(model, rows, X_batch, n_in, Y_batch, n_out, inner, total)
-        if not isfinite(total[0]):
+            i, end = share(&part, rows, 1)
+            while i < end:
+                memcpy(gathered_X + i * x_row, task.X + task.order[start + i] * x_row, x_row)
+                memcpy(gathered_Y + i * y_row, task.Y + task.order[start + i] * y_row, y_row)
+                i += 1
+            X = gathered_X
+            Y = gathered_Y
+        forward(model, &part, rows, X, n_in, Y, n_out, scratch, C)
+        total = sum_of(rows, C, total)
+        if not isfinite(total):
             break
-        backward(model, rows, X_batch, n_in, Y_batch, n_out, inner, NULL, NULL)
+        backward(model, &part, rows, X, n_in, Y, n_out, scratch, NULL, NULL)
         start += rows
-        work += rows * model.n_parameters
-    return start
+        turn -= rows * model.n_parameters
+    if index == 0:
+        task.end = start
+        task.total = total

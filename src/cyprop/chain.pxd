@@ -32,6 +32,28 @@ cdef struct Model:
     double memory[MAX_HYPERPARAMETERS]
     char *states[MAX_STATES]
 
+cdef struct Part:                    # of a batch, or of its rows; see `share`
+    Py_ssize_t index
+    Py_ssize_t n_parts
+    void *team                       # that the others belong to too; unused if there are none
+
+cdef inline Part whole() noexcept nogil:
+    """All of it, for one thread."""
+    return Part(0, 1, NULL)
+
+cdef inline (Py_ssize_t, Py_ssize_t) share(
+    const Part *part, Py_ssize_t n, Py_ssize_t unit,
+) noexcept nogil:
+    """The part's own of n things, in whole units: from where, to where."""
+    cdef Py_ssize_t n_units
+    if part.n_parts == 1:
+        return 0, n
+    n_units = (n + unit - 1) // unit
+    return (
+        min(n, n_units * part.index // part.n_parts * unit),
+        min(n, n_units * (part.index + 1) // part.n_parts * unit),
+    )
+
 cdef inline Py_ssize_t input_size(const Model *model) noexcept nogil:
     return model.layers[0].n_in
 
@@ -45,11 +67,12 @@ cdef void predict(
     const Model *model, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
     char *out, char *scratch) noexcept nogil
 
-cdef Py_ssize_t training_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil
+cdef Py_ssize_t training_scratch_size(
+    const Model *model, Py_ssize_t n, Py_ssize_t n_parts) noexcept nogil
 cdef void forward(
-    const Model *model, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
-    const char *Y, Py_ssize_t Y_stride, char *scratch, double *total) noexcept nogil
+    const Model *model, const Part *part, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
+    const char *Y, Py_ssize_t Y_stride, char *scratch, double *C) noexcept nogil
 cdef void backward(
-    Model *model, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
+    Model *model, const Part *part, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
     const char *Y, Py_ssize_t Y_stride, char *scratch,
     char *gradient, char *dA0) noexcept nogil

@@ -10,11 +10,16 @@ while both are in the first-level cache: the gradient never goes to memory.
 Parameters are one vector: of each layer the rows of W, each padded to whole cache lines, then b
 padded likewise. Padding of W and b stays as it was; padding of dZ is kept at zero, so that padding
 never adds to a gradient. Scratch belongs to the caller. Nothing here can fail.
+
+A team of threads shares a batch: each member takes some of its rows through `forward` and to dZ,
+then some of the rows of W through dA_prev, dW and the update. No sum is ever split, so bits do not
+depend on how many there are. Between the two they wait for each other.
 """
 
 from libc.string cimport memcpy, memset
 
 from cyprop.kernels.table cimport Optimizer, Table
+from cyprop.team cimport Team, meet
 
 cdef enum:
     STRIP_BYTES = 16384     # of dW at a time while learning: half a first-level cache
@@ -41,6 +46,11 @@ cdef inline void activate(
     """A = f(Z); padding is activated along with the rest where units are independent."""
     layer.activation.forward[model.dtype](
         n, layer.n_out if layer.activation.couples_units else layer.stride, Z, A, layer.stride)
+
+
+cdef inline void wait_for_others(const Part *part) noexcept nogil:
+    if part.n_parts > 1:
+        meet(<Team *> part.team)
 
 
 cdef Py_ssize_t predict_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil:
@@ -72,13 +82,18 @@ cdef void predict(
         memcpy(out + i * row, A + i * layer.stride * model.itemsize, row)
 
 
-cdef Py_ssize_t training_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil:
-    """C, then A and Z of every layer, then dA of one layer and of the one below, then a strip."""
+cdef Py_ssize_t training_scratch_size(
+    const Model *model, Py_ssize_t n, Py_ssize_t n_parts,
+) noexcept nogil:
+    """A and Z of every layer, then dA of one layer and of the one below, then a strip a part."""
     return (
-        (n * sizeof(double) + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
-        + (n * (model.kept + 2 * model.widest) + STRIP_ROWS * model.widest) * model.itemsize
-        + STRIP_BYTES
+        n * (model.kept + 2 * model.widest) * model.itemsize
+        + n_parts * strip_size(model)
     )
+
+
+cdef inline Py_ssize_t strip_size(const Model *model) noexcept nogil:
+    return STRIP_BYTES + STRIP_ROWS * model.widest * model.itemsize
 
 
 cdef inline Py_ssize_t strip_rows(const Model *model, const Layer *layer) noexcept nogil:
@@ -86,38 +101,36 @@ cdef inline Py_ssize_t strip_rows(const Model *model, const Layer *layer) noexce
     return max(fitting // STRIP_ROWS, 1) * STRIP_ROWS
 
 
-cdef inline char *kept_rows(const Model *model, Py_ssize_t n, char *scratch) noexcept nogil:
-    """Where A and Z of the layers begin in a training scratch for n rows."""
-    return scratch + (n * sizeof(double) + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
-
-
 cdef void forward(
-    const Model *model, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
-    const char *Y, Py_ssize_t Y_stride, char *scratch, double *total,
+    const Model *model, const Part *part, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
+    const char *Y, Py_ssize_t Y_stride, char *scratch, double *C,
 ) noexcept nogil:
-    """Keep Z and A of every layer in scratch; add C of each row to total, in order."""
+    """Keep Z and A of every layer in scratch, and the loss of each row in C."""
     cdef const Table *kernels = model.kernels
+    cdef Py_ssize_t size = model.itemsize, first, last
     cdef const Layer *layer = NULL
-    cdef char *kept = kept_rows(model, n, scratch)
-    cdef const char *A_prev = X
+    cdef const char *A_prev
     cdef char *Z = NULL
     cdef char *A = NULL
-    cdef double *C = <double *> scratch
     cdef Py_ssize_t A_prev_stride = X_stride
-    cdef Py_ssize_t l, i
-    for l in range(model.n_layers):
-        layer = &model.layers[l]
-        Z = kept + n * layer.Z_offset * model.itemsize
-        A = kept + n * layer.A_offset * model.itemsize
-        kernels.dense_forward[model.dtype](
-            n, layer.n_in, layer.stride, A_prev, A_prev_stride,
-            weights_of(model, layer), layer.stride, biases_of(model, layer), Z, layer.stride)
-        activate(model, layer, n, Z, A)
-        A_prev = A
-        A_prev_stride = layer.stride
-    model.loss.forward[model.dtype](n, layer.n_out, Z, A, layer.stride, Y, Y_stride, C)
-    for i in range(n):
-        total[0] += C[i]
+    cdef Py_ssize_t l
+    first, last = share(part, n, 1)
+    A_prev = X + first * X_stride * size
+    if first < last:
+        for l in range(model.n_layers):
+            layer = &model.layers[l]
+            Z = scratch + (n * layer.Z_offset + first * layer.stride) * size
+            A = scratch + (n * layer.A_offset + first * layer.stride) * size
+            kernels.dense_forward[model.dtype](
+                last - first, layer.n_in, layer.stride, A_prev, A_prev_stride,
+                weights_of(model, layer), layer.stride, biases_of(model, layer), Z, layer.stride)
+            activate(model, layer, last - first, Z, A)
+            A_prev = A
+            A_prev_stride = layer.stride
+        model.loss.forward[model.dtype](
+            last - first, layer.n_out, Z, A, layer.stride,
+            Y + first * Y_stride * size, Y_stride, C + first)
+    wait_for_others(part)
 
 
 cdef inline void clear_padding(
@@ -155,7 +168,7 @@ cdef inline bint step_outer(
 
 
 cdef void backward(
-    Model *model, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
+    Model *model, const Part *part, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
     const char *Y, Py_ssize_t Y_stride, char *scratch,
     char *gradient, char *dA0,
 ) noexcept nogil:
@@ -167,27 +180,30 @@ cdef void backward(
     cdef const Table *kernels = model.kernels
     cdef Py_ssize_t size = model.itemsize, dtype = model.dtype
     cdef bint learning = gradient == NULL
-    cdef char *kept = kept_rows(model, n, scratch)
-    cdef char *dZ = kept + n * model.kept * size
+    cdef char *dZ = scratch + n * model.kept * size
     cdef char *dA_prev = dZ + n * model.widest * size
-    cdef char *strip = dA_prev + n * model.widest * size
+    cdef char *strip = dA_prev + n * model.widest * size + part.index * strip_size(model)
     cdef char *swap
     cdef const Layer *layer = &model.layers[model.n_layers - 1]
     cdef const Layer *below
-    cdef const char *A = kept + n * layer.A_offset * size
     cdef const char *A_prev
     cdef char *W
     cdef char *dW
     cdef char *db
-    cdef Py_ssize_t l, k, n_rows, A_prev_stride, dA_prev_stride
+    cdef Py_ssize_t l, k, k_end, n_rows, A_prev_stride, dA_prev_stride, first, n_own, own
     cdef bint dZ_is_known = model.loss.output_activation != NULL
 
-    if learning and model.optimizer.begin != NULL:
+    if learning and part.index == 0 and model.optimizer.begin != NULL:
         model.optimizer.begin(model.hyperparameters, model.memory)
 
     # dA of the output layer (or dZ, when the loss brings its own activation)
-    model.loss.backward[dtype](n, layer.n_out, n, A, layer.stride, Y, Y_stride, dZ, layer.stride)
-    clear_padding(model, n, layer.n_out, layer.stride, dZ)
+    first, n_own = share(part, n, 1)
+    n_own -= first
+    own = first * layer.stride * size
+    model.loss.backward[dtype](
+        n_own, layer.n_out, n, scratch + n * layer.A_offset * size + own, layer.stride,
+        Y + first * Y_stride * size, Y_stride, dZ + own, layer.stride)
+    clear_padding(model, n_own, layer.n_out, layer.stride, dZ + own)
 
     for l in range(model.n_layers - 1, -1, -1):
         layer = &model.layers[l]
@@ -198,24 +214,25 @@ cdef void backward(
             dA_prev = dA0
         else:
             below = &model.layers[l - 1]
-            A_prev = kept + n * below.A_offset * size
+            A_prev = scratch + n * below.A_offset * size
             A_prev_stride = dA_prev_stride = below.stride
 
         # dZ = dA · f′, in place
+        own = first * layer.stride * size
         if not dZ_is_known:
             layer.activation.backward[dtype](
-                n, layer.n_out if layer.activation.couples_units else layer.stride,
-                kept + n * layer.Z_offset * size, kept + n * layer.A_offset * size, layer.stride,
-                dZ, dZ, layer.stride)
+                n_own, layer.n_out if layer.activation.couples_units else layer.stride,
+                scratch + n * layer.Z_offset * size + own,
+                scratch + n * layer.A_offset * size + own, layer.stride,
+                dZ + own, dZ + own, layer.stride)
         dZ_is_known = False
+        wait_for_others(part)
 
         # dA_prev = dZ · Wᵀ and dW = A_prevᵀ · dZ, a strip of inputs (rows of W) at a time
-        n_rows = layer.n_in
-        if learning:
-            n_rows = strip_rows(model, layer)
-        k = 0
-        while k < layer.n_in:
-            n_rows = min(n_rows, layer.n_in - k)
+        k, k_end = share(part, layer.n_in, 1 if dA_prev == NULL else ALIGNMENT // size)
+        n_rows = strip_rows(model, layer) if learning else layer.n_in
+        while k < k_end:
+            n_rows = min(n_rows, k_end - k)
             W = weights_of(model, layer) + k * layer.stride * size
             if dA_prev != NULL:
                 kernels.dense_backward_A[dtype](
@@ -233,14 +250,17 @@ cdef void backward(
             k += n_rows
 
         # db = Σ_rows dZ
-        db = strip if learning else gradient + (layer.offset + layer.n_in * layer.stride) * size
-        kernels.dense_backward_b[dtype](n, layer.stride, dZ, layer.stride, db)
-        if learning:
-            step(model, layer.offset + layer.n_in * layer.stride, layer.stride, db)
+        if part.index == 0:
+            db = strip if learning else gradient + (layer.offset + layer.n_in * layer.stride) * size
+            kernels.dense_backward_b[dtype](n, layer.stride, dZ, layer.stride, db)
+            if learning:
+                step(model, layer.offset + layer.n_in * layer.stride, layer.stride, db)
+        wait_for_others(part)
 
         # the layer below: its dA is this dA_prev
         if l > 0:
-            clear_padding(model, n, layer.n_in, dA_prev_stride, dA_prev)
+            clear_padding(
+                model, n_own, layer.n_in, dA_prev_stride, dA_prev + first * dA_prev_stride * size)
         swap = dZ
         dZ = dA_prev
         dA_prev = swap

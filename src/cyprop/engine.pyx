@@ -15,14 +15,15 @@ import numpy as np
 
 from cyprop.arrays import check_same_rows, matrix, real_array, vector
 from cyprop.layers import aligned_zeros
+from cyprop.threads import threads_for_rows
 
 from cyprop.batches cimport (
-    loss_of_rows, loss_of_rows_scratch_size, predict_rows, predict_rows_scratch_size, train,
-    train_scratch_size,
+    gradient_of_rows, gradient_of_rows_scratch_size, loss_of_rows, loss_of_rows_scratch_size,
+    predict_rows, predict_rows_scratch_size, train, train_scratch_size,
 )
 from cyprop.chain cimport (
-    ALIGNMENT, Model, backward, forward, input_size, output_size, predict as predict_chain,
-    training_scratch_size,
+    ALIGNMENT, Model, Part, backward, forward, input_size, output_size, predict as predict_chain,
+    training_scratch_size, whole,
 )
 from cyprop.layers cimport Layers, allocate
 
@@ -49,16 +50,18 @@ cdef inline bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
 cdef inline double learn(Model *model, const char *x, const char *y, char *scratch) noexcept nogil:
     """One update from one sample, unless its loss is not finite; the loss before."""
     cdef double loss = 0
-    forward(model, 1, x, input_size(model), y, output_size(model), scratch, &loss)
+    cdef Part part = whole()
+    forward(model, &part, 1, x, input_size(model), y, output_size(model), scratch, &loss)
     if isfinite(loss):
-        backward(model, 1, x, input_size(model), y, output_size(model), scratch, NULL, NULL)
+        backward(
+            model, &part, 1, x, input_size(model), y, output_size(model), scratch, NULL, NULL)
     return loss
 
 
 cdef class Engine(Layers):
     """The compiled part of a Network; make a Network instead."""
 
-    def predict(self, X, out=None):
+    def predict(self, X, out=None, n_threads=1):
         """Predict one sample, or each row of a batch.
 
         Parameters
@@ -68,18 +71,24 @@ cdef class Engine(Layers):
             numbers are converted first.
         out : ndarray, (n_out,) or (n, n_out), optional
             Written into and returned; of the network's dtype, C-contiguous, not overlapping X.
+        n_threads : int, default 1
+            How many threads share the rows, from 1 to 256; fewer where the rows are few. They end
+            with the call.
 
         Returns
         -------
         ndarray, (n_out,) or (n, n_out)
-            Of the network's dtype. A row has the same bits alone and in any batch.
+            Of the network's dtype. A row has the same bits alone and in any batch, on any number
+            of threads.
 
         Raises
         ------
         TypeError
-            If X is not real numbers, or out not an array of the network's dtype.
+            If X is not real numbers, out not an array of the network's dtype, or n_threads not a
+            whole number.
         ValueError
-            If a shape does not fit, or out is read-only, not contiguous, or overlaps X.
+            If a shape does not fit, out is read-only, not contiguous, or overlaps X, or n_threads
+            is below 1 or above 256.
 
         Notes
         -----
@@ -96,8 +105,9 @@ cdef class Engine(Layers):
             and cnp.PyArray_DIM(<cnp.ndarray> X, 0) == self.n_in
             and 2 * model.widest * model.itemsize <= STACK_SCRATCH
             and not self.writing
+            and n_threads is 1
         ):
-            return self.predict_general(X, out)
+            return self.predict_general(X, out, n_threads)
         x = <cnp.ndarray> X
         if out is None:
             y = cnp.PyArray_EMPTY(1, <cnp.npy_intp *> &self.n_out, self.typenum, 0)
@@ -111,7 +121,7 @@ cdef class Engine(Layers):
         ):
             y = <cnp.ndarray> out
         else:
-            return self.predict_general(X, out)
+            return self.predict_general(X, out, n_threads)
         if model.n_parameters < LONG_CALL:
             predict_chain(
                 model, 1, cnp.PyArray_BYTES(x), self.n_in, cnp.PyArray_BYTES(y), aligned(stack))
@@ -124,11 +134,11 @@ cdef class Engine(Layers):
             self.readers -= 1
         return y
 
-    cdef object predict_general(self, X, out):
+    cdef object predict_general(self, X, out, n_threads):
         """`predict` for every input that is not one sample as the network wants it."""
         cdef Model *model = &self.model
         cdef cnp.ndarray x, y
-        cdef Py_ssize_t n
+        cdef Py_ssize_t n, n_parts
         cdef const char *source
         cdef char *target
         cdef char *memory
@@ -142,14 +152,15 @@ cdef class Engine(Layers):
         n = x.shape[0] if cnp.PyArray_NDIM(x) == 2 else 1
         shape = (*np.shape(x[..., 0]), self.n_out)
         y = np.empty(shape, dtype) if out is None else self._checked_out(out, shape, X)
-        memory = allocate(predict_rows_scratch_size(model, n))
+        n_parts = threads_for_rows(n_threads, n, self.parameters.size)
+        memory = allocate(predict_rows_scratch_size(model, n, n_parts))
         source = cnp.PyArray_BYTES(x)
         target = cnp.PyArray_BYTES(y)
         try:
             self.begin_reading()
             try:
                 with nogil:
-                    predict_rows(model, n, source, target, aligned(memory))
+                    predict_rows(model, n, source, target, aligned(memory), n_parts)
             finally:
                 self.readers -= 1
         finally:
@@ -219,7 +230,7 @@ cdef class Engine(Layers):
         y_data = cnp.PyArray_BYTES(<cnp.ndarray> y)
         self.begin_writing()
         try:
-            self.need_scratch(training_scratch_size(model, 1))
+            self.need_scratch(training_scratch_size(model, 1, 1))
             if model.n_parameters < LONG_CALL:
                 loss = learn(model, x_data, y_data, aligned(self.scratch))
             else:
@@ -254,7 +265,7 @@ cdef class Engine(Layers):
         Thread-safety: updates of one network follow one another; predictions wait for them.
         """
         X, Y = self._checked_batch(X, Y)
-        total, _ = self._train(X, Y, None, X.shape[0], 0)
+        total, _ = self._train(X, Y, None, X.shape[0], 0, 0.0, 1)
         return total / X.shape[0]
 
     def _checked_batch(self, X, Y):
@@ -265,56 +276,64 @@ cdef class Engine(Layers):
         check_same_rows(X, Y)
         return X, Y
 
-    def _train(self, X, Y, order, Py_ssize_t batch_size, Py_ssize_t start):
+    def _train(
+        self, X, Y, order, Py_ssize_t batch_size, Py_ssize_t start, double total,
+        Py_ssize_t n_parts,
+    ):
         """Train batch after batch from row `start` on, for about as long as Ctrl-C may wait.
 
-        `order` (None, or an index array) says which rows make up the batches. Returns the sum of
-        the losses, before their updates, of the rows seen, and the row to go on from. A batch
-        whose loss is not finite is not learned, and is where it stops.
+        `order` (None, or an index array) says which rows make up the batches. Returns the total
+        with the losses of the rows seen, before their updates, added to it, and the row to go on
+        from. A batch whose loss is not finite is not learned, and is where it stops.
         """
         cdef Model *model = &self.model
         cdef Py_ssize_t n = X.shape[0]
         cdef const char *x = cnp.PyArray_BYTES(<cnp.ndarray> X)
         cdef const char *y = cnp.PyArray_BYTES(<cnp.ndarray> Y)
         cdef const Py_ssize_t *rows = NULL
-        cdef double total = 0
         if order is not None:
             rows = <const Py_ssize_t *> cnp.PyArray_DATA(<cnp.ndarray> order)
         batch_size = min(batch_size, n)
         self.begin_writing()
         try:
-            self.need_scratch(train_scratch_size(model, batch_size))
+            self.need_scratch(train_scratch_size(model, batch_size, n_parts))
             with nogil:
                 start = train(
-                    model, n, x, y, rows, batch_size, start, &total, aligned(self.scratch))
+                    model, n, x, y, rows, batch_size, start, &total, aligned(self.scratch),
+                    n_parts)
         finally:
             self.writing = False
         PyErr_CheckSignals()
         return total, start
 
-    def evaluate(self, X, Y):
+    def evaluate(self, X, Y, n_threads=1):
         """The mean loss over the rows of X.
 
         Parameters
         ----------
         X : array_like, (n, n_in)
         Y : array_like, (n, n_out)
+        n_threads : int, default 1
+            How many threads share the rows, from 1 to 256; fewer where the rows are few. They end
+            with the call.
 
         Returns
         -------
         float
+            With the same bits on any number of threads.
 
         Raises
         ------
         TypeError, ValueError
-            If X or Y is not real numbers of that shape, or has no rows.
+            If X or Y is not real numbers of that shape, or has no rows, or n_threads is not a whole
+            number from 1 to 256.
 
         Notes
         -----
         Thread-safety: any number of threads may evaluate at once.
         """
         cdef Model *model = &self.model
-        cdef Py_ssize_t n
+        cdef Py_ssize_t n, n_parts
         cdef const char *x
         cdef const char *y
         cdef char *memory
@@ -323,12 +342,13 @@ cdef class Engine(Layers):
         n = X.shape[0]
         x = cnp.PyArray_BYTES(<cnp.ndarray> X)
         y = cnp.PyArray_BYTES(<cnp.ndarray> Y)
-        memory = allocate(loss_of_rows_scratch_size(model, n))
+        n_parts = threads_for_rows(n_threads, n, self.parameters.size)
+        memory = allocate(loss_of_rows_scratch_size(model, n, n_parts))
         try:
             self.begin_reading()
             try:
                 with nogil:
-                    total = loss_of_rows(model, n, x, y, aligned(memory))
+                    total = loss_of_rows(model, n, x, y, aligned(memory), n_parts)
             finally:
                 self.readers -= 1
         finally:
@@ -344,7 +364,7 @@ cdef class Engine(Layers):
         cdef char *gradient_data
         cdef char *inputs_data
         cdef char *memory
-        cdef double total = 0
+        cdef double total
         X, Y = self._checked_batch(X, Y)
         n = X.shape[0]
         gradient = aligned_zeros(model.n_parameters, self.parameters.dtype)
@@ -353,14 +373,13 @@ cdef class Engine(Layers):
         y = cnp.PyArray_BYTES(<cnp.ndarray> Y)
         gradient_data = cnp.PyArray_BYTES(<cnp.ndarray> gradient)
         inputs_data = cnp.PyArray_BYTES(<cnp.ndarray> inputs)
-        memory = allocate(training_scratch_size(model, n))
+        memory = allocate(gradient_of_rows_scratch_size(model, n))
         try:
             self.begin_reading()
             try:
                 with nogil:
-                    forward(model, n, x, self.n_in, y, self.n_out, aligned(memory), &total)
-                    backward(model, n, x, self.n_in, y, self.n_out, aligned(memory),
-                             gradient_data, inputs_data)
+                    total = gradient_of_rows(
+                        model, n, x, y, gradient_data, inputs_data, aligned(memory))
             finally:
                 self.readers -= 1
         finally:

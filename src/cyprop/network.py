@@ -217,6 +217,7 @@ class Network(Engine):
         shuffle: bool = True,
         validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
         progress: bool = False,
+        n_threads: int = 1,
     ) -> History:
         """Train on the rows of X and Y, batch after batch.
 
@@ -235,6 +236,9 @@ class Network(Engine):
             Evaluated after each epoch.
         progress : bool, default False
             Whether to show each epoch on standard error (with tqdm where it is installed).
+        n_threads : int, default 1
+            How many threads share each batch, from 1 to 256; fewer where batches are small. None
+            is left when `fit` returns, and bits do not depend on how many there were.
 
         Returns
         -------
@@ -245,7 +249,8 @@ class Network(Engine):
         ------
         TypeError, ValueError
             If the data does not fit, is empty, or holds NaN or infinity (the message names the
-            first row and column); the network is unchanged.
+            first row and column), or n_threads is not a whole number from 1 to 256; the network is
+            unchanged.
         DivergenceError
             If a loss became non-finite; the weights are those of the last finite epoch, and the
             optimizer's state starts afresh.
@@ -265,6 +270,7 @@ class Network(Engine):
             shuffle=shuffle,
             validation_data=validation_data,
             progress=progress,
+            n_threads=n_threads,
         )
 
     def gradients(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> Gradients:

@@ -14,6 +14,7 @@ from cyprop.arrays import check_same_rows, matrix
 from cyprop.checks import whole_number
 from cyprop.errors import DivergenceError
 from cyprop.progress import epoch_lines
+from cyprop.threads import threads_for_batches
 
 if TYPE_CHECKING:
     from cyprop.network import Network
@@ -81,6 +82,7 @@ def epochs(
     batch_size: int,
     shuffle: bool = True,
     validation_data: tuple[Any, Any] | None = None,
+    n_threads: int = 1,
 ) -> Iterator[History]:
     """Train epoch by epoch, yielding the history so far after each; stop asking to stop training.
 
@@ -90,6 +92,7 @@ def epochs(
     batch_size = whole_number(batch_size, "batch_size")
     X, Y = checked_data(network, X, Y)
     batch_size = min(batch_size, len(X))
+    n_parts = threads_for_batches(n_threads, len(X), batch_size, network.n_parameters)
     validation = None
     if validation_data is not None:
         try:
@@ -99,7 +102,7 @@ def epochs(
         validation = checked_data(
             network, X_validation, Y_validation, "validation X", "validation Y"
         )
-    return _epochs(network, X, Y, n_epochs, batch_size, shuffle, validation)
+    return _epochs(network, X, Y, n_epochs, batch_size, shuffle, validation, n_threads, n_parts)
 
 
 def _epochs(
@@ -110,6 +113,8 @@ def _epochs(
     batch_size: int,
     shuffle: bool,
     validation: tuple[Array, Array] | None,
+    n_threads: int,
+    n_parts: int,
 ) -> Iterator[History]:
     history = History()
     last_finite = network.parameters.copy()
@@ -117,11 +122,11 @@ def _epochs(
         np.copyto(last_finite, network.parameters)
         order = network._rng.permutation(len(X)) if shuffle else None
         started = time.perf_counter()
-        loss = _one_epoch(network, X, Y, order, batch_size, epoch, last_finite)
+        loss = _one_epoch(network, X, Y, order, batch_size, epoch, last_finite, n_parts)
         history.seconds.append(time.perf_counter() - started)
         history.loss.append(loss)
         if validation is not None:
-            history.validation_loss.append(network.evaluate(*validation))
+            history.validation_loss.append(network.evaluate(*validation, n_threads))
         yield history
 
 
@@ -133,16 +138,15 @@ def _one_epoch(
     batch_size: int,
     epoch: int,
     last_finite: Array,
+    n_parts: int,
 ) -> float:
     """The mean loss of one pass over the rows; on divergence the parameters go back."""
     n, total, row = len(X), 0.0, 0
     while row < n:
-        part, next_row = network._train(X, Y, order, batch_size, row)
-        total += part
-        if not np.isfinite(part):
+        total, row = network._train(X, Y, order, batch_size, row, total, n_parts)
+        if not np.isfinite(total):
             network._restart(last_finite)
-            raise DivergenceError(epoch, next_row // batch_size)
-        row = next_row
+            raise DivergenceError(epoch, row // batch_size)
     # The smallest and the largest tell, without a temporary as large as the weights.
     parts = network.weights + network.biases
     if not all(np.isfinite([part.min(), part.max()]).all() for part in parts):
@@ -161,6 +165,7 @@ def fit(
     shuffle: bool,
     validation_data: tuple[Any, Any] | None,
     progress: bool,
+    n_threads: int,
 ) -> History:
     """`Network.fit`, which see."""
     history = History()
@@ -172,6 +177,7 @@ def fit(
         batch_size=batch_size,
         shuffle=shuffle,
         validation_data=validation_data,
+        n_threads=n_threads,
     )
     for so_far in epoch_lines(steps, n_epochs) if progress else steps:
         history = so_far

@@ -1,0 +1,9 @@
+"""A team of threads that lives for one call (team.h)."""
+
+cdef extern from "team.h" nogil:
+    ctypedef struct Team "cyprop_team":
+        Py_ssize_t n_parts
+    ctypedef void (*Task "cyprop_task")(void *work, Py_ssize_t index, Team *team) noexcept nogil
+
+    void run "cyprop_run"(Task task, void *work, Py_ssize_t n_parts) noexcept
+    void meet "cyprop_meet"(Team *team) noexcept
