@@ -10,7 +10,8 @@ cdef enum:
 cdef struct Layer:
     Py_ssize_t n_in
     Py_ssize_t n_out
-    Py_ssize_t stride                # n_out rounded up to whole cache lines, in elements
+    Py_ssize_t width                 # n_out rounded up to whole cache lines, in elements
+    Py_ssize_t stride                # from one row of W, A or Z to the next
     Py_ssize_t offset                # of W in the parameter vector, in elements; b follows W
     Py_ssize_t A_offset              # of A in the scratch of one row, in elements
     Py_ssize_t Z_offset              # the same for Z; equal to A_offset where Z need not be kept
@@ -61,6 +62,7 @@ cdef inline Py_ssize_t output_size(const Model *model) noexcept nogil:
     return model.layers[model.n_layers - 1].n_out
 
 cdef Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil
+cdef Py_ssize_t row_stride(Py_ssize_t width, Py_ssize_t itemsize) noexcept nogil
 
 cdef Py_ssize_t predict_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil
 cdef void predict(

@@ -8,8 +8,10 @@ dX means ∂C/∂X. Learning updates a strip of W as soon as its dW and its shar
 while both are in the first-level cache: the gradient never goes to memory.
 
 Parameters are one vector: of each layer the rows of W, each padded to whole cache lines, then b
-padded likewise. Padding of W and b stays as it was; padding of dZ is kept at zero, so that padding
-never adds to a gradient. Scratch belongs to the caller. Nothing here can fail.
+padded likewise. Rows of a multiple of 1 KiB get one line more, which is not read when predicting:
+otherwise rows that a loop visits side by side would compete for the same few places of the cache.
+Padding of W and b stays as it was; padding of dZ is kept at zero, so that padding never adds to a
+gradient. Scratch belongs to the caller. Nothing here can fail.
 
 A team of threads shares a batch: each member takes some of its rows through `forward` and to dZ,
 then some of the rows of W through dA_prev, dW and the update. No sum is ever split, so bits do not
@@ -32,6 +34,11 @@ cdef Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
     return (n + line - 1) // line * line
 
 
+cdef Py_ssize_t row_stride(Py_ssize_t width, Py_ssize_t itemsize) noexcept nogil:
+    """From one row of that many elements (whole cache lines) to the next, in elements."""
+    return width + (ALIGNMENT // itemsize if width * itemsize % 1024 == 0 else 0)
+
+
 cdef inline char *weights_of(const Model *model, const Layer *layer) noexcept nogil:
     return model.parameters + layer.offset * model.itemsize
 
@@ -45,7 +52,7 @@ cdef inline void activate(
 ) noexcept nogil:
     """A = f(Z); padding is activated along with the rest where units are independent."""
     layer.activation.forward[model.dtype](
-        n, layer.n_out if layer.activation.couples_units else layer.stride, Z, A, layer.stride)
+        n, layer.n_out if layer.activation.couples_units else layer.width, Z, A, layer.stride)
 
 
 cdef inline void wait_for_others(const Part *part) noexcept nogil:
@@ -72,7 +79,7 @@ cdef void predict(
         layer = &model.layers[l]
         A = scratch + (l % 2) * n * model.widest * model.itemsize
         kernels.dense_forward[model.dtype](
-            n, layer.n_in, layer.stride, A_prev, A_prev_stride,
+            n, layer.n_in, layer.width, A_prev, A_prev_stride,
             weights_of(model, layer), layer.stride, biases_of(model, layer), A, layer.stride)
         activate(model, layer, n, A, A)
         A_prev = A
@@ -122,7 +129,7 @@ cdef void forward(
             Z = scratch + (n * layer.Z_offset + first * layer.stride) * size
             A = scratch + (n * layer.A_offset + first * layer.stride) * size
             kernels.dense_forward[model.dtype](
-                last - first, layer.n_in, layer.stride, A_prev, A_prev_stride,
+                last - first, layer.n_in, layer.width, A_prev, A_prev_stride,
                 weights_of(model, layer), layer.stride, biases_of(model, layer), Z, layer.stride)
             activate(model, layer, last - first, Z, A)
             A_prev = A
@@ -158,13 +165,14 @@ cdef inline void step(
 
 
 cdef inline bint step_outer(
-    Model *model, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
+    Model *model, const Layer *layer, Py_ssize_t n, Py_ssize_t n_rows,
     const char *A_prev, Py_ssize_t A_prev_stride, const char *dZ, char *W,
 ) noexcept nogil:
     """The same for rows of W, straight from A_prevᵀ·dZ, if the optimizer can."""
     cdef const Optimizer *optimizer = model.optimizer
     return optimizer.step_outer[model.dtype] != NULL and optimizer.step_outer[model.dtype](
-        n, n_in, n_out, A_prev, A_prev_stride, dZ, n_out, W, n_out, model.hyperparameters)
+        n, n_rows, layer.width, A_prev, A_prev_stride, dZ, layer.stride, W, layer.stride,
+        model.hyperparameters)
 
 
 cdef void backward(
@@ -221,7 +229,7 @@ cdef void backward(
         own = first * layer.stride * size
         if not dZ_is_known:
             layer.activation.backward[dtype](
-                n_own, layer.n_out if layer.activation.couples_units else layer.stride,
+                n_own, layer.n_out if layer.activation.couples_units else layer.width,
                 scratch + n * layer.Z_offset * size + own,
                 scratch + n * layer.A_offset * size + own, layer.stride,
                 dZ + own, dZ + own, layer.stride)
@@ -239,7 +247,7 @@ cdef void backward(
                     n, n_rows, layer.n_out, dZ, layer.stride, W, layer.stride,
                     dA_prev + k * size, dA_prev_stride)
             if not (learning and step_outer(
-                model, n, n_rows, layer.stride, A_prev + k * size, A_prev_stride, dZ, W
+                model, layer, n, n_rows, A_prev + k * size, A_prev_stride, dZ, W
             )):
                 dW = strip if learning else gradient + (layer.offset + k * layer.stride) * size
                 kernels.dense_backward_W[dtype](

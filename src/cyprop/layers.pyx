@@ -17,7 +17,7 @@ from libc.string cimport memset
 
 import numpy as np
 
-from cyprop.chain cimport ALIGNMENT, Layer, Model, round_up
+from cyprop.chain cimport ALIGNMENT, Layer, Model, round_up, row_stride
 from cyprop.kernels cimport activation as activation_kernels
 from cyprop.kernels cimport loss as loss_kernels
 from cyprop.kernels cimport update as update_kernels
@@ -79,7 +79,8 @@ cdef class Layers:
             layer = &model.layers[l]
             layer.n_in = sizes[l]
             layer.n_out = sizes[l + 1]
-            layer.stride = round_up(layer.n_out, model.itemsize)
+            layer.width = round_up(layer.n_out, model.itemsize)
+            layer.stride = row_stride(layer.width, model.itemsize)
             layer.activation = activation_kernels.find(activations[l])
             if layer.activation.couples_units and l < n_layers - 1:
                 raise ValueError(

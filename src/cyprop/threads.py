@@ -32,12 +32,12 @@ def threads_for_rows(n_threads: Any, n: int, n_parameters: int) -> int:
     TypeError, ValueError
         If n_threads is not a whole number from 1 to 256.
     """
-    n_threads = whole_number(n_threads, "n_threads")
-    if n_threads > MOST:
-        raise ValueError(f"n_threads is {n_threads}, expected at most {MOST}")
-    if n_threads == 1:
+    wanted = whole_number(n_threads, "n_threads")
+    if wanted > MOST:
+        raise ValueError(f"n_threads is {wanted}, expected at most {MOST}")
+    if wanted == 1:
         return 1
-    return max(1, min(n_threads, processors(), n, n * n_parameters // LEAST_OF_A_CALL))
+    return max(1, min(wanted, processors(), n, n * n_parameters // LEAST_OF_A_CALL))
 
 
 def threads_for_batches(n_threads: Any, n: int, batch_size: int, n_parameters: int) -> int:
