@@ -69,7 +69,7 @@ cdef class BoundPrediction:
         self.is_long = self.n * model.n_parameters >= LONG_CALL
         self.source = cnp.PyArray_BYTES(x)
         self.target = cnp.PyArray_BYTES(out)
-        self.keep = aligned_zeros(predict_rows_scratch_size(model, self.n), np.uint8)
+        self.keep = aligned_zeros(predict_rows_scratch_size(model, self.n, 1), np.uint8)
         self.scratch = cnp.PyArray_BYTES(self.keep)
 
     def __call__(self):
@@ -88,12 +88,12 @@ cdef class BoundPrediction:
             if self.n == 1:
                 predict_chain(model, 1, self.source, network.n_in, self.target, self.scratch)
             else:
-                predict_rows(model, self.n, self.source, self.target, self.scratch)
+                predict_rows(model, self.n, self.source, self.target, self.scratch, 1)
             return self.out
         self.busy = True
         network.readers += 1
         with nogil:
-            predict_rows(model, self.n, self.source, self.target, self.scratch)
+            predict_rows(model, self.n, self.source, self.target, self.scratch, 1)
         network.readers -= 1
         self.busy = False
         return self.out
