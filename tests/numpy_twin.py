@@ -14,7 +14,7 @@ def _wide(*arrays):
     return [np.asarray(array, np.result_type(array, np.float64)) for array in arrays]
 
 
-# dense: Z = A_prev · W + b ------------------------------------------------------------------------
+# dense: Z = A_prev · W + b
 
 
 def _dense_forward(A_prev, W, b):
@@ -44,7 +44,7 @@ dense = SimpleNamespace(
 )
 
 
-# activation: A = f(Z), and dA → dZ ----------------------------------------------------------------
+# activation: A = f(Z), and dA → dZ
 
 
 def _sigmoid(Z):
@@ -88,7 +88,7 @@ activation = SimpleNamespace(
 )
 
 
-# loss: C of each row, and its derivative by A (by Z, where the loss brings its activation) --------
+# loss: C of each row, and its derivative by A (by Z, where the loss brings its activation)
 
 
 def _mse(Z, A, Y):
@@ -137,7 +137,7 @@ loss = SimpleNamespace(
 )
 
 
-# update: θ ← θ − step(dθ), in place ---------------------------------------------------------------
+# update: θ ← θ − step(dθ), in place
 
 
 def _sgd(theta, d_theta, state, learning_rate, momentum):
@@ -157,7 +157,7 @@ def _adam(theta, d_theta, state, learning_rate, beta1, beta2, epsilon):
 update = SimpleNamespace(sgd=_sgd, adam=_adam)
 
 
-# the whole network --------------------------------------------------------------------------------
+# the whole network
 
 
 class Network:

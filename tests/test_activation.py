@@ -107,7 +107,7 @@ def test_relu_is_zero_not_minus_zero_and_its_derivative_at_zero_is_zero(dtype):
     assert same_bits(dZ, np.array([[0.0, 0.0, 0.0, 1.0]], dtype))
 
 
-# the elementary functions -------------------------------------------------------------------------
+# the elementary functions
 
 
 def points(dtype):
@@ -217,7 +217,7 @@ class TestElementary:
                         assert same_bits(part, A[:, start : start + size])
 
 
-# refusals -----------------------------------------------------------------------------------------
+# refusals
 
 
 def calls(dtype):

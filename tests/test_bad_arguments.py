@@ -23,7 +23,7 @@ def data(rng, dtype):
     return rng.random((6, 3)).astype(dtype), rng.random((6, 2)).astype(dtype)
 
 
-# making a network ---------------------------------------------------------------------------------
+# making a network
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_batch_size_beyond_every_integer_is_one_batch(dtype, data):
     assert one == huge
 
 
-# networks that are not ready ----------------------------------------------------------------------
+# networks that are not ready
 
 
 @pytest.mark.parametrize("method", METHODS)

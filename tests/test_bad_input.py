@@ -42,7 +42,7 @@ def refused(net, method, X, Y, error, match):
     return message
 
 
-# data of the wrong kind ---------------------------------------------------------------------------
+# data of the wrong kind
 
 WRONG_KIND = {
     "None": (lambda a: None, TypeError, "is None, expected an array"),
@@ -83,7 +83,7 @@ def test_a_ragged_list_is_refused(net, dtype, method):
         refused(net, method, X, ragged, ValueError, "^[Yy] is a ragged sequence, expected an array")
 
 
-# data of the wrong shape --------------------------------------------------------------------------
+# data of the wrong shape
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -132,7 +132,7 @@ def test_learn_one_wants_one_sample(net, dtype):
             r"x has shape \(1, 3\), expected \(3,\)")  # fmt: skip
 
 
-# unusual data that fits ---------------------------------------------------------------------------
+# unusual data that fits
 
 
 def fortran(a):
@@ -206,7 +206,7 @@ def test_a_vector_is_a_column_where_one_column_is_wanted(dtype):
     assert flat == column
 
 
-# numbers that are not finite ----------------------------------------------------------------------
+# numbers that are not finite
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -250,7 +250,7 @@ def test_a_number_too_large_for_the_network_is_refused_by_fit():
         refused(net, "fit", X, Y, ValueError, "X holds inf at row 4, column 2, .* fit float32")
 
 
-# out ----------------------------------------------------------------------------------------------
+# out
 
 
 @pytest.mark.parametrize("single", [True, False])

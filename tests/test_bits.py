@@ -112,7 +112,7 @@ def test_where_the_data_lies_in_memory_does_not_matter(rng, dtype):
         assert same_bits(net.predict(moved), expected)
 
 
-# other processes ----------------------------------------------------------------------------------
+# other processes
 
 
 def run(program, **environment):

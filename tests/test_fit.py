@@ -162,7 +162,7 @@ def test_it_learns(rng):
     assert ((net.predict(X) > 0.5) == Y).mean() > 0.95
 
 
-# progress -----------------------------------------------------------------------------------------
+# progress
 
 
 def test_without_progress_nothing_is_written(rng, capfd):
@@ -209,7 +209,7 @@ def test_progress_through_tqdm_where_it_is_installed(rng, monkeypatch):
     assert shown == [(2, "epoch"), *[f"{loss:.4g}" for loss in history.loss], "closed"]
 
 
-# divergence ---------------------------------------------------------------------------------------
+# divergence
 
 
 def diverging(dtype, optimizer=None):
@@ -288,7 +288,7 @@ def test_a_divergence_error_survives_pickling():
         assert (again.epoch, again.batch, str(again)) == (3, 14, str(error))
 
 
-# Ctrl-C and threads -------------------------------------------------------------------------------
+# Ctrl-C and threads
 
 
 @pytest.mark.parametrize(

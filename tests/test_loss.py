@@ -140,7 +140,7 @@ def test_the_logarithm_is_right_from_tiny_losses_to_large_ones():
     np.testing.assert_allclose(C, expected.astype(np.float64), rtol=2e-15, atol=0)
 
 
-# refusals -----------------------------------------------------------------------------------------
+# refusals
 
 
 def calls(dtype):

@@ -199,7 +199,7 @@ def test_an_optimizer_may_be_named(name):
     assert net.optimizer == {"sgd": cyprop.SGD(), "adam": cyprop.Adam()}[name]
 
 
-# initial weights ----------------------------------------------------------------------------------
+# initial weights
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**40])
@@ -233,7 +233,7 @@ def test_another_seed_draws_other_weights():
     assert cyprop.Network([3, 2], seed=1) != cyprop.Network([3, 2], seed=2)
 
 
-# parameters ---------------------------------------------------------------------------------------
+# parameters
 
 
 def test_parameters_are_one_aligned_vector_and_weights_are_its_views(dtype):
@@ -297,7 +297,7 @@ def test_what_lies_in_the_padding_takes_no_part(rng, dtype):
     assert plain == padded
 
 
-# copies -------------------------------------------------------------------------------------------
+# copies
 
 COPIES = {
     "copy": copy.copy,
@@ -354,7 +354,7 @@ def test_a_network_is_not_hashable():
         hash(cyprop.Network([3, 2]))
 
 
-# the optimizer ------------------------------------------------------------------------------------
+# the optimizer
 
 
 def test_setting_the_optimizer_starts_its_state_afresh(rng):

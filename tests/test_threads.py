@@ -52,7 +52,16 @@ def threads_of_this_process():
     )
 
 
-# the same bits ------------------------------------------------------------------------------------
+def back_to(before):
+    """Whether no more threads than before are left; the system lists one for a moment longer."""
+    for _ in range(200):
+        if threads_of_this_process() <= before:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+# the same bits
 
 
 @pytest.mark.usefixtures("eager")
@@ -130,7 +139,7 @@ def test_divergence_is_found_in_the_same_batch(rng, dtype):
     assert results[0] == results[1]
 
 
-# how many -----------------------------------------------------------------------------------------
+# how many
 
 
 def test_more_threads_than_are_of_use_are_not_started(monkeypatch):
@@ -186,7 +195,7 @@ def test_threads_exist_only_in_a_call_that_asked_for_them(rng):
     before = threads_of_this_process()
     for call in calls:
         assert most_threads_during(lambda call=call: call(n_threads=3)) == 2
-        assert threads_of_this_process() == before
+        assert back_to(before)
         assert most_threads_during(call) == 0
         assert most_threads_during(lambda call=call: call(n_threads=1)) == 0
 
@@ -279,7 +288,7 @@ def test_ctrl_c_ends_a_threaded_fit_after_a_complete_update(rng):
         waits.append(time.perf_counter() - pressed[-1])
         timer.join()
         assert np.isfinite(net.parameters).all()
-        assert threads_of_this_process() == before
+        assert back_to(before)
         if waits[-1] < 0.1:
             break
     assert min(waits) < 0.1
@@ -287,7 +296,7 @@ def test_ctrl_c_ends_a_threaded_fit_after_a_complete_update(rng):
     assert np.isfinite(net.train_on_batch(X[:2], Y[:2]))
 
 
-# bad numbers --------------------------------------------------------------------------------------
+# bad numbers
 
 
 @pytest.mark.parametrize(

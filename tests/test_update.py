@@ -105,7 +105,7 @@ def test_adam_first_step_is_the_learning_rate_in_the_gradients_direction(dtype):
     np.testing.assert_allclose(theta, -0.25 * np.sign(d_theta), rtol=1e-6)
 
 
-# refusals -----------------------------------------------------------------------------------------
+# refusals
 
 
 @pytest.mark.parametrize("place", ["theta", "d_theta", "state", "memory"])

@@ -15,11 +15,9 @@ from cyprop.layers import aligned_zeros
 from cyprop.batches cimport predict_rows, predict_rows_scratch_size
 from cyprop.chain cimport Model, predict as predict_chain
 from cyprop.engine cimport Engine
+from cyprop.layers cimport LONG_CALL
 
 cnp.import_array()
-
-cdef enum:
-    LONG_CALL = 1 << 16          # multiplications from which a call lets go of the GIL
 
 
 cdef class BoundPrediction:

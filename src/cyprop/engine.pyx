@@ -25,13 +25,12 @@ from cyprop.chain cimport (
     ALIGNMENT, Model, Part, backward, forward, input_size, output_size, predict as predict_chain,
     training_scratch_size, whole,
 )
-from cyprop.layers cimport Layers, allocate
+from cyprop.layers cimport LONG_CALL, Layers, allocate
 
 cnp.import_array()
 
 cdef enum:
     STACK_SCRATCH = 32768        # bytes of scratch that a one-sample prediction takes from the stack
-    LONG_CALL = 1 << 16          # multiplications from which a call lets go of the GIL
 
 
 cdef inline char *aligned(void *memory) noexcept nogil:

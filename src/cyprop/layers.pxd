@@ -2,6 +2,9 @@ cimport numpy as cnp
 
 from cyprop.chain cimport Model
 
+cdef enum:
+    LONG_CALL = 1 << 16          # multiplications from which a call lets go of the GIL
+
 cdef char *allocate(Py_ssize_t size) except NULL
 
 cdef class Layers:
