@@ -151,7 +151,7 @@ cdef class Engine(Layers):
         n = x.shape[0] if cnp.PyArray_NDIM(x) == 2 else 1
         shape = (*np.shape(x[..., 0]), self.n_out)
         y = np.empty(shape, dtype) if out is None else self._checked_out(out, shape, X)
-        n_parts = threads_for_rows(n_threads, n, self.parameters.size)
+        n_parts = 1 if n_threads is 1 else threads_for_rows(n_threads, n, self.parameters.size)
         memory = allocate(predict_rows_scratch_size(model, n, n_parts))
         source = cnp.PyArray_BYTES(x)
         target = cnp.PyArray_BYTES(y)
@@ -341,7 +341,7 @@ cdef class Engine(Layers):
         n = X.shape[0]
         x = cnp.PyArray_BYTES(<cnp.ndarray> X)
         y = cnp.PyArray_BYTES(<cnp.ndarray> Y)
-        n_parts = threads_for_rows(n_threads, n, self.parameters.size)
+        n_parts = 1 if n_threads is 1 else threads_for_rows(n_threads, n, self.parameters.size)
         memory = allocate(loss_of_rows_scratch_size(model, n, n_parts))
         try:
             self.begin_reading()
