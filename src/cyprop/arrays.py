@@ -38,6 +38,8 @@ def real_array(value: Any, name: str, dtype: npt.DTypeLike, expected: str) -> np
         raise ValueError(f"{name} is a ragged sequence, expected {expected}") from None
     if array.dtype.kind not in REAL_KINDS:
         raise TypeError(f"{name} has dtype {array.dtype}, expected {expected} of real numbers")
+    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
+        return array
     return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
 
 
