@@ -3,7 +3,6 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from cyprop.configuration import show_config
 from cyprop.errors import DivergenceError, FormatError
 from cyprop.network import Gradients, Network
 from cyprop.optimizers import SGD, Adam, Optimizer
@@ -12,6 +11,7 @@ from cyprop.version import __version__
 
 if TYPE_CHECKING:
     from cyprop import storage as storage
+    from cyprop.configuration import show_config
 
 __all__ = [
     "SGD",
@@ -28,7 +28,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import `cyprop.storage` when it is first asked for, which spares half the time of import."""
+    """Import what few programs need when it is first asked for; it is half the time of import."""
     if name == "storage":
         return import_module("cyprop.storage")
+    if name == "show_config":
+        return import_module("cyprop.configuration").show_config
     raise AttributeError(f"module 'cyprop' has no attribute {name!r}")

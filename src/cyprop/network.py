@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +20,15 @@ from cyprop.arguments import (
     checked_optimizer,
     checked_sizes,
 )
-from cyprop.bound import BoundPrediction
 from cyprop.checks import whole_number
 from cyprop.engine import Engine
 from cyprop.initialisation import draw_weights
 from cyprop.kernels import loss as losses
 from cyprop.optimizers import SGD, Optimizer
 from cyprop.training import History
+
+if TYPE_CHECKING:
+    from cyprop.bound import BoundPrediction
 
 Array = npt.NDArray[Any]
 
@@ -206,6 +208,8 @@ class Network(Engine):
         >>> step() is y
         True
         """
+        from cyprop.bound import BoundPrediction
+
         return BoundPrediction(self, x, out)
 
     def fit(

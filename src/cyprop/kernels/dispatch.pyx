@@ -4,7 +4,7 @@ The environment variable CYPROP_ISA names another one. A level's module is impor
 processor has been asked, since importing it may already execute its instructions.
 """
 
-import importlib.util
+import importlib
 import os
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
@@ -61,8 +61,10 @@ def supported() -> tuple[str, ...]:
 
 def built() -> tuple[str, ...]:
     """The levels this installation contains."""
+    from importlib.util import find_spec       # rarely needed, and slow to import
+
     return tuple(
-        name for name in LEVELS if importlib.util.find_spec("cyprop.kernels.loops." + name)
+        name for name in LEVELS if find_spec("cyprop.kernels.loops." + name)
     )
 
 
