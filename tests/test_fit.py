@@ -325,6 +325,30 @@ def test_ctrl_c_is_answered_within_100_ms_with_finite_weights(rng, sizes, rows, 
     assert np.isfinite(net.train_on_batch(X[:2], Y[:2]))
 
 
+def test_ctrl_c_is_answered_within_100_ms_in_the_midst_of_one_large_batch(rng):
+    net = cyprop.Network([256, 512, 10])
+    X = rng.random((40_000, 256), dtype=np.float32)
+    Y = rng.random((40_000, 10), dtype=np.float32)
+    waits = []
+    for delay in (0.1, 0.17, 0.24, 0.31, 0.38):
+        pressed = []
+
+        def press(pressed=pressed):
+            pressed.append(time.perf_counter())
+            _thread.interrupt_main()
+
+        timer = threading.Timer(delay, press)
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            net.fit(X, Y, epochs=10**9, batch_size=len(X))
+        waits.append(time.perf_counter() - pressed[0])
+        timer.join()
+        assert all(np.isfinite(part).all() for part in net.weights + net.biases)
+    # A machine with other work may wake a thread late, so most of five count.
+    assert sorted(waits)[2] < 0.1
+    assert np.isfinite(net.train_on_batch(X[:2], Y[:2]))
+
+
 def test_other_threads_may_predict_while_one_trains(rng):
     X = rng.random((3000, 64), dtype=np.float32)
     Y = rng.random((3000, 2), dtype=np.float32)

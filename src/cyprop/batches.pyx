@@ -9,8 +9,8 @@ from libc.math cimport isfinite
 from libc.string cimport memcpy
 
 from cyprop.chain cimport (
-    ALIGNMENT, Part, backward, forward, input_size, output_size, predict, predict_scratch_size, share,
-    training_scratch_size, whole,
+    ALIGNMENT, Part, backward, forward, input_size, interrupted, output_size, predict,
+    predict_scratch_size, share, training_scratch_size, whole,
 )
 from cyprop.team cimport Team, run
 
@@ -44,7 +44,7 @@ cdef void predict_rows(
 
 cdef void predict_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     cdef const Prediction *task = <const Prediction *> work
-    cdef Part part = Part(index, team.n_parts, team)
+    cdef Part part = Part(index, team.n_parts, team, False)
     cdef const Model *model = task.model
     cdef Py_ssize_t n_in = input_size(model), n_out = output_size(model), size = model.itemsize
     cdef char *scratch = task.scratch + predict_rows_scratch_size(model, task.n, index)
@@ -105,7 +105,7 @@ cdef inline double sum_of(Py_ssize_t n, const double *C, double total) noexcept 
 
 cdef void evaluate_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     cdef const Evaluation *task = <const Evaluation *> work
-    cdef Part part = Part(index, team.n_parts, team), alone = whole()
+    cdef Part part = Part(index, team.n_parts, team, False), alone = whole()
     cdef const Model *model = task.model
     cdef Py_ssize_t n_in = input_size(model), n_out = output_size(model), size = model.itemsize
     cdef char *scratch = task.scratch + index * evaluation_scratch_size(model, task.n)
@@ -180,10 +180,24 @@ cdef Py_ssize_t train(
     return work.end
 
 
+cdef bint forward_in_pieces(
+    const Model *model, Py_ssize_t rows, const char *X, const char *Y, char *scratch, double *C,
+) noexcept nogil:
+    """`forward` of a batch so large that Ctrl-C must be looked for meanwhile; true if it came."""
+    cdef Part piece = whole()
+    piece.n_parts = rows * model.n_parameters // TURN + 1
+    while piece.index < piece.n_parts:
+        forward(model, &piece, rows, X, input_size(model), Y, output_size(model), scratch, C)
+        piece.index += 1
+        if interrupted():
+            return True
+    return False
+
+
 cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     """Every part adds up the losses by itself, so that all agree, unasked, on when to stop."""
     cdef Training *task = <Training *> work
-    cdef Part part = Part(index, team.n_parts, team)
+    cdef Part part = Part(index, team.n_parts, team, False)
     cdef Model *model = task.model
     cdef Py_ssize_t n_in = input_size(model), n_out = output_size(model)
     cdef Py_ssize_t x_row = n_in * model.itemsize, y_row = n_out * model.itemsize
@@ -196,6 +210,7 @@ cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     cdef double total = task.total_before
     cdef Py_ssize_t turn = TURN if part.n_parts == 1 else TEAM_TURN * part.n_parts
     cdef Py_ssize_t start = task.start, rows, i, end
+    part.stoppable = part.n_parts == 1
     while start < task.n and turn > 0:
         rows = min(task.batch_size, task.n - start)
         if task.order == NULL:
@@ -209,11 +224,16 @@ cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
                 i += 1
             X = gathered_X
             Y = gathered_Y
-        forward(model, &part, rows, X, n_in, Y, n_out, scratch, C)
+        if part.stoppable and rows * model.n_parameters > TURN:
+            if forward_in_pieces(model, rows, X, Y, scratch, C):
+                break
+        else:
+            forward(model, &part, rows, X, n_in, Y, n_out, scratch, C)
         total = sum_of(rows, C, total)
         if not isfinite(total):
             break
-        backward(model, &part, rows, X, n_in, Y, n_out, scratch, NULL, NULL)
+        if backward(model, &part, rows, X, n_in, Y, n_out, scratch, NULL, NULL):
+            break
         start += rows
         turn -= rows * model.n_parameters
     if index == 0:

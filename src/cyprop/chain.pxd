@@ -36,11 +36,12 @@ cdef struct Model:
 cdef struct Part:                    # of a batch, or of its rows; see `share`
     Py_ssize_t index
     Py_ssize_t n_parts
-    void *team                       # that the others belong to too; unused if there are none
+    void *team                       # that the others belong to too; NULL if there are none
+    bint stoppable                   # by Ctrl-C, between strips
 
 cdef inline Part whole() noexcept nogil:
     """All of it, for one thread."""
-    return Part(0, 1, NULL)
+    return Part(0, 1, NULL, False)
 
 cdef inline (Py_ssize_t, Py_ssize_t) share(
     const Part *part, Py_ssize_t n, Py_ssize_t unit,
@@ -54,6 +55,8 @@ cdef inline (Py_ssize_t, Py_ssize_t) share(
         min(n, n_units * part.index // part.n_parts * unit),
         min(n, n_units * (part.index + 1) // part.n_parts * unit),
     )
+
+cdef bint interrupted() noexcept nogil
 
 cdef inline Py_ssize_t input_size(const Model *model) noexcept nogil:
     return model.layers[0].n_in
@@ -74,7 +77,7 @@ cdef Py_ssize_t training_scratch_size(
 cdef void forward(
     const Model *model, const Part *part, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
     const char *Y, Py_ssize_t Y_stride, char *scratch, double *C) noexcept nogil
-cdef void backward(
+cdef bint backward(
     Model *model, const Part *part, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
     const char *Y, Py_ssize_t Y_stride, char *scratch,
     char *gradient, char *dA0) noexcept nogil

@@ -23,7 +23,11 @@ from libc.string cimport memcpy, memset
 from cyprop.kernels.table cimport Optimizer, Table
 from cyprop.team cimport Team, meet
 
+cdef extern from "Python.h":
+    int PyErr_CheckSignals()
+
 cdef enum:
+    POLL = 1 << 24          # multiplications between two looks for Ctrl-C
     STRIP_BYTES = 16384     # of dW at a time while learning: half a first-level cache
     STRIP_ROWS = 32         # of W at least, and in multiples: what a tile of dA_prev likes
 
@@ -56,7 +60,7 @@ cdef inline void activate(
 
 
 cdef inline void wait_for_others(const Part *part) noexcept nogil:
-    if part.n_parts > 1:
+    if part.team != NULL and part.n_parts > 1:
         meet(<Team *> part.team)
 
 
@@ -175,7 +179,13 @@ cdef inline bint step_outer(
         model.hyperparameters)
 
 
-cdef void backward(
+cdef bint interrupted() noexcept nogil:
+    """Whether Python has something to raise, such as KeyboardInterrupt; it is then set."""
+    with gil:
+        return PyErr_CheckSignals() != 0
+
+
+cdef bint backward(
     Model *model, const Part *part, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
     const char *Y, Py_ssize_t Y_stride, char *scratch,
     char *gradient, char *dA0,
@@ -184,6 +194,7 @@ cdef void backward(
 
     With a gradient vector (laid out like the parameters), they are written there, and ∂C/∂X into
     dA0 (n, n_in without gaps) unless that is NULL. Without one, the parameters are updated.
+    True if a stoppable part was interrupted; some strips are then updated, and the others as before.
     """
     cdef const Table *kernels = model.kernels
     cdef Py_ssize_t size = model.itemsize, dtype = model.dtype
@@ -199,6 +210,7 @@ cdef void backward(
     cdef char *dW
     cdef char *db
     cdef Py_ssize_t l, k, k_end, n_rows, A_prev_stride, dA_prev_stride, first, n_own, own
+    cdef Py_ssize_t work = 0
     cdef bint dZ_is_known = model.loss.output_activation != NULL
 
     if learning and part.index == 0 and model.optimizer.begin != NULL:
@@ -256,6 +268,11 @@ cdef void backward(
                 if learning:
                     step(model, layer.offset + k * layer.stride, n_rows * layer.stride, dW)
             k += n_rows
+            work += n * n_rows * layer.stride
+            if part.stoppable and work > POLL:
+                work = 0
+                if interrupted():
+                    return True
 
         # db = Σ_rows dZ
         if part.index == 0:
@@ -272,3 +289,4 @@ cdef void backward(
         swap = dZ
         dZ = dA_prev
         dA_prev = swap
+    return False

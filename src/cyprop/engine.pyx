@@ -6,7 +6,7 @@ Predictions bring their own scratch, so any number run at once; how calls take t
 """
 
 cimport numpy as cnp
-from cpython.exc cimport PyErr_CheckSignals
+from cpython.exc cimport PyErr_CheckSignals, PyErr_Occurred
 from cpython.mem cimport PyMem_RawFree
 from libc.math cimport isfinite
 from libc.stdint cimport uintptr_t
@@ -55,6 +55,11 @@ cdef inline double learn(Model *model, const char *x, const char *y, char *scrat
         backward(
             model, &part, 1, x, input_size(model), y, output_size(model), scratch, NULL, NULL)
     return loss
+
+
+cdef int raise_what_is_set() except -1:
+    """Raise the exception that came while training without the GIL, if one did."""
+    return -1 if PyErr_Occurred() != NULL else 0
 
 
 cdef class Engine(Layers):
@@ -302,6 +307,7 @@ cdef class Engine(Layers):
                     n_parts)
         finally:
             self.writing = False
+        raise_what_is_set()
         PyErr_CheckSignals()
         return total, start
 

@@ -259,7 +259,8 @@ class Network(Engine):
             If a loss became non-finite; the weights are those of the last finite epoch, and the
             optimizer's state starts afresh.
         KeyboardInterrupt
-            On Ctrl-C, after a complete update.
+            On Ctrl-C, within some milliseconds: between two updates, or in the midst of a large
+            one, whose weights are then part old and part new, and all finite.
 
         Notes
         -----
