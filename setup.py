@@ -36,7 +36,8 @@ else:
     SMALL = ["-Os"]
     # GCC unrolls loops of up to 16 passes before it vectorises, and then no longer can; at 7 it
     # leaves the loops over lanes alone and still unrolls those over the rows of a tile.
-    LOOPS = ["--param=max-completely-peel-times=7"]
+    LOOPS = ["--param=max-completely-peel-times=7", "-fno-loop-unroll-and-jam"]
+    LOOPS += ["-fno-inline-functions-called-once"]
     LOOPS += ["-DCYTHON_INLINE=inline __attribute__((always_inline))"]
     AVX512 = "-mavx512f -mavx512vl -mavx512bw -mavx512dq -mprefer-vector-width=512"
     LEVELS = {"baseline": "", "avx2": "-mavx2 -mfma", "avx512": f"-mavx2 -mfma {AVX512}"}

@@ -35,6 +35,11 @@ def multiply_add(level):
 
 def forward(madd, A_prev, W, b):
     Z = np.tile(b, (len(A_prev), 1))
+    if Z.shape[1] * Z.itemsize <= 64:
+        p = [Z, np.zeros_like(Z), np.zeros_like(Z), np.zeros_like(Z)]
+        for k in range(len(W)):
+            p[k % 4] = madd(A_prev[:, k, None], W[k], p[k % 4])
+        return (p[0] + p[1]) + (p[2] + p[3])
     for k in range(len(W)):
         Z = madd(A_prev[:, k, None], W[k], Z)
     return Z + 0

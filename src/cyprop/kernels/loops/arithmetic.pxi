@@ -19,13 +19,16 @@ cdef extern from * nogil:
         #define CYPROP_FMA64(a, b, c) ((a) * (b) + (c))
     #endif
 
-    /* Registers decide how many sums a tile keeps: 32 of 64 bytes, 16 of 32, 16 of 16. */
+    /* Registers decide how many sums a loop keeps: 32 of 64 bytes, 16 of 32, 16 of 16. */
     #if defined(__AVX512F__)
         enum { CYPROP_TILE_ROWS = 8, CYPROP_TILE_LINES = 2, CYPROP_COPY_ROWS = 1 << 30 };
+        enum { CYPROP_ROW_LINES = 7, CYPROP_NARROW_ROWS = 4 };
     #elif defined(__AVX2__) || defined(__aarch64__)
         enum { CYPROP_TILE_ROWS = 6, CYPROP_TILE_LINES = 1, CYPROP_COPY_ROWS = 16 };
+        enum { CYPROP_ROW_LINES = 6, CYPROP_NARROW_ROWS = 1 };
     #else
         enum { CYPROP_TILE_ROWS = 3, CYPROP_TILE_LINES = 1, CYPROP_COPY_ROWS = 16 };
+        enum { CYPROP_ROW_LINES = 1, CYPROP_NARROW_ROWS = 1 };
     #endif
 
     #include "turn.h"
@@ -41,6 +44,8 @@ cdef extern from * nogil:
         TILE_ROWS "CYPROP_TILE_ROWS"
         TILE_LINES "CYPROP_TILE_LINES"
         COPY_ROWS "CYPROP_COPY_ROWS"
+        ROW_LINES "CYPROP_ROW_LINES"
+        NARROW_ROWS "CYPROP_NARROW_ROWS"
     float fma32 "CYPROP_FMA32"(float a, float b, float c)
     double fma64 "CYPROP_FMA64"(double a, double b, double c)
     float from_bits32 "cyprop_float32"(uint32_t bits)
@@ -70,7 +75,9 @@ cdef enum:
     MAX_LANES = 128
     PANEL_BYTES = 16384    # half a first-level cache
     LIST_SIZE = 256        # of terms that are not zero, at a time
-    LONG_ROW = 64          # shorter inputs are not searched for zeros
+    LONG_ROW = 16384       # weights from which on inputs are searched for zeros
+    MAX_ROW_LINES = 7
+    MAX_LINE = 16          # elements in a cache line
     SPARSE_COLUMNS = 64    # fewer than this are done sooner than a list is made
     STEP_TERMS = 128       # that fit a panel of any width
     MAX_PANEL = 4096       # elements of the smaller dtype in one

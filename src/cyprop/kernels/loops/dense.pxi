@@ -2,7 +2,8 @@
 #
 # The order of every sum, the same for one sample and for a batch: an element of Z starts from b and
 # takes the inputs one after the other, one of dW and db the samples, one of dA_prev the outputs. The
-# loops that hold to it are in product.pxi, for many rows, and rows.pxi, for one.
+# loops that hold to it are in product.pxi, for many rows, and rows.pxi, for one. Only where the outputs
+# fit a cache line, Z is made of four such sums (narrow.pxi).
 
 
 cdef void dense_forward(
@@ -12,9 +13,15 @@ cdef void dense_forward(
     floating *restrict Z, Py_ssize_t Z_stride,
 ) noexcept nogil:
     """Z = A_prev · W + b"""
-    cdef Py_ssize_t i
-    if n == 1:
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), i
+    if n == 1 and n_out == line:
+        narrow_row(n_in, A_prev, W, W_stride, b, Z)
+    elif n == 1 and n_out > line:
         one_row(n_in, n_out, A_prev, W, W_stride, b, Z)
+    elif n_out == line:
+        narrow_forward(n, n_in, A_prev, A_prev_stride, W, W_stride, b, Z, Z_stride)
+    elif n_out < line:
+        narrow_columns(n, n_in, n_out, A_prev, A_prev_stride, W, W_stride, b, Z, Z_stride)
     elif mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride):
         for i in range(n):
             row_of_terms(

@@ -7,61 +7,68 @@
 #
 # P and Q minimise the largest relative error over their range (Remez's exchange, 40 digits).
 # Adding and subtracting 1.5·2^23 (1.5·2^52) rounds to an integer and leaves it in the low bits;
-# 2ⁿ is multiplied in as two halves, so that results below the normal range round only once.
+# 2ⁿ is multiplied in as two halves, so that results below the normal range round only once. A tiny
+# network waits for each operation here in turn: P is summed in pairs, and the second half of 2ⁿ left
+# to the caller, who can multiply and add at once. A NaN passes through all of it.
 
 
-cdef inline floating exp(floating x) noexcept nogil:
-    """e^x, at most 2 ULP off; exact at 0 and ±inf, NaN for NaN."""
-    cdef floating n, r, p, y, shifted, clipped
+cdef inline floating exp_but_for(floating x, floating *factor) noexcept nogil:
+    """e^x, but for a factor that is a power of two."""
+    cdef floating n, r, r2, r4, p, high, clipped, shifted, half
     cdef uint32_t whole32, half32
     cdef uint64_t whole64, half64
     if floating is float:
-        clipped = x if x < 89.0 else <float>89.0
-        clipped = clipped if clipped > -104.0 else <float>-104.0
+        clipped = <float>89.0 if x > <float>89.0 else x
+        clipped = <float>-104.0 if clipped < <float>-104.0 else clipped
         shifted = fma32(clipped, <float>1.4426950408889634, <float>12582912.0)
         n = shifted - <float>12582912.0
         r = fma32(n, <float>-0.693145751953125, clipped)
         r = fma32(n, <float>-1.428606765330187e-06, r)
-        p = <float>0.0013814555713906884
-        p = fma32(p, r, <float>0.00836874544620514)
-        p = fma32(p, r, <float>0.04166838899254799)
-        p = fma32(p, r, <float>0.1666652113199234)
-        p = fma32(p, r, <float>0.4999999403953552)
-        y = fma32(r * r, p, r) + <float>1.0
+        r2 = r * r
+        p = fma32(<float>0.1666652113199234, r, <float>0.4999999403953552)
+        high = fma32(<float>0.00836874544620514, r, <float>0.04166838899254799)
+        high = fma32(<float>0.0013814555713906884, r2, high)
+        p = fma32(high, r2, p)
         whole32 = to_bits32(shifted) - to_bits32(<float>12582912.0)
         half32 = ((whole32 + 512) >> 1) - 256
-        y = y * from_bits32((half32 + 127) << 23)
-        y = y * from_bits32((whole32 - half32 + 127) << 23)
+        half = from_bits32((half32 + 127) << 23)
+        factor[0] = from_bits32((whole32 - half32 + 127) << 23)
     else:
-        clipped = x if x < 710.0 else 710.0
-        clipped = clipped if clipped > -746.0 else -746.0
+        clipped = 710.0 if x > 710.0 else x
+        clipped = -746.0 if clipped < -746.0 else clipped
         shifted = fma64(clipped, 1.4426950408889634, 6755399441055744.0)
         n = shifted - 6755399441055744.0
         r = fma64(n, -0.6931471803691238, clipped)
         r = fma64(n, -1.9082149292705877e-10, r)
-        p = 2.5000016188498703e-08
-        p = fma64(p, r, 2.7630305851197745e-07)
-        p = fma64(p, r, 2.7557586809311725e-06)
-        p = fma64(p, r, 2.4801492950881156e-05)
-        p = fma64(p, r, 0.00019841269505772022)
-        p = fma64(p, r, 0.0013888888943758607)
-        p = fma64(p, r, 0.008333333333494975)
-        p = fma64(p, r, 0.04166666666652973)
-        p = fma64(p, r, 0.1666666666666641)
-        p = fma64(p, r, 0.5000000000000011)
-        y = fma64(r * r, p, r) + 1.0
+        r2 = r * r
+        r4 = r2 * r2
+        p = fma64(0.1666666666666641, r, 0.5000000000000011)
+        p = fma64(fma64(0.008333333333494975, r, 0.04166666666652973), r2, p)
+        high = fma64(0.00019841269505772022, r, 0.0013888888943758607)
+        high = fma64(fma64(2.7557586809311725e-06, r, 2.4801492950881156e-05), r2, high)
+        high = fma64(fma64(2.5000016188498703e-08, r, 2.7630305851197745e-07), r4, high)
+        p = fma64(high, r4, p)
         whole64 = to_bits64(shifted) - to_bits64(6755399441055744.0)
         half64 = ((whole64 + 4096) >> 1) - 2048
-        y = y * from_bits64((half64 + 1023) << 52)
-        y = y * from_bits64((whole64 - half64 + 1023) << 52)
-    return y if x == x else x
+        half = from_bits64((half64 + 1023) << 52)
+        factor[0] = from_bits64((whole64 - half64 + 1023) << 52)
+    return fma(fma(r2, p, r), half, half)
+
+
+cdef inline floating exp(floating x) noexcept nogil:
+    """e^x, at most 2 ULP off; exact at 0 and ±inf, NaN for NaN."""
+    cdef floating factor
+    cdef floating y = exp_but_for(x, &factor)
+    return y * factor
 
 
 cdef inline floating sigmoid(floating x) noexcept nogil:
     """1 / (1 + e^−x), at most 2 ULP off, never outside [0, 1]."""
-    cdef floating e = exp(-absolute(x))
+    cdef floating factor
+    cdef floating half = exp_but_for(-absolute(x), &factor)
+    cdef floating e = half * factor
     cdef floating numerator = e if x < 0 else <floating>1.0
-    cdef floating y = numerator / (<floating>1.0 + e)
+    cdef floating y = numerator / fma(half, factor, <floating>1.0)
     return fma(-e, y, e) if x < 0 else y    # e − e·y is y again, and rounded once less for small e
 
 
@@ -69,8 +76,9 @@ cdef inline floating tanh(floating x) noexcept nogil:
     """(e^x − e^−x) / (e^x + e^−x), at most 2 ULP off, never outside [−1, 1]."""
     cdef floating size = absolute(x)
     cdef floating u = x * x
-    cdef floating q, small, large
-    large = <floating>1.0 - <floating>2.0 / (exp(size + size) + <floating>1.0)
+    cdef floating q, small, large, factor
+    large = exp_but_for(size + size, &factor)
+    large = <floating>1.0 - <floating>2.0 / fma(large, factor, <floating>1.0)
     if floating is float:
         q = <float>-0.006282986764291901
         q = fma32(q, u, <float>0.02107816001436066)

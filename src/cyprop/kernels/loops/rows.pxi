@@ -1,8 +1,8 @@
 # C = start + A · B for one row: a matrix-vector product, whose cost is one read of B.
 #
-# The sums are those of product.pxi, in the same order. Narrow rows of C stay in registers for all
-# terms; wide ones take eight rows of B at a time. Where many elements of A are zero, the others
-# are listed first and only their rows of B are read.
+# The sums are those of product.pxi, in the same order. A strip of columns stays in registers while
+# all terms go by. Where many elements of A are zero, the others are listed first and only their rows
+# of B are read.
 
 
 cdef inline Py_ssize_t count_zeros(
@@ -42,32 +42,89 @@ cdef inline bint mostly_zeros(
     return n_out >= SPARSE_COLUMNS and 10 * count_zeros(n, n_in, A_prev, stride) > 7 * n * n_in
 
 
-cdef inline void add_eight(
-    const floating *a, const int *index, Py_ssize_t n_columns,
-    const floating *B, Py_ssize_t B_stride, floating *restrict C,
+cdef inline void add_in_registers(
+    Py_ssize_t lines, Py_ssize_t n_terms, const int *index,
+    const floating *A, Py_ssize_t A_step, const floating *B, Py_ssize_t B_stride,
+    floating *restrict C,
 ) noexcept nogil:
-    """C += Σ a[t] · B[index[t]] for eight terms."""
-    cdef const floating *b0 = B + index[0] * B_stride
-    cdef const floating *b1 = B + index[1] * B_stride
-    cdef const floating *b2 = B + index[2] * B_stride
-    cdef const floating *b3 = B + index[3] * B_stride
-    cdef const floating *b4 = B + index[4] * B_stride
-    cdef const floating *b5 = B + index[5] * B_stride
-    cdef const floating *b6 = B + index[6] * B_stride
-    cdef const floating *b7 = B + index[7] * B_stride
-    cdef floating a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3]
-    cdef floating a4 = a[4], a5 = a[5], a6 = a[6], a7 = a[7]
+    """C += Σ a · b over the terms in index (NULL: over all), for a strip of columns.
+
+    lines is a constant in a call, and so is whether there is an index.
+    """
+    cdef floating sums[MAX_ROW_LINES][MAX_LINE]
+    cdef Py_ssize_t lanes = LINE_BYTES // sizeof(floating)
+    cdef floating a
+    cdef const floating *b
+    cdef Py_ssize_t i, term, line, lane
+    if lines > ROW_LINES:
+        return                  # never asked for; says so to the compiler
+    for line in range(lines):
+        for lane in range(lanes):
+            sums[line][lane] = C[line * lanes + lane]
+    for i in range(n_terms):
+        term = index[i] if index != NULL else i
+        a = A[term * A_step]
+        b = B + term * B_stride
+        for line in range(lines):
+            for lane in range(lanes):
+                sums[line][lane] = fma(a, b[line * lanes + lane], sums[line][lane])
+    for line in range(lines):
+        for lane in range(lanes):
+            C[line * lanes + lane] = sums[line][lane]
+
+
+cdef inline void add_strips(
+    Py_ssize_t n_terms, Py_ssize_t n_columns, const int *index,
+    const floating *A, Py_ssize_t A_step, const floating *B, Py_ssize_t B_stride,
+    floating *restrict C,
+) noexcept nogil:
+    """The same for any number of columns, spread evenly over strips."""
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
+    cdef Py_ssize_t left = n_columns // line, strips = (left + ROW_LINES - 1) // ROW_LINES
+    cdef Py_ssize_t lines, i, term, column
     cdef floating total
-    cdef Py_ssize_t column
-    for column in range(n_columns):
-        total = fma(a0, b0[column], C[column])
-        total = fma(a1, b1[column], total)
-        total = fma(a2, b2[column], total)
-        total = fma(a3, b3[column], total)
-        total = fma(a4, b4[column], total)
-        total = fma(a5, b5[column], total)
-        total = fma(a6, b6[column], total)
-        C[column] = fma(a7, b7[column], total)
+    while left:
+        lines = (left + strips - 1) // strips
+        if lines == 1:
+            add_in_registers(1, n_terms, index, A, A_step, B, B_stride, C)
+        elif lines == 2:
+            add_in_registers(2, n_terms, index, A, A_step, B, B_stride, C)
+        elif lines == 3:
+            add_in_registers(3, n_terms, index, A, A_step, B, B_stride, C)
+        elif lines == 4:
+            add_in_registers(4, n_terms, index, A, A_step, B, B_stride, C)
+        elif lines == 5:
+            add_in_registers(5, n_terms, index, A, A_step, B, B_stride, C)
+        elif lines == 6:
+            add_in_registers(6, n_terms, index, A, A_step, B, B_stride, C)
+        elif lines == 7:
+            add_in_registers(7, n_terms, index, A, A_step, B, B_stride, C)
+        B = B + lines * line
+        C = C + lines * line
+        left -= lines
+        strips -= 1
+    for column in range(n_columns % line):
+        total = C[column]
+        for i in range(n_terms):
+            term = index[i] if index != NULL else i
+            total = fma(A[term * A_step], B[term * B_stride + column], total)
+        C[column] = total
+
+
+cdef void add_all(
+    Py_ssize_t n_terms, Py_ssize_t n_columns,
+    const floating *A, const floating *B, Py_ssize_t B_stride, floating *restrict C,
+) noexcept nogil:
+    add_strips(n_terms, n_columns, <const int *> NULL, A, 1, B, B_stride, C)
+
+
+cdef void add_listed(
+    Py_ssize_t n_terms, Py_ssize_t n_columns, const int *index,
+    const floating *A, Py_ssize_t A_step, const floating *B, Py_ssize_t B_stride,
+    floating *restrict C,
+) noexcept nogil:
+    if n_terms:
+        add_strips(n_terms, n_columns, index, A, A_step, B, B_stride, C)
 
 
 cdef void row_of_terms(
@@ -75,24 +132,34 @@ cdef void row_of_terms(
     const floating *A, Py_ssize_t A_step, const floating *B, Py_ssize_t B_stride,
     const floating *start, floating *restrict C,
 ) noexcept nogil:
-    """One row of C = start + A · B, eight rows of B at a time, those passed over where A is zero."""
-    cdef int index[LIST_SIZE + 8]
-    cdef floating a[8]
-    cdef Py_ssize_t term = 0, terms, n, i, t
+    """One row of C = start + A · B (0 without a start), passing over the terms where A is zero."""
+    cdef int index[LIST_SIZE]
+    cdef Py_ssize_t term = 0, terms, i
     for i in range(n_columns):
         C[i] = start[i] if start != NULL else 0
     while term < n_terms:
         terms = min(n_terms - term, <Py_ssize_t> LIST_SIZE)
-        n = list_nonzero(terms, A + term * A_step, A_step, index)
-        for i in range(8):
-            index[n + i] = <int> terms - 1     # fills up the last eight, with a = 0
-        i = 0
-        while i < n:
-            for t in range(8):
-                a[t] = A[(term + index[i + t]) * A_step] if i + t < n else 0
-            add_eight(a, index + i, n_columns, B + term * B_stride, B_stride, C)
-            i += 8
+        add_listed(
+            list_nonzero(terms, A + term * A_step, A_step, index), n_columns, index,
+            A + term * A_step, A_step, B + term * B_stride, B_stride, C)
         term += terms
+    for i in range(n_columns):
+        C[i] = C[i] + 0
+
+
+cdef void one_row(
+    Py_ssize_t n_terms, Py_ssize_t n_columns,
+    const floating *A, const floating *B, Py_ssize_t B_stride, const floating *start,
+    floating *restrict C,
+) noexcept nogil:
+    """One row of C = start + A · B, in one read of B at most."""
+    cdef Py_ssize_t i
+    if n_terms * n_columns >= LONG_ROW and 4 * count_zeros(1, n_terms, A, 0) > n_terms:
+        row_of_terms(n_terms, n_columns, A, 1, B, B_stride, start, C)
+        return
+    for i in range(n_columns):
+        C[i] = start[i]
+    add_all(n_terms, n_columns, A, B, B_stride, C)
     for i in range(n_columns):
         C[i] = C[i] + 0
 
@@ -123,52 +190,3 @@ cdef void row_of_dots(
                 total = fma(A[t], B[k * B_stride + t], total)
             C[k] = total + 0
         column = column_end
-
-
-cdef inline void row_in_registers(
-    Py_ssize_t lanes, Py_ssize_t n_terms,
-    const floating *A, const floating *B, Py_ssize_t B_stride, const floating *start,
-    floating *restrict C,
-) noexcept nogil:
-    """C = start + A · B for one row and `lanes` columns, a constant in a call."""
-    cdef floating sums[MAX_LANES]
-    cdef Py_ssize_t term, lane
-    for lane in range(lanes):
-        sums[lane] = start[lane]
-    for term in range(n_terms):
-        for lane in range(lanes):
-            sums[lane] = fma(A[term], B[term * B_stride + lane], sums[lane])
-    for lane in range(lanes):
-        C[lane] = sums[lane] + 0
-
-
-cdef void one_row(
-    Py_ssize_t n_terms, Py_ssize_t n_columns,
-    const floating *A, const floating *B, Py_ssize_t B_stride, const floating *start,
-    floating *restrict C,
-) noexcept nogil:
-    """One row of C = start + A · B, in one read of B: all its columns side by side in registers if
-    they fit, otherwise several rows of B at a time."""
-    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
-    cdef Py_ssize_t lines = n_columns // line
-    if lines > 8 or (n_terms >= LONG_ROW and 4 * count_zeros(1, n_terms, A, 0) > n_terms):
-        lines = 0
-    elif lines == 1:
-        row_in_registers(line, n_terms, A, B, B_stride, start, C)
-    elif lines == 2:
-        row_in_registers(2 * line, n_terms, A, B, B_stride, start, C)
-    elif lines == 3:
-        row_in_registers(3 * line, n_terms, A, B, B_stride, start, C)
-    elif lines == 4:
-        row_in_registers(4 * line, n_terms, A, B, B_stride, start, C)
-    elif lines == 5:
-        row_in_registers(5 * line, n_terms, A, B, B_stride, start, C)
-    elif lines == 6:
-        row_in_registers(6 * line, n_terms, A, B, B_stride, start, C)
-    elif lines == 7:
-        row_in_registers(7 * line, n_terms, A, B, B_stride, start, C)
-    elif lines == 8:
-        row_in_registers(8 * line, n_terms, A, B, B_stride, start, C)
-    lines *= line
-    if lines < n_columns:
-        row_of_terms(n_terms, n_columns - lines, A, 1, B + lines, B_stride, start + lines, C + lines)

@@ -1,0 +1,105 @@
+# Z = A_prev · W + b for few outputs: those that fit a cache line, 16 of float32 or 8 of float64.
+#
+# One sum an output would leave the processor waiting: each addition for the one before, with nothing
+# beside it. So a sum is four: p₀ starts from b, the others from 0, and input i goes to p of i mod 4;
+# z = (p₀ + p₁) + (p₂ + p₃). The same for one row and for many, and no zero is passed over.
+
+
+cdef inline void narrow_rows(
+    Py_ssize_t rows, Py_ssize_t lanes, Py_ssize_t n_in,
+    const floating *A_prev, Py_ssize_t A_prev_stride,
+    const floating *W, Py_ssize_t W_stride, const floating *b,
+    floating *restrict Z, Py_ssize_t Z_stride,
+) noexcept nogil:
+    """Some rows of Z side by side. rows and lanes (its columns) are constants in a call."""
+    cdef floating p0[MAX_TILE_ROWS][MAX_LINE]
+    cdef floating p1[MAX_TILE_ROWS][MAX_LINE]
+    cdef floating p2[MAX_TILE_ROWS][MAX_LINE]
+    cdef floating p3[MAX_TILE_ROWS][MAX_LINE]
+    cdef const floating *a
+    cdef const floating *w
+    cdef Py_ssize_t i = 0, row, lane
+    if rows > NARROW_ROWS:
+        return                  # never asked for; says so to the compiler
+    for row in range(rows):
+        for lane in range(lanes):
+            p0[row][lane] = b[lane]
+            p1[row][lane] = p2[row][lane] = p3[row][lane] = 0
+    while i + 4 <= n_in:
+        w = W + i * W_stride
+        for row in range(rows):
+            a = A_prev + row * A_prev_stride + i
+            for lane in range(lanes):
+                p0[row][lane] = fma(a[0], w[lane], p0[row][lane])
+                p1[row][lane] = fma(a[1], w[W_stride + lane], p1[row][lane])
+                p2[row][lane] = fma(a[2], w[2 * W_stride + lane], p2[row][lane])
+                p3[row][lane] = fma(a[3], w[3 * W_stride + lane], p3[row][lane])
+        i += 4
+    w = W + i * W_stride
+    a = A_prev + i
+    if i < n_in:
+        for row in range(rows):
+            for lane in range(lanes):
+                p0[row][lane] = fma(a[row * A_prev_stride], w[lane], p0[row][lane])
+    if i + 1 < n_in:
+        for row in range(rows):
+            for lane in range(lanes):
+                p1[row][lane] = fma(
+                    a[row * A_prev_stride + 1], w[W_stride + lane], p1[row][lane])
+    if i + 2 < n_in:
+        for row in range(rows):
+            for lane in range(lanes):
+                p2[row][lane] = fma(
+                    a[row * A_prev_stride + 2], w[2 * W_stride + lane], p2[row][lane])
+    for row in range(rows):
+        for lane in range(lanes):
+            Z[row * Z_stride + lane] = (
+                (p0[row][lane] + p1[row][lane]) + (p2[row][lane] + p3[row][lane]))
+
+
+cdef void narrow_row(
+    Py_ssize_t n_in, const floating *A_prev,
+    const floating *W, Py_ssize_t W_stride, const floating *b, floating *restrict Z,
+) noexcept nogil:
+    """One row of Z, a line wide."""
+    narrow_rows(1, LINE_BYTES // sizeof(floating), n_in, A_prev, 0, W, W_stride, b, Z, 0)
+
+
+cdef void narrow_columns(
+    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
+    const floating *A_prev, Py_ssize_t A_prev_stride,
+    const floating *W, Py_ssize_t W_stride, const floating *b,
+    floating *restrict Z, Py_ssize_t Z_stride,
+) noexcept nogil:
+    """Z of less than a line, one element after the other."""
+    cdef Py_ssize_t i, j
+    for i in range(n):
+        for j in range(n_out):
+            narrow_rows(1, 1, n_in, A_prev + i * A_prev_stride, 0, W + j, W_stride, b + j,
+                        Z + i * Z_stride + j, 0)
+
+
+cdef void narrow_forward(
+    Py_ssize_t n, Py_ssize_t n_in,
+    const floating *A_prev, Py_ssize_t A_prev_stride,
+    const floating *W, Py_ssize_t W_stride, const floating *b,
+    floating *restrict Z, Py_ssize_t Z_stride,
+) noexcept nogil:
+    """Z a line wide, its rows spread evenly over tiles."""
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
+    cdef Py_ssize_t n_tiles = (n + NARROW_ROWS - 1) // NARROW_ROWS
+    cdef Py_ssize_t rows
+    while n > 0:
+        rows = (n + n_tiles - 1) // n_tiles
+        n_tiles -= 1
+        if rows == 1:
+            narrow_row(n_in, A_prev, W, W_stride, b, Z)
+        elif rows == 2:
+            narrow_rows(2, line, n_in, A_prev, A_prev_stride, W, W_stride, b, Z, Z_stride)
+        elif rows == 3:
+            narrow_rows(3, line, n_in, A_prev, A_prev_stride, W, W_stride, b, Z, Z_stride)
+        elif rows == 4:
+            narrow_rows(4, line, n_in, A_prev, A_prev_stride, W, W_stride, b, Z, Z_stride)
+        A_prev = A_prev + rows * A_prev_stride
+        Z = Z + rows * Z_stride
+        n -= rows
