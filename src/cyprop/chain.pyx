@@ -209,7 +209,7 @@ cdef bint backward(
     cdef char *W
     cdef char *dW
     cdef char *db
-    cdef Py_ssize_t l, k, k_end, n_rows, A_prev_stride, dA_prev_stride, first, n_own, own
+    cdef Py_ssize_t l, k, k_end, n_rows, n_terms, A_prev_stride, dA_prev_stride, first, n_own, own
     cdef Py_ssize_t work = 0
     cdef bint dZ_is_known = model.loss.output_activation != NULL
 
@@ -251,12 +251,21 @@ cdef bint backward(
         # dA_prev = dZ · Wᵀ and dW = A_prevᵀ · dZ, a strip of inputs (rows of W) at a time
         k, k_end = share(part, layer.n_in, 1 if dA_prev == NULL else ALIGNMENT // size)
         n_rows = strip_rows(model, layer) if learning else layer.n_in
+        n_terms = layer.n_out
+        if n == 1:
+            # one sample's dA_prev takes outputs by fours; its first layer needs no strips
+            n_terms = min(layer.width, (n_terms + 3) // 4 * 4)
+            if learning and dA_prev == NULL and step_outer(
+                model, layer, n, k_end - k, A_prev + k * size, A_prev_stride, dZ,
+                weights_of(model, layer) + k * layer.stride * size
+            ):
+                k = k_end
         while k < k_end:
             n_rows = min(n_rows, k_end - k)
             W = weights_of(model, layer) + k * layer.stride * size
             if dA_prev != NULL:
                 kernels.dense_backward_A[dtype](
-                    n, n_rows, layer.n_out, dZ, layer.stride, W, layer.stride,
+                    n, n_rows, n_terms, dZ, layer.stride, W, layer.stride,
                     dA_prev + k * size, dA_prev_stride)
             if not (learning and step_outer(
                 model, layer, n, n_rows, A_prev + k * size, A_prev_stride, dZ, W

@@ -50,41 +50,76 @@ cdef void sgd_step(
         v[i] = fma(momentum, v[i], d_theta[i])
         theta[i] = fma(-learning_rate, v[i], theta[i])
 
-cdef inline void step_rows(
-    Py_ssize_t n_rows, Py_ssize_t n_out, floating rate,
-    const floating *A_prev, const int *index, const floating *dZ,
-    floating *restrict W, Py_ssize_t W_stride,
+cdef inline void step_in_registers(
+    Py_ssize_t lines, Py_ssize_t n_rows, const int *index, floating rate,
+    const floating *A_prev, const floating *dZ, floating *restrict W, Py_ssize_t W_stride,
 ) noexcept nogil:
-    """w ← w − rate · (a · dZ) for rows of W in turn, or for those in index.
+    """w ← w − rate · (a · dZ) for the rows of W in index (NULL: for all), a strip of columns.
 
-    Rounded as by dense_backward_W followed by sgd_step.
+    Rounded as by dense_backward_W followed by sgd_step. lines is a constant in a call, and so is
+    whether there is an index.
     """
-    cdef Py_ssize_t i, j, k
+    cdef floating dz[MAX_ROW_LINES][MAX_LINE]
+    cdef Py_ssize_t lanes = LINE_BYTES // sizeof(floating)
     cdef floating a
     cdef floating *restrict w
+    cdef Py_ssize_t i, k, line, lane
+    if lines > ROW_LINES:
+        return                  # never asked for; says so to the compiler
+    for line in range(lines):
+        for lane in range(lanes):
+            dz[line][lane] = dZ[line * lanes + lane]
     for i in range(n_rows):
         k = index[i] if index != NULL else i
         a = A_prev[k]
         w = W + k * W_stride
-        for j in range(n_out):
-            w[j] = fma(-rate, a * dZ[j] + 0, w[j])
+        for line in range(lines):
+            for lane in range(lanes):
+                w[line * lanes + lane] = fma(-rate, a * dz[line][lane] + 0, w[line * lanes + lane])
 
 
-cdef void step_rows_of_any_width(
-    Py_ssize_t n_rows, Py_ssize_t n_out, floating rate,
-    const floating *A_prev, const int *index, const floating *dZ,
-    floating *restrict W, Py_ssize_t W_stride,
+cdef inline void step_strips(
+    Py_ssize_t n_rows, Py_ssize_t n_out, const int *index, floating rate,
+    const floating *A_prev, const floating *dZ, floating *restrict W, Py_ssize_t W_stride,
 ) noexcept nogil:
-    """The same; narrow rows have loops of their own."""
+    """The same for whole lines of outputs, spread evenly over strips."""
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
-    if n_out == line:
-        step_rows(n_rows, line, rate, A_prev, index, dZ, W, W_stride)
-    elif n_out == 2 * line:
-        step_rows(n_rows, 2 * line, rate, A_prev, index, dZ, W, W_stride)
-    elif n_out == 4 * line:
-        step_rows(n_rows, 4 * line, rate, A_prev, index, dZ, W, W_stride)
-    else:
-        step_rows(n_rows, n_out, rate, A_prev, index, dZ, W, W_stride)
+    cdef Py_ssize_t left = n_out // line, strips = (left + ROW_LINES - 1) // ROW_LINES, lines
+    while left:
+        lines = (left + strips - 1) // strips
+        if lines == 1:
+            step_in_registers(1, n_rows, index, rate, A_prev, dZ, W, W_stride)
+        elif lines == 2:
+            step_in_registers(2, n_rows, index, rate, A_prev, dZ, W, W_stride)
+        elif lines == 3:
+            step_in_registers(3, n_rows, index, rate, A_prev, dZ, W, W_stride)
+        elif lines == 4:
+            step_in_registers(4, n_rows, index, rate, A_prev, dZ, W, W_stride)
+        elif lines == 5:
+            step_in_registers(5, n_rows, index, rate, A_prev, dZ, W, W_stride)
+        elif lines == 6:
+            step_in_registers(6, n_rows, index, rate, A_prev, dZ, W, W_stride)
+        elif lines == 7:
+            step_in_registers(7, n_rows, index, rate, A_prev, dZ, W, W_stride)
+        dZ = dZ + lines * line
+        W = W + lines * line
+        left -= lines
+        strips -= 1
+
+
+cdef void step_all(
+    Py_ssize_t n_rows, Py_ssize_t n_out, floating rate,
+    const floating *A_prev, const floating *dZ, floating *restrict W, Py_ssize_t W_stride,
+) noexcept nogil:
+    step_strips(n_rows, n_out, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
+
+
+cdef void step_listed(
+    Py_ssize_t n_rows, Py_ssize_t n_out, const int *index, floating rate,
+    const floating *A_prev, const floating *dZ, floating *restrict W, Py_ssize_t W_stride,
+) noexcept nogil:
+    if n_rows:
+        step_strips(n_rows, n_out, index, rate, A_prev, dZ, W, W_stride)
 
 
 cdef bint sgd_step_outer(
@@ -108,14 +143,13 @@ cdef bint sgd_step_outer(
                 <const floating *> NULL, W, W_stride)
         return True
     if 4 * count_zeros(1, n_in, A_prev, 0) <= n_in:
-        step_rows_of_any_width(
-            n_in, n_out, rate, A_prev, <const int *> NULL, dZ, W, W_stride)
+        step_all(n_in, n_out, rate, A_prev, dZ, W, W_stride)
         return True
     while k < n_in:
         rows = min(n_in - k, <Py_ssize_t> LIST_SIZE)
-        step_rows_of_any_width(
-            list_nonzero(rows, A_prev + k, 1, index), n_out, rate,
-            A_prev + k, index, dZ, W + k * W_stride, W_stride)
+        step_listed(
+            list_nonzero(rows, A_prev + k, 1, index), n_out, index, rate,
+            A_prev + k, dZ, W + k * W_stride, W_stride)
         k += rows
     return True
 
