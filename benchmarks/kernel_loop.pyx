@@ -13,7 +13,7 @@ def forward(floating[:, ::1] A_prev, floating[:, ::1] W, floating[::1] b, floati
     with nogil:
         for _i in range(repeats):
             kernels.dense_forward[floating is double](
-                n, n_in, n_out, &A_prev[0, 0], n_in, &W[0, 0], n_out, &b[0], &Z[0, 0], n_out)
+                n, n_in, n_out, &A_prev[0, 0], n_in, NULL, &W[0, 0], n_out, &b[0], &Z[0, 0], n_out)
 
 
 def backward_W(floating[:, ::1] A_prev, floating[:, ::1] dZ, floating[:, ::1] dW,
@@ -23,7 +23,7 @@ def backward_W(floating[:, ::1] A_prev, floating[:, ::1] dZ, floating[:, ::1] dW
     with nogil:
         for _i in range(repeats):
             kernels.dense_backward_W[floating is double](
-                n, n_in, n_out, &A_prev[0, 0], n_in, &dZ[0, 0], n_out, &dW[0, 0], n_out)
+                n, n_in, n_out, &A_prev[0, 0], n_in, NULL, &dZ[0, 0], n_out, &dW[0, 0], n_out)
 
 
 def backward_A(floating[:, ::1] dZ, floating[:, ::1] W, floating[:, ::1] dA_prev,

@@ -44,7 +44,7 @@ cdef void predict_rows(
 
 cdef void predict_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     cdef const Prediction *task = <const Prediction *> work
-    cdef Part part = Part(index, team.n_parts, team, False)
+    cdef Part part = Part(index, team.n_parts, team, False, NULL)
     cdef const Model *model = task.model
     cdef Py_ssize_t n_in = input_size(model), n_out = output_size(model), size = model.itemsize
     cdef char *scratch = task.scratch + predict_rows_scratch_size(model, task.n, index)
@@ -105,7 +105,7 @@ cdef inline double sum_of(Py_ssize_t n, const double *C, double total) noexcept 
 
 cdef void evaluate_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     cdef const Evaluation *task = <const Evaluation *> work
-    cdef Part part = Part(index, team.n_parts, team, False), alone = whole()
+    cdef Part part = Part(index, team.n_parts, team, False, NULL), alone = whole()
     cdef const Model *model = task.model
     cdef Py_ssize_t n_in = input_size(model), n_out = output_size(model), size = model.itemsize
     cdef char *scratch = task.scratch + index * evaluation_scratch_size(model, task.n)
@@ -152,7 +152,7 @@ cdef struct Training:
 cdef Py_ssize_t train_scratch_size(
     const Model *model, Py_ssize_t batch_size, Py_ssize_t n_parts,
 ) noexcept nogil:
-    """A training scratch, and in front of it the rows of one batch gathered, and their losses."""
+    """A training scratch, and in front of it the rows of Y of one batch, and their losses."""
     return (
         training_scratch_size(model, batch_size, n_parts)
         + gathered_size(model, batch_size) + losses_size(batch_size)
@@ -160,7 +160,7 @@ cdef Py_ssize_t train_scratch_size(
 
 
 cdef inline Py_ssize_t gathered_size(const Model *model, Py_ssize_t batch_size) noexcept nogil:
-    return whole_lines(batch_size * (input_size(model) + output_size(model)) * model.itemsize)
+    return whole_lines(batch_size * output_size(model) * model.itemsize)
 
 
 cdef Py_ssize_t train(
@@ -181,10 +181,12 @@ cdef Py_ssize_t train(
 
 
 cdef bint forward_in_pieces(
-    const Model *model, Py_ssize_t rows, const char *X, const char *Y, char *scratch, double *C,
+    const Model *model, const Py_ssize_t *order, Py_ssize_t rows, const char *X, const char *Y,
+    char *scratch, double *C,
 ) noexcept nogil:
     """`forward` of a batch so large that Ctrl-C must be looked for meanwhile; true if it came."""
     cdef Part piece = whole()
+    piece.order = order
     piece.n_parts = rows * model.n_parameters // TURN + 1
     while piece.index < piece.n_parts:
         forward(model, &piece, rows, X, input_size(model), Y, output_size(model), scratch, C)
@@ -197,12 +199,11 @@ cdef bint forward_in_pieces(
 cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     """Every part adds up the losses by itself, so that all agree, unasked, on when to stop."""
     cdef Training *task = <Training *> work
-    cdef Part part = Part(index, team.n_parts, team, False)
+    cdef Part part = Part(index, team.n_parts, team, False, NULL)
     cdef Model *model = task.model
     cdef Py_ssize_t n_in = input_size(model), n_out = output_size(model)
     cdef Py_ssize_t x_row = n_in * model.itemsize, y_row = n_out * model.itemsize
-    cdef char *gathered_X = task.scratch
-    cdef char *gathered_Y = gathered_X + task.batch_size * x_row
+    cdef char *gathered_Y = task.scratch
     cdef double *C = <double *> (task.scratch + gathered_size(model, task.batch_size))
     cdef char *scratch = <char *> C + losses_size(task.batch_size)
     cdef const char *X
@@ -219,13 +220,13 @@ cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
         else:
             i, end = share(&part, rows, 1)
             while i < end:
-                memcpy(gathered_X + i * x_row, task.X + task.order[start + i] * x_row, x_row)
                 memcpy(gathered_Y + i * y_row, task.Y + task.order[start + i] * y_row, y_row)
                 i += 1
-            X = gathered_X
+            part.order = task.order + start
+            X = task.X
             Y = gathered_Y
         if part.stoppable and rows * model.n_parameters > TURN:
-            if forward_in_pieces(model, rows, X, Y, scratch, C):
+            if forward_in_pieces(model, part.order, rows, X, Y, scratch, C):
                 break
         else:
             forward(model, &part, rows, X, n_in, Y, n_out, scratch, C)

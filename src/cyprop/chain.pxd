@@ -38,10 +38,11 @@ cdef struct Part:                    # of a batch, or of its rows; see `share`
     Py_ssize_t n_parts
     void *team                       # that the others belong to too; NULL if there are none
     bint stoppable                   # by Ctrl-C, between strips
+    const Py_ssize_t *order          # which rows of X the batch is made of; NULL: all, in turn
 
 cdef inline Part whole() noexcept nogil:
     """All of it, for one thread."""
-    return Part(0, 1, NULL, False)
+    return Part(0, 1, NULL, False, NULL)
 
 cdef inline (Py_ssize_t, Py_ssize_t) share(
     const Part *part, Py_ssize_t n, Py_ssize_t unit,

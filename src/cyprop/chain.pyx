@@ -83,7 +83,7 @@ cdef void predict(
         layer = &model.layers[l]
         A = scratch + (l % 2) * n * model.widest * model.itemsize
         kernels.dense_forward[model.dtype](
-            n, layer.n_in, layer.width, A_prev, A_prev_stride,
+            n, layer.n_in, layer.width, A_prev, A_prev_stride, NULL,
             weights_of(model, layer), layer.stride, biases_of(model, layer), A, layer.stride)
         activate(model, layer, n, A, A)
         A_prev = A
@@ -125,17 +125,22 @@ cdef void forward(
     cdef char *A = NULL
     cdef Py_ssize_t A_prev_stride = X_stride
     cdef Py_ssize_t l
+    cdef const Py_ssize_t *order = NULL
     first, last = share(part, n, 1)
     A_prev = X + first * X_stride * size
+    if part.order != NULL:
+        order = part.order + first
+        A_prev = X
     if first < last:
         for l in range(model.n_layers):
             layer = &model.layers[l]
             Z = scratch + (n * layer.Z_offset + first * layer.stride) * size
             A = scratch + (n * layer.A_offset + first * layer.stride) * size
             kernels.dense_forward[model.dtype](
-                last - first, layer.n_in, layer.width, A_prev, A_prev_stride,
+                last - first, layer.n_in, layer.width, A_prev, A_prev_stride, order,
                 weights_of(model, layer), layer.stride, biases_of(model, layer), Z, layer.stride)
             activate(model, layer, last - first, Z, A)
+            order = NULL
             A_prev = A
             A_prev_stride = layer.stride
         model.loss.forward[model.dtype](
@@ -170,12 +175,12 @@ cdef inline void step(
 
 cdef inline bint step_outer(
     Model *model, const Layer *layer, Py_ssize_t n, Py_ssize_t n_rows,
-    const char *A_prev, Py_ssize_t A_prev_stride, const char *dZ, char *W,
+    const char *A_prev, Py_ssize_t A_prev_stride, const Py_ssize_t *order, const char *dZ, char *W,
 ) noexcept nogil:
     """The same for rows of W, straight from A_prevᵀ·dZ, if the optimizer can."""
     cdef const Optimizer *optimizer = model.optimizer
     return optimizer.step_outer[model.dtype] != NULL and optimizer.step_outer[model.dtype](
-        n, n_rows, layer.width, A_prev, A_prev_stride, dZ, layer.stride, W, layer.stride,
+        n, n_rows, layer.width, A_prev, A_prev_stride, order, dZ, layer.stride, W, layer.stride,
         model.hyperparameters)
 
 
@@ -206,6 +211,7 @@ cdef bint backward(
     cdef const Layer *layer = &model.layers[model.n_layers - 1]
     cdef const Layer *below
     cdef const char *A_prev
+    cdef const Py_ssize_t *order = NULL
     cdef char *W
     cdef char *dW
     cdef char *db
@@ -230,6 +236,7 @@ cdef bint backward(
         if l == 0:
             A_prev = X
             A_prev_stride = X_stride
+            order = part.order
             dA_prev_stride = layer.n_in
             dA_prev = dA0
         else:
@@ -256,7 +263,7 @@ cdef bint backward(
             # one sample's dA_prev takes outputs by fours; its first layer needs no strips
             n_terms = min(layer.width, (n_terms + 3) // 4 * 4)
             if learning and dA_prev == NULL and step_outer(
-                model, layer, n, k_end - k, A_prev + k * size, A_prev_stride, dZ,
+                model, layer, n, k_end - k, A_prev + k * size, A_prev_stride, order, dZ,
                 weights_of(model, layer) + k * layer.stride * size
             ):
                 k = k_end
@@ -268,12 +275,12 @@ cdef bint backward(
                     n, n_rows, n_terms, dZ, layer.stride, W, layer.stride,
                     dA_prev + k * size, dA_prev_stride)
             if not (learning and step_outer(
-                model, layer, n, n_rows, A_prev + k * size, A_prev_stride, dZ, W
+                model, layer, n, n_rows, A_prev + k * size, A_prev_stride, order, dZ, W
             )):
                 dW = strip if learning else gradient + (layer.offset + k * layer.stride) * size
                 kernels.dense_backward_W[dtype](
-                    n, n_rows, layer.stride, A_prev + k * size, A_prev_stride, dZ, layer.stride,
-                    dW, layer.stride)
+                    n, n_rows, layer.stride, A_prev + k * size, A_prev_stride, order,
+                    dZ, layer.stride, dW, layer.stride)
                 if learning:
                     step(model, layer.offset + k * layer.stride, n_rows * layer.stride, dW)
             k += n_rows

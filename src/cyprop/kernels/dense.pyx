@@ -32,7 +32,7 @@ cpdef forward(
     vector("b", b, n_out)
     with nogil:
         kernels.dense_forward[floating is double](
-            n, n_in, n_out, &A_prev[0, 0], A_prev_stride, &W[0, 0], W_stride, &b[0],
+            n, n_in, n_out, &A_prev[0, 0], A_prev_stride, NULL, &W[0, 0], W_stride, &b[0],
             &Z[0, 0], Z_stride)
 
 
@@ -51,7 +51,7 @@ cpdef forward_one(
     vector("Z", Z, n_out)
     with nogil:
         kernels.dense_forward[floating is double](
-            1, n_in, n_out, &A_prev[0], n_in, &W[0, 0], W_stride, &b[0], &Z[0], n_out)
+            1, n_in, n_out, &A_prev[0], n_in, NULL, &W[0, 0], W_stride, &b[0], &Z[0], n_out)
 
 
 cpdef backward_W(const floating[:, :] A_prev, const floating[:, :] dZ, floating[:, :] dW):
@@ -66,7 +66,7 @@ cpdef backward_W(const floating[:, :] A_prev, const floating[:, :] dZ, floating[
     cdef Py_ssize_t dW_stride = matrix("dW", dW, n_in, n_out)
     with nogil:
         kernels.dense_backward_W[floating is double](
-            n, n_in, n_out, &A_prev[0, 0], A_prev_stride, &dZ[0, 0], dZ_stride,
+            n, n_in, n_out, &A_prev[0, 0], A_prev_stride, NULL, &dZ[0, 0], dZ_stride,
             &dW[0, 0], dW_stride)
 
 
@@ -83,7 +83,7 @@ cpdef backward_W_one(const floating[:] A_prev, const floating[:] dZ, floating[:,
     dW_stride = matrix("dW", dW, n_in, n_out)
     with nogil:
         kernels.dense_backward_W[floating is double](
-            1, n_in, n_out, &A_prev[0], n_in, &dZ[0], n_out, &dW[0, 0], dW_stride)
+            1, n_in, n_out, &A_prev[0], n_in, NULL, &dZ[0], n_out, &dW[0, 0], dW_stride)
 
 
 cpdef backward_b(const floating[:, :] dZ, floating[:] db):

@@ -2,7 +2,8 @@
 
 A kernel's arrays are passed as `void *`, so one table type serves both dtypes: entry [0] of a pair
 is the float32 kernel, entry [1] the float64 one. Strides are counted in elements, from one row to
-the next; within a row elements are adjacent. No kernel allocates, raises, or touches an element
+the next; within a row elements are adjacent. Where there is an order, A_prev's samples are the rows of
+the array that it names; NULL: all, in turn. No kernel allocates, raises, or touches an element
 outside the n_out (or n_in) columns it was given.
 """
 
@@ -13,13 +14,13 @@ cdef enum:
 
 ctypedef void (*DenseForward)(
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
-    const void *A_prev, Py_ssize_t A_prev_stride,
+    const void *A_prev, Py_ssize_t A_prev_stride, const Py_ssize_t *order,
     const void *W, Py_ssize_t W_stride, const void *b,
     void *Z, Py_ssize_t Z_stride) noexcept nogil
 
 ctypedef void (*DenseBackwardW)(
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
-    const void *A_prev, Py_ssize_t A_prev_stride,
+    const void *A_prev, Py_ssize_t A_prev_stride, const Py_ssize_t *order,
     const void *dZ, Py_ssize_t dZ_stride,
     void *dW, Py_ssize_t dW_stride) noexcept nogil
 
@@ -63,7 +64,8 @@ ctypedef void (*OptimizerStep)(
 # Where a step is a multiple of dW, the product that gives dW can make it, with no gradient in between.
 ctypedef bint (*OptimizerStepOuter)(
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
-    const void *A_prev, Py_ssize_t A_prev_stride, const void *dZ, Py_ssize_t dZ_stride,
+    const void *A_prev, Py_ssize_t A_prev_stride, const Py_ssize_t *order,
+    const void *dZ, Py_ssize_t dZ_stride,
     void *W, Py_ssize_t W_stride, const double *hyperparameters) noexcept nogil
 
 cdef struct Activation:

@@ -6,48 +6,74 @@
 # fit a cache line, Z is made of four such sums (narrow.pxi).
 
 
+cdef inline void fill(
+    Py_ssize_t n, Py_ssize_t n_columns, const floating *row, floating *restrict C, Py_ssize_t C_stride,
+) noexcept nogil:
+    """Every row of C = row, or 0 if that is NULL: what sums start from."""
+    cdef Py_ssize_t i, j
+    for i in range(n):
+        for j in range(n_columns):
+            C[i * C_stride + j] = row[j] if row != NULL else 0
+
+
 cdef void dense_forward(
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
-    const floating *A_prev, Py_ssize_t A_prev_stride,
+    const floating *A_prev, Py_ssize_t A_prev_stride, const Py_ssize_t *order,
     const floating *W, Py_ssize_t W_stride, const floating *b,
     floating *restrict Z, Py_ssize_t Z_stride,
 ) noexcept nogil:
     """Z = A_prev · W + b"""
-    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), i
-    if n == 1 and n_out == line:
+    cdef const floating *samples[SAMPLES]
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), first = 0, i, count
+    cdef bint sparse
+    if n == 1 and order == NULL and n_out == line:
         narrow_row(n_in, A_prev, W, W_stride, b, Z)
-    elif n == 1 and n_out > line:
-        one_row(n_in, n_out, A_prev, W, W_stride, b, Z)
-    elif n_out == line:
-        narrow_forward(n, n_in, A_prev, A_prev_stride, W, W_stride, b, Z, Z_stride)
-    elif n_out < line:
-        narrow_columns(n, n_in, n_out, A_prev, A_prev_stride, W, W_stride, b, Z, Z_stride)
-    elif mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride):
-        for i in range(n):
-            row_of_terms(
-                n_in, n_out, A_prev + i * A_prev_stride, 1, W, W_stride, b, Z + i * Z_stride)
-    else:
-        product(
-            False, <floating> 0, False, n, n_in, n_out,
-            A_prev, A_prev_stride, 1, W, W_stride, b, Z, Z_stride)
+        return
+    sparse = n > 1 and mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride, order)
+    if n_out > line:
+        fill(n, n_out, b, Z, Z_stride)
+    while first < n:
+        count = list_samples(first, n, A_prev, A_prev_stride, order, samples)
+        if n_out < line:
+            narrow_columns(count, n_in, n_out, samples, W, W_stride, b, Z, Z_stride)
+        elif n_out == line:
+            narrow_forward(count, n_in, samples, W, W_stride, b, Z, Z_stride)
+        elif n == 1:
+            one_row(n_in, n_out, samples[0], W, W_stride, Z)
+        elif sparse:
+            for i in range(count):
+                row_of_terms(n_in, n_out, samples[i], W, W_stride, Z + i * Z_stride)
+        else:
+            product(False, False, <floating> 0, False, count, n_in, n_out, samples,
+                    W, W_stride, Z, Z_stride)
+        Z = Z + count * Z_stride
+        first += count
 
 
 cdef void dense_backward_W(
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
-    const floating *A_prev, Py_ssize_t A_prev_stride,
+    const floating *A_prev, Py_ssize_t A_prev_stride, const Py_ssize_t *order,
     const floating *dZ, Py_ssize_t dZ_stride,
     floating *restrict dW, Py_ssize_t dW_stride,
 ) noexcept nogil:
     """dW = A_prevᵀ · dZ"""
-    cdef Py_ssize_t k
-    if mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride):
-        for k in range(n_in):
-            row_of_terms(
-                n, n_out, A_prev + k, A_prev_stride, dZ, dZ_stride, NULL, dW + k * dW_stride)
-    else:
-        product(
-            False, <floating> 0, False, n_in, n, n_out,
-            A_prev, 1, A_prev_stride, dZ, dZ_stride, NULL, dW, dW_stride)
+    cdef const floating *samples[SAMPLES]
+    cdef floating column[SAMPLES]
+    cdef Py_ssize_t first = 0, i, k, count
+    cdef bint sparse = mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride, order)
+    fill(n_in, n_out, <const floating *> NULL, dW, dW_stride)
+    while first < n:
+        count = list_samples(first, n, A_prev, A_prev_stride, order, samples)
+        if sparse:
+            for k in range(n_in):
+                for i in range(count):
+                    column[i] = samples[i][k]
+                row_of_terms(count, n_out, column, dZ, dZ_stride, dW + k * dW_stride)
+        else:
+            product(True, False, <floating> 0, False, n_in, count, n_out, samples,
+                    dZ, dZ_stride, dW, dW_stride)
+        dZ = dZ + count * dZ_stride
+        first += count
 
 
 cdef void dense_backward_b(
@@ -72,9 +98,14 @@ cdef void dense_backward_A(
     floating *restrict dA_prev, Py_ssize_t dA_prev_stride,
 ) noexcept nogil:
     """dA_prev = dZ · Wᵀ"""
+    cdef const floating *samples[SAMPLES]
+    cdef Py_ssize_t first = 0, count
     if n == 1:
         row_of_dots(n_out, n_in, dZ, W, W_stride, dA_prev)
-    else:
-        product(
-            False, <floating> 0, True, n, n_out, n_in,
-            dZ, dZ_stride, 1, W, W_stride, NULL, dA_prev, dA_prev_stride)
+        return
+    fill(n, n_in, <const floating *> NULL, dA_prev, dA_prev_stride)
+    while first < n:
+        count = list_samples(first, n, dZ, dZ_stride, <const Py_ssize_t *> NULL, samples)
+        product(False, False, <floating> 0, True, count, n_out, n_in, samples,
+                W, W_stride, dA_prev + first * dA_prev_stride, dA_prev_stride)
+        first += count

@@ -6,8 +6,7 @@
 
 
 cdef inline void narrow_rows(
-    Py_ssize_t rows, Py_ssize_t lanes, Py_ssize_t n_in,
-    const floating *A_prev, Py_ssize_t A_prev_stride,
+    Py_ssize_t rows, Py_ssize_t lanes, Py_ssize_t n_in, const floating *const *A_prev,
     const floating *W, Py_ssize_t W_stride, const floating *b,
     floating *restrict Z, Py_ssize_t Z_stride,
 ) noexcept nogil:
@@ -28,7 +27,7 @@ cdef inline void narrow_rows(
     while i + 4 <= n_in:
         w = W + i * W_stride
         for row in range(rows):
-            a = A_prev + row * A_prev_stride + i
+            a = A_prev[row] + i
             for lane in range(lanes):
                 p0[row][lane] = fma(a[0], w[lane], p0[row][lane])
                 p1[row][lane] = fma(a[1], w[W_stride + lane], p1[row][lane])
@@ -36,21 +35,20 @@ cdef inline void narrow_rows(
                 p3[row][lane] = fma(a[3], w[3 * W_stride + lane], p3[row][lane])
         i += 4
     w = W + i * W_stride
-    a = A_prev + i
     if i < n_in:
         for row in range(rows):
             for lane in range(lanes):
-                p0[row][lane] = fma(a[row * A_prev_stride], w[lane], p0[row][lane])
+                p0[row][lane] = fma(A_prev[row][i], w[lane], p0[row][lane])
     if i + 1 < n_in:
         for row in range(rows):
             for lane in range(lanes):
                 p1[row][lane] = fma(
-                    a[row * A_prev_stride + 1], w[W_stride + lane], p1[row][lane])
+                    A_prev[row][i + 1], w[W_stride + lane], p1[row][lane])
     if i + 2 < n_in:
         for row in range(rows):
             for lane in range(lanes):
                 p2[row][lane] = fma(
-                    a[row * A_prev_stride + 2], w[2 * W_stride + lane], p2[row][lane])
+                    A_prev[row][i + 2], w[2 * W_stride + lane], p2[row][lane])
     for row in range(rows):
         for lane in range(lanes):
             Z[row * Z_stride + lane] = (
@@ -62,12 +60,11 @@ cdef void narrow_row(
     const floating *W, Py_ssize_t W_stride, const floating *b, floating *restrict Z,
 ) noexcept nogil:
     """One row of Z, a line wide."""
-    narrow_rows(1, LINE_BYTES // sizeof(floating), n_in, A_prev, 0, W, W_stride, b, Z, 0)
+    narrow_rows(1, LINE_BYTES // sizeof(floating), n_in, &A_prev, W, W_stride, b, Z, 0)
 
 
 cdef void narrow_columns(
-    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
-    const floating *A_prev, Py_ssize_t A_prev_stride,
+    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, const floating *const *A_prev,
     const floating *W, Py_ssize_t W_stride, const floating *b,
     floating *restrict Z, Py_ssize_t Z_stride,
 ) noexcept nogil:
@@ -75,13 +72,11 @@ cdef void narrow_columns(
     cdef Py_ssize_t i, j
     for i in range(n):
         for j in range(n_out):
-            narrow_rows(1, 1, n_in, A_prev + i * A_prev_stride, 0, W + j, W_stride, b + j,
-                        Z + i * Z_stride + j, 0)
+            narrow_rows(1, 1, n_in, A_prev + i, W + j, W_stride, b + j, Z + i * Z_stride + j, 0)
 
 
 cdef void narrow_forward(
-    Py_ssize_t n, Py_ssize_t n_in,
-    const floating *A_prev, Py_ssize_t A_prev_stride,
+    Py_ssize_t n, Py_ssize_t n_in, const floating *const *A_prev,
     const floating *W, Py_ssize_t W_stride, const floating *b,
     floating *restrict Z, Py_ssize_t Z_stride,
 ) noexcept nogil:
@@ -93,13 +88,13 @@ cdef void narrow_forward(
         rows = (n + n_tiles - 1) // n_tiles
         n_tiles -= 1
         if rows == 1:
-            narrow_row(n_in, A_prev, W, W_stride, b, Z)
+            narrow_row(n_in, A_prev[0], W, W_stride, b, Z)
         elif rows == 2:
-            narrow_rows(2, line, n_in, A_prev, A_prev_stride, W, W_stride, b, Z, Z_stride)
+            narrow_rows(2, line, n_in, A_prev, W, W_stride, b, Z, Z_stride)
         elif rows == 3:
-            narrow_rows(3, line, n_in, A_prev, A_prev_stride, W, W_stride, b, Z, Z_stride)
+            narrow_rows(3, line, n_in, A_prev, W, W_stride, b, Z, Z_stride)
         elif rows == 4:
-            narrow_rows(4, line, n_in, A_prev, A_prev_stride, W, W_stride, b, Z, Z_stride)
-        A_prev = A_prev + rows * A_prev_stride
+            narrow_rows(4, line, n_in, A_prev, W, W_stride, b, Z, Z_stride)
+        A_prev = A_prev + rows
         Z = Z + rows * Z_stride
         n -= rows

@@ -1,4 +1,7 @@
-# C = start + A · B for many rows, the one loop nest behind Z, dW and dA_prev of a batch.
+# C += A · B for many rows, the one loop nest behind Z, dW and dA_prev of a batch.
+#
+# A is samples, which may lie anywhere: pointers to its rows, or to its columns if it is transposed, as
+# for dW = A_prevᵀ · dZ. So a shuffled batch needs no copy. C holds what the sums start from.
 #
 # Every element of C is one sum, taken in order. Speed comes from computing many sums side by side,
 # never from splitting one, so neither the vector width nor the tile changes a bit. A sum ends
@@ -8,36 +11,47 @@
 # B is cut into panels of a few columns and as many terms as fit half the first-level cache, C into
 # tiles of rows × lanes whose sums stay in registers while a panel's terms go by. A panel is copied
 # when enough rows share it (B's own rows may lie so that they evict one another), and always for Wᵀ,
-# whose columns it turns into rows. "Stepping", a tile's sums are not stored but leave C as
+# whose columns it turns into rows. "Stepping", a tile's sums start from 0 and leave C as
 # C − rate · sum: plain gradient descent, where dW is summed.
 
 
-cdef inline void tile(
-    bint stepping, floating rate, Py_ssize_t rows, Py_ssize_t lanes, Py_ssize_t n_terms,
-    const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
-    const floating *B, Py_ssize_t B_stride, const floating *start,
-    floating *restrict C, Py_ssize_t C_stride,
+cdef inline Py_ssize_t list_samples(
+    Py_ssize_t first, Py_ssize_t n, const floating *A, Py_ssize_t stride, const Py_ssize_t *order,
+    const floating **samples,
 ) noexcept nogil:
-    """C = start + A · B, or C += A · B without a start; stepping, C −= rate · (A · B).
+    """Pointers to the samples from `first` on, SAMPLES at most; how many they are.
 
-    stepping, rows and lanes are constants in a call.
+    order says which rows of A the samples are; NULL: all, in turn.
+    """
+    cdef Py_ssize_t count = min(n - first, <Py_ssize_t> SAMPLES), i
+    for i in range(count):
+        samples[i] = A + (order[first + i] if order != NULL else first + i) * stride
+    return count
+
+
+cdef inline void tile(
+    bint transposed, bint stepping, floating rate, Py_ssize_t rows, Py_ssize_t lanes,
+    Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
+    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
+) noexcept nogil:
+    """C += A · B; stepping, C −= rate · (A · B).
+
+    A begins at element `skip` of what its pointers point to. transposed, stepping, rows and lanes are
+    constants in a call.
     """
     cdef floating sums[MAX_TILE_ROWS][MAX_LANES]
     cdef const floating *b
     cdef floating a
     cdef Py_ssize_t row, term, lane
-    if rows > TILE_ROWS:
+    if rows > TILE_ROWS or n_terms < 1:
         return                  # never asked for; says so to the compiler
     for row in range(rows):
         for lane in range(lanes):
-            if stepping:
-                sums[row][lane] = 0
-            else:
-                sums[row][lane] = start[lane] if start != NULL else C[row * C_stride + lane]
+            sums[row][lane] = 0 if stepping else C[row * C_stride + lane]
     for term in range(n_terms):
         b = B + term * B_stride
         for row in range(rows):
-            a = A[row * A_row_step + term * A_term_step]
+            a = A[term][skip + row] if transposed else A[row][skip + term]
             for lane in range(lanes):
                 sums[row][lane] = fma(a, b[lane], sums[row][lane])
     for row in range(rows):
@@ -50,22 +64,21 @@ cdef inline void tile(
 
 
 cdef inline bint all_zero(
-    Py_ssize_t n_rows, Py_ssize_t n_terms,
-    const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
 ) noexcept nogil:
+    """Of a transposed A."""
     cdef Py_ssize_t row, term
     for term in range(n_terms):
         for row in range(n_rows):
-            if A[row * A_row_step + term * A_term_step] != 0:
+            if A[term][skip + row] != 0:
                 return False
     return True
 
 
 cdef inline void tiles(
-    bint stepping, floating rate, Py_ssize_t lanes, Py_ssize_t n_rows, Py_ssize_t n_terms,
-    const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
-    const floating *B, Py_ssize_t B_stride, const floating *start,
-    floating *restrict C, Py_ssize_t C_stride,
+    bint transposed, bint stepping, floating rate, Py_ssize_t lanes,
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
+    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
 ) noexcept nogil:
     """One panel's part of C, its rows spread evenly over tiles."""
     cdef Py_ssize_t n_tiles = (n_rows + TILE_ROWS - 1) // TILE_ROWS
@@ -73,101 +86,103 @@ cdef inline void tiles(
     while row < n_rows:
         rows = (n_rows - row + n_tiles - 1) // n_tiles
         n_tiles -= 1
-        if stepping and all_zero(rows, n_terms, A, A_row_step, A_term_step):
+        if stepping and all_zero(rows, n_terms, A, skip):
             pass
         elif rows == 1:
-            tile(stepping, rate, 1, lanes, n_terms, A, A_row_step, A_term_step,
-                 B, B_stride, start, C, C_stride)
+            tile(transposed, stepping, rate, 1, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
         elif rows == 2:
-            tile(stepping, rate, 2, lanes, n_terms, A, A_row_step, A_term_step,
-                 B, B_stride, start, C, C_stride)
+            tile(transposed, stepping, rate, 2, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
         elif rows == 3:
-            tile(stepping, rate, 3, lanes, n_terms, A, A_row_step, A_term_step,
-                 B, B_stride, start, C, C_stride)
+            tile(transposed, stepping, rate, 3, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
         elif rows == 4:
-            tile(stepping, rate, 4, lanes, n_terms, A, A_row_step, A_term_step,
-                 B, B_stride, start, C, C_stride)
+            tile(transposed, stepping, rate, 4, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
         elif rows == 5:
-            tile(stepping, rate, 5, lanes, n_terms, A, A_row_step, A_term_step,
-                 B, B_stride, start, C, C_stride)
+            tile(transposed, stepping, rate, 5, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
         elif rows == 6:
-            tile(stepping, rate, 6, lanes, n_terms, A, A_row_step, A_term_step,
-                 B, B_stride, start, C, C_stride)
+            tile(transposed, stepping, rate, 6, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
         elif rows == 7:
-            tile(stepping, rate, 7, lanes, n_terms, A, A_row_step, A_term_step,
-                 B, B_stride, start, C, C_stride)
+            tile(transposed, stepping, rate, 7, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
         elif rows == 8:
-            tile(stepping, rate, 8, lanes, n_terms, A, A_row_step, A_term_step,
-                 B, B_stride, start, C, C_stride)
-        A = A + rows * A_row_step
+            tile(transposed, stepping, rate, 8, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
+        if transposed:
+            skip += rows
+        else:
+            A = A + rows
         C = C + rows * C_stride
         row += rows
 
 
+# A function each, so that the code exists once: tiles one cache line wide, and as wide as the
+# registers allow.
+
 cdef void narrow_tiles(
-    Py_ssize_t n_rows, Py_ssize_t n_terms,
-    const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
-    const floating *B, Py_ssize_t B_stride, const floating *start,
-    floating *restrict C, Py_ssize_t C_stride,
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
+    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    """Tiles one cache line wide. Functions of their own, so that the code for them exists once."""
-    tiles(False, <floating> 0, LINE_BYTES // sizeof(floating),
-          n_rows, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
+    tiles(False, False, <floating> 0, LINE_BYTES // sizeof(floating),
+          n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
 
 
 cdef void wide_tiles(
-    Py_ssize_t n_rows, Py_ssize_t n_terms,
-    const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
-    const floating *B, Py_ssize_t B_stride, const floating *start,
-    floating *restrict C, Py_ssize_t C_stride,
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
+    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    """Tiles as wide as the registers allow."""
-    tiles(False, <floating> 0, TILE_LINES * LINE_BYTES // sizeof(floating),
-          n_rows, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
+    tiles(False, False, <floating> 0, TILE_LINES * LINE_BYTES // sizeof(floating),
+          n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
+
+
+cdef void narrow_transposed(
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
+    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
+) noexcept nogil:
+    tiles(True, False, <floating> 0, LINE_BYTES // sizeof(floating),
+          n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
+
+
+cdef void wide_transposed(
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
+    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
+) noexcept nogil:
+    tiles(True, False, <floating> 0, TILE_LINES * LINE_BYTES // sizeof(floating),
+          n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
 
 
 cdef void narrow_steps(
     floating rate,
-    Py_ssize_t n_rows, Py_ssize_t n_terms,
-    const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
-    const floating *B, Py_ssize_t B_stride, const floating *start,
-    floating *restrict C, Py_ssize_t C_stride,
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
+    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    tiles(True, rate, LINE_BYTES // sizeof(floating),
-          n_rows, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
+    tiles(True, True, rate, LINE_BYTES // sizeof(floating),
+          n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
 
 
 cdef void wide_steps(
     floating rate,
-    Py_ssize_t n_rows, Py_ssize_t n_terms,
-    const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
-    const floating *B, Py_ssize_t B_stride, const floating *start,
-    floating *restrict C, Py_ssize_t C_stride,
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
+    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    tiles(True, rate, TILE_LINES * LINE_BYTES // sizeof(floating),
-          n_rows, n_terms, A, A_row_step, A_term_step, B, B_stride, start, C, C_stride)
+    tiles(True, True, rate, TILE_LINES * LINE_BYTES // sizeof(floating),
+          n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
 
 
-cdef inline void either_tiles(
-    bint stepping, floating rate, Py_ssize_t lanes,
-    Py_ssize_t n_rows, Py_ssize_t n_terms,
-    const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
-    const floating *B, Py_ssize_t B_stride, const floating *start,
-    floating *restrict C, Py_ssize_t C_stride,
+cdef inline void any_tiles(
+    bint transposed, bint stepping, floating rate, Py_ssize_t lanes,
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
+    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
 ) noexcept nogil:
     if lanes * sizeof(floating) == LINE_BYTES:
         if stepping:
-            narrow_steps(rate, n_rows, n_terms, A, A_row_step, A_term_step,
-                         B, B_stride, start, C, C_stride)
+            narrow_steps(rate, n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
+        elif transposed:
+            narrow_transposed(n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
         else:
-            narrow_tiles(n_rows, n_terms, A, A_row_step, A_term_step,
-                         B, B_stride, start, C, C_stride)
+            narrow_tiles(n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
     elif stepping:
-        wide_steps(rate, n_rows, n_terms, A, A_row_step, A_term_step,
-                   B, B_stride, start, C, C_stride)
+        wide_steps(rate, n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
+    elif transposed:
+        wide_transposed(n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
     else:
-        wide_tiles(n_rows, n_terms, A, A_row_step, A_term_step,
-                   B, B_stride, start, C, C_stride)
+        wide_tiles(n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
 
 
 cdef inline void copy_panel(
@@ -211,83 +226,68 @@ cdef inline void turn_panel(
 
 
 cdef inline void strip(
-    bint stepping, floating rate, Py_ssize_t lanes, Py_ssize_t width, bint turned,
-    Py_ssize_t n_rows, Py_ssize_t n_terms,
-    const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
-    const floating *B, Py_ssize_t B_stride, const floating *start,
-    floating *restrict C, Py_ssize_t C_stride,
+    bint transposed, bint stepping, floating rate, Py_ssize_t lanes, Py_ssize_t width, bint turned,
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A,
+    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
 ) noexcept nogil:
     """`width` columns of C, at most `lanes`, which is a constant in a call."""
     cdef floating panel[MAX_PANEL]
     cdef floating edge[MAX_TILE_ROWS * MAX_LANES]
-    cdef floating first[MAX_LANES]
     cdef Py_ssize_t most = PANEL_BYTES // sizeof(floating) // lanes
     cdef Py_ssize_t term = 0, terms, row, rows, lane, i
     cdef bint copied = width < lanes or n_rows > COPY_ROWS
-    for lane in range(lanes):
-        first[lane] = start[lane] if start != NULL and lane < width else 0
-    start = first
     if not (turned or copied):
         most = n_terms
-    while term < n_terms or start != NULL:
+    while term < n_terms:
         terms = min(n_terms - term, most)
         if turned:
             turn_panel(lanes, width, terms, B + term, B_stride, panel)
         elif copied:
             copy_panel(lanes, width, terms, B + term * B_stride, B_stride, panel)
-        if width == lanes:
-            if turned or copied:
-                either_tiles(
-                    stepping, rate, lanes, n_rows, terms,
-                    A + term * A_term_step, A_row_step, A_term_step,
-                    panel, lanes, start, C, C_stride)
-            else:
-                either_tiles(
-                    stepping, rate, lanes, n_rows, terms,
-                    A + term * A_term_step, A_row_step, A_term_step,
-                    B + term * B_stride, B_stride, start, C, C_stride)
+        if width == lanes and (turned or copied):
+            any_tiles(transposed, stepping, rate, lanes, n_rows, terms,
+                      A + term if transposed else A, 0 if transposed else term,
+                      panel, lanes, C, C_stride)
+        elif width == lanes:
+            any_tiles(transposed, stepping, rate, lanes, n_rows, terms,
+                      A + term if transposed else A, 0 if transposed else term,
+                      B + term * B_stride, B_stride, C, C_stride)
         else:
             row = 0
             while row < n_rows:
                 rows = min(n_rows - row, <Py_ssize_t> TILE_ROWS)
                 for i in range(rows):
-                    for lane in range(width):
-                        edge[i * lanes + lane] = C[(row + i) * C_stride + lane]
-                either_tiles(
-                    stepping, rate, lanes, rows, terms,
-                    A + row * A_row_step + term * A_term_step, A_row_step, A_term_step,
-                    panel, lanes, start, edge, lanes)
+                    for lane in range(lanes):
+                        edge[i * lanes + lane] = C[(row + i) * C_stride + lane] if lane < width else 0
+                any_tiles(transposed, stepping, rate, lanes, rows, terms,
+                          A + (term if transposed else row), row if transposed else term,
+                          panel, lanes, edge, lanes)
                 for i in range(rows):
                     for lane in range(width):
                         C[(row + i) * C_stride + lane] = edge[i * lanes + lane]
                 row += rows
-        start = NULL
         term += terms
 
 
 cdef inline void product(
-    bint stepping, floating rate, bint turned,
-    Py_ssize_t n_rows, Py_ssize_t n_terms, Py_ssize_t n_columns,
-    const floating *A, Py_ssize_t A_row_step, Py_ssize_t A_term_step,
-    const floating *B, Py_ssize_t B_stride, const floating *start,
-    floating *restrict C, Py_ssize_t C_stride,
+    bint transposed, bint stepping, floating rate, bint turned,
+    Py_ssize_t n_rows, Py_ssize_t n_terms, Py_ssize_t n_columns, const floating *const *A,
+    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    """C = start + A · B (0 without a start), or A · Bᵀ if turned; stepping, C −= rate · (A · B).
+    """C += A · B, or A · Bᵀ if turned; stepping, C −= rate · (A · B).
 
-    Stepping, there may be STEP_TERMS terms at most, and whole lines of columns.
+    Stepping, there may be SAMPLES terms at most, and whole lines of columns.
     """
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
     cdef Py_ssize_t lanes = TILE_LINES * line
     cdef Py_ssize_t column_step = B_stride if turned else 1
     cdef Py_ssize_t column = 0
     while TILE_LINES > 1 and column + lanes <= n_columns:
-        strip(stepping, rate, lanes, lanes, turned, n_rows, n_terms, A, A_row_step, A_term_step,
-              B + column * column_step, B_stride, start + column if start != NULL else NULL,
-              C + column, C_stride)
+        strip(transposed, stepping, rate, lanes, lanes, turned, n_rows, n_terms, A,
+              B + column * column_step, B_stride, C + column, C_stride)
         column += lanes
     while column < n_columns:
-        strip(stepping, rate, line, min(line, n_columns - column), turned,
-              n_rows, n_terms, A, A_row_step, A_term_step,
-              B + column * column_step, B_stride, start + column if start != NULL else NULL,
-              C + column, C_stride)
+        strip(transposed, stepping, rate, line, min(line, n_columns - column), turned,
+              n_rows, n_terms, A,
+              B + column * column_step, B_stride, C + column, C_stride)
         column += line

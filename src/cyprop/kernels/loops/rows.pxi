@@ -1,50 +1,55 @@
-# C = start + A · B for one row: a matrix-vector product, whose cost is one read of B.
+# C += A · B for one row: a matrix-vector product, whose cost is one read of B.
 #
 # The sums are those of product.pxi, in the same order. A strip of columns stays in registers while
 # all terms go by. Where many elements of A are zero, the others are listed first and only their rows
 # of B are read.
 
 
-cdef inline Py_ssize_t count_zeros(
-    Py_ssize_t n, Py_ssize_t n_columns, const floating *A, Py_ssize_t A_stride,
-) noexcept nogil:
-    cdef Py_ssize_t i, j, total = 0
-    cdef int zeros
-    for i in range(n):
-        zeros = 0
-        for j in range(n_columns):
-            zeros += A[i * A_stride + j] == 0
-        total += zeros
-    return total
+cdef inline Py_ssize_t count_zeros(Py_ssize_t n, const floating *A) noexcept nogil:
+    cdef Py_ssize_t j
+    cdef int zeros = 0
+    for j in range(n):
+        zeros += A[j] == 0
+    return zeros
 
 
 cdef inline Py_ssize_t list_nonzero(
-    Py_ssize_t n, const floating *A, Py_ssize_t A_step, int *restrict index,
+    Py_ssize_t n, const floating *A, int *restrict index,
 ) noexcept nogil:
     """Where A is not zero, at n places; how many are found. Zeros come in runs, skipped by eights;
     the rest has no branch to be mispredicted."""
     cdef Py_ssize_t i = 0, end, found = 0
     while i < n:
         end = min(n, i + 8)
-        if A_step == 1 and i + 8 <= n and eight_zeros(A + i):
+        if i + 8 <= n and eight_zeros(A + i):
             i = end
         while i < end:
             index[found] = <int> i
-            found += is_nonzero(A[i * A_step])
+            found += is_nonzero(A[i])
             i += 1
     return found
 
 
 cdef inline bint mostly_zeros(
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, const floating *A_prev, Py_ssize_t stride,
+    const Py_ssize_t *order,
 ) noexcept nogil:
     """Whether visiting only the terms that are not zero beats the tiles."""
-    return n_out >= SPARSE_COLUMNS and 10 * count_zeros(n, n_in, A_prev, stride) > 7 * n * n_in
+    cdef const floating *samples[SAMPLES]
+    cdef Py_ssize_t i, count, total = 0, first = 0
+    if n_out < SPARSE_COLUMNS:
+        return False
+    while first < n:
+        count = list_samples(first, n, A_prev, stride, order, samples)
+        for i in range(count):
+            total += count_zeros(n_in, samples[i])
+        first += count
+    return 10 * total > 7 * n * n_in
 
 
 cdef inline void add_in_registers(
     Py_ssize_t lines, Py_ssize_t n_terms, const int *index,
-    const floating *A, Py_ssize_t A_step, const floating *B, Py_ssize_t B_stride,
+    const floating *A, const floating *B, Py_ssize_t B_stride,
     floating *restrict C,
 ) noexcept nogil:
     """C += Σ a · b over the terms in index (NULL: over all), for a strip of columns.
@@ -63,7 +68,7 @@ cdef inline void add_in_registers(
             sums[line][lane] = C[line * lanes + lane]
     for i in range(n_terms):
         term = index[i] if index != NULL else i
-        a = A[term * A_step]
+        a = A[term]
         b = B + term * B_stride
         for line in range(lines):
             for lane in range(lanes):
@@ -75,7 +80,7 @@ cdef inline void add_in_registers(
 
 cdef inline void add_strips(
     Py_ssize_t n_terms, Py_ssize_t n_columns, const int *index,
-    const floating *A, Py_ssize_t A_step, const floating *B, Py_ssize_t B_stride,
+    const floating *A, const floating *B, Py_ssize_t B_stride,
     floating *restrict C,
 ) noexcept nogil:
     """The same for any number of columns, spread evenly over strips."""
@@ -86,19 +91,19 @@ cdef inline void add_strips(
     while left:
         lines = (left + strips - 1) // strips
         if lines == 1:
-            add_in_registers(1, n_terms, index, A, A_step, B, B_stride, C)
+            add_in_registers(1, n_terms, index, A, B, B_stride, C)
         elif lines == 2:
-            add_in_registers(2, n_terms, index, A, A_step, B, B_stride, C)
+            add_in_registers(2, n_terms, index, A, B, B_stride, C)
         elif lines == 3:
-            add_in_registers(3, n_terms, index, A, A_step, B, B_stride, C)
+            add_in_registers(3, n_terms, index, A, B, B_stride, C)
         elif lines == 4:
-            add_in_registers(4, n_terms, index, A, A_step, B, B_stride, C)
+            add_in_registers(4, n_terms, index, A, B, B_stride, C)
         elif lines == 5:
-            add_in_registers(5, n_terms, index, A, A_step, B, B_stride, C)
+            add_in_registers(5, n_terms, index, A, B, B_stride, C)
         elif lines == 6:
-            add_in_registers(6, n_terms, index, A, A_step, B, B_stride, C)
+            add_in_registers(6, n_terms, index, A, B, B_stride, C)
         elif lines == 7:
-            add_in_registers(7, n_terms, index, A, A_step, B, B_stride, C)
+            add_in_registers(7, n_terms, index, A, B, B_stride, C)
         B = B + lines * line
         C = C + lines * line
         left -= lines
@@ -107,7 +112,7 @@ cdef inline void add_strips(
         total = C[column]
         for i in range(n_terms):
             term = index[i] if index != NULL else i
-            total = fma(A[term * A_step], B[term * B_stride + column], total)
+            total = fma(A[term], B[term * B_stride + column], total)
         C[column] = total
 
 
@@ -115,33 +120,30 @@ cdef void add_all(
     Py_ssize_t n_terms, Py_ssize_t n_columns,
     const floating *A, const floating *B, Py_ssize_t B_stride, floating *restrict C,
 ) noexcept nogil:
-    add_strips(n_terms, n_columns, <const int *> NULL, A, 1, B, B_stride, C)
+    add_strips(n_terms, n_columns, <const int *> NULL, A, B, B_stride, C)
 
 
 cdef void add_listed(
     Py_ssize_t n_terms, Py_ssize_t n_columns, const int *index,
-    const floating *A, Py_ssize_t A_step, const floating *B, Py_ssize_t B_stride,
+    const floating *A, const floating *B, Py_ssize_t B_stride,
     floating *restrict C,
 ) noexcept nogil:
     if n_terms:
-        add_strips(n_terms, n_columns, index, A, A_step, B, B_stride, C)
+        add_strips(n_terms, n_columns, index, A, B, B_stride, C)
 
 
 cdef void row_of_terms(
     Py_ssize_t n_terms, Py_ssize_t n_columns,
-    const floating *A, Py_ssize_t A_step, const floating *B, Py_ssize_t B_stride,
-    const floating *start, floating *restrict C,
+    const floating *A, const floating *B, Py_ssize_t B_stride, floating *restrict C,
 ) noexcept nogil:
-    """One row of C = start + A · B (0 without a start), passing over the terms where A is zero."""
+    """One row of C += A · B, passing over the terms where A is zero."""
     cdef int index[LIST_SIZE]
     cdef Py_ssize_t term = 0, terms, i
-    for i in range(n_columns):
-        C[i] = start[i] if start != NULL else 0
     while term < n_terms:
         terms = min(n_terms - term, <Py_ssize_t> LIST_SIZE)
         add_listed(
-            list_nonzero(terms, A + term * A_step, A_step, index), n_columns, index,
-            A + term * A_step, A_step, B + term * B_stride, B_stride, C)
+            list_nonzero(terms, A + term, index), n_columns, index,
+            A + term, B + term * B_stride, B_stride, C)
         term += terms
     for i in range(n_columns):
         C[i] = C[i] + 0
@@ -149,16 +151,13 @@ cdef void row_of_terms(
 
 cdef void one_row(
     Py_ssize_t n_terms, Py_ssize_t n_columns,
-    const floating *A, const floating *B, Py_ssize_t B_stride, const floating *start,
-    floating *restrict C,
+    const floating *A, const floating *B, Py_ssize_t B_stride, floating *restrict C,
 ) noexcept nogil:
-    """One row of C = start + A · B, in one read of B at most."""
+    """One row of C += A · B, in one read of B at most."""
     cdef Py_ssize_t i
-    if n_terms * n_columns >= LONG_ROW and 4 * count_zeros(1, n_terms, A, 0) > n_terms:
-        row_of_terms(n_terms, n_columns, A, 1, B, B_stride, start, C)
+    if n_terms * n_columns >= LONG_ROW and 4 * count_zeros(n_terms, A) > n_terms:
+        row_of_terms(n_terms, n_columns, A, B, B_stride, C)
         return
-    for i in range(n_columns):
-        C[i] = start[i]
     add_all(n_terms, n_columns, A, B, B_stride, C)
     for i in range(n_columns):
         C[i] = C[i] + 0

@@ -124,31 +124,34 @@ cdef void step_listed(
 
 cdef bint sgd_step_outer(
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
-    const floating *A_prev, Py_ssize_t A_prev_stride, const floating *dZ, Py_ssize_t dZ_stride,
+    const floating *A_prev, Py_ssize_t A_prev_stride, const Py_ssize_t *order,
+    const floating *dZ, Py_ssize_t dZ_stride,
     floating *restrict W, Py_ssize_t W_stride, const double *hyperparameters,
 ) noexcept nogil:
     """W ← W − learning_rate · A_prevᵀ·dZ; only without momentum, and for whole lines of outputs
 
     Where A_prev is zero nothing changes, and where much of it is, those rows are not touched.
     """
+    cdef const floating *samples[SAMPLES]
     cdef int index[LIST_SIZE]
     cdef floating rate = <floating> hyperparameters[0]
     cdef Py_ssize_t k = 0, rows
-    if hyperparameters[1] != 0 or n > STEP_TERMS or n_out * sizeof(floating) % LINE_BYTES:
+    if hyperparameters[1] != 0 or n > SAMPLES or n_out * sizeof(floating) % LINE_BYTES:
         return False
+    if n > 1 and mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride, order):
+        return False
+    list_samples(0, n, A_prev, A_prev_stride, order, samples)
     if n > 1:
-        if mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride):
-            return False
-        product(True, rate, False, n_in, n, n_out, A_prev, 1, A_prev_stride, dZ, dZ_stride,
-                <const floating *> NULL, W, W_stride)
+        product(True, True, rate, False, n_in, n, n_out, samples, dZ, dZ_stride, W, W_stride)
         return True
-    if 4 * count_zeros(1, n_in, A_prev, 0) <= n_in:
+    A_prev = samples[0]
+    if 4 * count_zeros(n_in, A_prev) <= n_in:
         step_all(n_in, n_out, rate, A_prev, dZ, W, W_stride)
         return True
     while k < n_in:
         rows = min(n_in - k, <Py_ssize_t> LIST_SIZE)
         step_listed(
-            list_nonzero(rows, A_prev + k, 1, index), n_out, index, rate,
+            list_nonzero(rows, A_prev + k, index), n_out, index, rate,
             A_prev + k, dZ, W + k * W_stride, W_stride)
         k += rows
     return True
