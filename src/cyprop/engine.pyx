@@ -9,7 +9,6 @@ cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals, PyErr_Occurred
 from cpython.mem cimport PyMem_RawFree
 from libc.math cimport isfinite
-from libc.stdint cimport uintptr_t
 
 import numpy as np
 
@@ -22,8 +21,7 @@ from cyprop.batches cimport (
     predict_rows, predict_rows_scratch_size, train, train_scratch_size,
 )
 from cyprop.chain cimport (
-    ALIGNMENT, Model, Part, backward, forward, input_size, output_size, predict as predict_chain,
-    training_scratch_size, whole,
+    ALIGNMENT, Model, aligned, learn, predict as predict_chain, training_scratch_size,
 )
 from cyprop.layers cimport LONG_CALL, Layers, allocate
 
@@ -33,10 +31,6 @@ cdef enum:
     STACK_SCRATCH = 32768        # bytes of scratch that a one-sample prediction takes from the stack
 
 
-cdef inline char *aligned(void *memory) noexcept nogil:
-    return <char *> ((<uintptr_t> memory + ALIGNMENT - 1) & ~<uintptr_t> (ALIGNMENT - 1))
-
-
 cdef inline bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
     """Whether two contiguous arrays share memory."""
     cdef char *a_start = cnp.PyArray_BYTES(a)
@@ -44,17 +38,6 @@ cdef inline bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
     return (
         a_start < b_start + cnp.PyArray_NBYTES(b) and b_start < a_start + cnp.PyArray_NBYTES(a)
     )
-
-
-cdef inline double learn(Model *model, const char *x, const char *y, char *scratch) noexcept nogil:
-    """One update from one sample, unless its loss is not finite; the loss before."""
-    cdef double loss = 0
-    cdef Part part = whole()
-    forward(model, &part, 1, x, input_size(model), y, output_size(model), scratch, &loss)
-    if isfinite(loss):
-        backward(
-            model, &part, 1, x, input_size(model), y, output_size(model), scratch, NULL, NULL)
-    return loss
 
 
 cdef int raise_what_is_set() except -1:
