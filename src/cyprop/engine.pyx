@@ -23,6 +23,7 @@ from cyprop.batches cimport (
 from cyprop.chain cimport (
     ALIGNMENT, Model, aligned, learn, predict as predict_chain, training_scratch_size,
 )
+from cyprop.flag cimport give, is_held
 from cyprop.layers cimport LONG_CALL, Layers, allocate
 
 cnp.import_array()
@@ -91,7 +92,7 @@ cdef class Engine(Layers):
             and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> X)
             and cnp.PyArray_DIM(<cnp.ndarray> X, 0) == self.n_in
             and 2 * model.widest * model.itemsize <= STACK_SCRATCH
-            and not self.writing
+            and not is_held(&self.writing)
             and n_threads is 1
         ):
             return self.predict_general(X, out, n_threads)
@@ -224,7 +225,7 @@ cdef class Engine(Layers):
                 with nogil:
                     loss = learn(model, x_data, y_data, aligned(self.scratch))
         finally:
-            self.writing = False
+            give(&self.writing)
         return loss
 
     def train_on_batch(self, X, Y):
@@ -289,7 +290,7 @@ cdef class Engine(Layers):
                     model, n, x, y, rows, batch_size, start, &total, aligned(self.scratch),
                     n_parts)
         finally:
-            self.writing = False
+            give(&self.writing)
         raise_what_is_set()
         PyErr_CheckSignals()
         return total, start
