@@ -4,8 +4,9 @@
     backward   dA = ∂C/∂A⁽ᴸ⁾;   dZ = dA · f′,   dW = A_prevᵀ · dZ,
                db = Σ_rows dZ,   dA_prev = dZ · Wᵀ                    for each layer downwards
 
-dX means ∂C/∂X, for the loss C or, in `input_gradient`, whatever the given dA is the derivative of. Learning updates a strip of W as soon as its dW and its share of dA_prev are known,
-while both are in the first-level cache: the gradient never goes to memory.
+dX means ∂C/∂X; in `input_gradient` C is whatever the given dA is the derivative of. Learning updates
+a strip of W as soon as its dW and its share of dA_prev are known, while both are in the first-level
+cache: the gradient never goes to memory.
 
 Parameters are one vector: of each layer the rows of W, each padded to whole cache lines, then b
 padded likewise. Rows of a multiple of 1 KiB get one line more, which is not read when predicting:
