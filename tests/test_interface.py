@@ -133,14 +133,14 @@ def test_scratch_may_start_anywhere_and_is_never_left(net, rng):
     expected = [calls.predict(X[0]), calls.predict_rows(X), calls.input_gradient(X, dA)]
     size = calls.handle.scratch_size(70)
     for start in (0, 1, 31, 63, 64):
-        memory = np.full(size + 128, 77, np.uint8)
+        memory = np.full(size + 128, 0xFF, np.uint8)  # as floats, NaN
         calls.scratch = memory[start : start + size]
         actual = [calls.predict(X[0]), calls.predict_rows(X), calls.input_gradient(X, dA)]
         calls.learn_one(X[0], np.full_like(dA[0], np.nan))
         for (_, a), (_, b) in zip(actual, expected):
             assert same_bits(a, b)
-        assert (memory[:start] == 77).all()
-        assert (memory[start + size :] == 77).all()
+        assert (memory[:start] == 0xFF).all()
+        assert (memory[start + size :] == 0xFF).all()
 
 
 # What is wrong

@@ -1,5 +1,6 @@
 """Compiled code beside Python: predictions in many threads, and whose turn it is to learn."""
 
+import copy
 import math
 import sys
 import threading
@@ -11,8 +12,6 @@ from arrays_for_tests import same_bits
 from compiled_calls import BUSY, OK, Calls
 
 import cyprop
-
-BETA1 = 0.99999
 
 
 def test_any_number_of_threads_predict_at_once(dtype, rng):
@@ -41,15 +40,14 @@ def turns_are_short():
     sys.setswitchinterval(before)
 
 
-def updates_made(net):
-    """Adam's 1 - beta1^t tells t."""
-    return round(math.log1p(-net.__getstate__()["optimizer_memory"][0]) / math.log(BETA1))
+def sample(net):
+    x = np.full(net.sizes[0], 0.5, net.dtype)
+    return x, np.full(net.sizes[-1], 0.25, net.dtype)
 
 
 def learner(net, results, stop):
-    """Learn one sample after the other, without the GIL, until told to stop; count the codes."""
-    x, y = np.full(net.sizes[0], 0.5, net.dtype), np.full(net.sizes[-1], 0.25, net.dtype)
-    calls = Calls(net)
+    """Learn the sample again and again, without the GIL, until told to stop; count the codes."""
+    calls, (x, y) = Calls(net), sample(net)
     while not stop.is_set():
         code, loss = calls.learn_one(x, y)
         results[code] = results.get(code, 0) + 1
@@ -58,24 +56,25 @@ def learner(net, results, stop):
 
 @pytest.mark.parametrize("sizes", [[4, 8, 3], [300, 300, 3]], ids=str)
 def test_updates_of_both_follow_one_another(dtype, sizes):
-    """None is lost, also of those that Python makes without the GIL."""
-    net = cyprop.Network(sizes, optimizer=cyprop.Adam(1e-4, beta1=BETA1), dtype=dtype)
+    """All learn one sample, so that in the end only their number counts, to the bit."""
+    net = cyprop.Network(sizes, optimizer=cyprop.Adam(1e-4), dtype=dtype)
+    twin, (x, y) = copy.copy(net), sample(net)
     results, stop = [{} for _ in range(3)], threading.Event()
-    X, Y = np.full((50, sizes[0]), 0.5, dtype), np.full((50, sizes[-1]), 0.25, dtype)
     threads = [threading.Thread(target=learner, args=(net, result, stop)) for result in results]
     for thread in threads:
         thread.start()
-    n_python = 0
-    while n_python < 200 or min(result.get(OK, 0) for result in results) < 50:
-        net.learn_one(X[0], Y[0])
-        net.train_on_batch(X, Y)
-        n_python += 2
+    n_updates = 0
+    while n_updates < 200 or min(result.get(OK, 0) for result in results) < 50:
+        net.learn_one(x, y)
+        net.train_on_batch(x[None], y[None])
+        n_updates += 2
     stop.set()
     for thread in threads:
         thread.join()
     assert set().union(*results) <= {OK, BUSY}
-    assert updates_made(net) == n_python + sum(result[OK] for result in results)
-    assert np.isfinite(net.parameters).all()
+    for _ in range(n_updates + sum(result[OK] for result in results)):
+        twin.learn_one(x, y)
+    assert same_bits(net.parameters, twin.parameters)
 
 
 def test_learning_during_a_long_update_is_a_code(dtype):
@@ -103,4 +102,5 @@ def test_the_optimizer_is_not_changed_under_an_update(dtype):
     stop.set()
     thread.join()
     assert result[OK] > 0
+    assert set(result) <= {OK, BUSY}
     assert np.isfinite(net.parameters).all()

@@ -330,7 +330,7 @@ cdef void input_gradient(
         else:
             dA_prev_stride = model.layers[l - 1].stride
 
-        # dZ = dA · f′, in place
+        # dZ = dA · f′, in place; what may lie in the padding, denormals say, would take longer
         clear_padding(model, n, layer.n_out, layer.stride, dZ)
         layer.activation.backward[model.dtype](
             n, layer.n_out if layer.activation.couples_units else layer.width,
