@@ -42,6 +42,25 @@ def test_the_cython_loop(environment, tmp_path):
     ]
 
 
+def test_names_may_be_imported_one_by_one(environment, tmp_path):
+    """All of the page's table; and with them comes nothing else of ours, and nothing of NumPy's."""
+    table = EMBEDDING.partition("## The functions")[2].partition("## How long")[0]
+    names = sorted(
+        set(re.findall(r"`([a-z_0-9]+)\(", table)) | set(re.findall(r"`([A-Z_]+[A-Z])`", table))
+    )
+    assert len(names) == 11 + 8
+    (tmp_path / "names.pyx").write_text(
+        f"from cyprop cimport Model, {', '.join(names)}\n"
+        "def sizes(handle):\n"
+        "    cdef Model *model = model_of(handle)\n"
+        "    return n_inputs(model), n_outputs(model)\n"
+    )
+    environment.run(tmp_path, "cython", "-3", "names.pyx")
+    compiled = (tmp_path / "names.c").read_text(encoding="utf-8")
+    assert "struct cyprop_model;" in compiled
+    assert not re.search(r"numpy|arrayobject|cyprop_\dchain|__pyx_t_6cyprop", compiled)
+
+
 REFUSALS = """
 import cart_pole, cyprop
 handles = (
