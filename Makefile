@@ -1,7 +1,7 @@
 # What one types every day. `make` alone lists the targets.
 PYTHON ?= python
 
-.PHONY: help install test lint bench wheel clean
+.PHONY: help install test lint bench wheel examples clean
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -16,7 +16,7 @@ test:  ## run the tests
 lint:  ## check style and types
 	ruff check
 	ruff format --check
-	cython-lint src
+	cython-lint src examples
 	mypy
 
 bench:  ## list the benchmarks
@@ -24,6 +24,9 @@ bench:  ## list the benchmarks
 
 wheel:  ## build the source distribution, and the wheel from it
 	$(PYTHON) -m build
+
+examples: wheel  ## build the examples against the wheel, and test them
+	$(PYTHON) -m pytest examples --wheel dist/*.whl
 
 clean:  ## remove what was built
 	rm -rf build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -62,7 +62,7 @@ def extension(name: str, *flags: str, suffix: str = "pyx") -> Extension:
     )
 
 
-hot = [extension(f"cyprop.{name}") for name in ("chain", "batches", "engine", "bound")]
+hot = [extension(f"cyprop.{name}") for name in ("chain", "batches", "engine", "bound", "interface")]
 cold = [extension(f"cyprop.{name}", *SMALL) for name in ("layers", "kernels.*")]
 cold += [extension(SHARED, *SMALL, suffix="c")]
 loops = [

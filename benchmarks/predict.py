@@ -41,8 +41,10 @@ class References:
         self.missing: list[str] = []
         self.floors = suite.load_floors(self.missing)
         self.loop: ModuleType | None = None
+        self.public: ModuleType | None = None
         try:
             self.loop = native.extension(Path(__file__).with_name("nogil_loop.pyx"))
+            self.public = native.extension(Path(__file__).with_name("cimport_loop.pyx"))
         except native.UnavailableError as error:
             self.missing.append(f"cyprop from a nogil loop ({error})")
             print(f"not available: {self.missing[-1]}")
@@ -61,6 +63,14 @@ class References:
             made.append(Candidate(label, loop, calls, n_calls, "native"))
             label = "an empty method of a compiled class"
             made.append(Candidate(label, self.loop.Empty().nothing, kind="call"))
+        if self.public is not None:
+            net = cyprop_peer.network(problem)
+            out = np.empty(problem.sizes[-1], problem.dtype)
+            calls = [(net.handle(), x, out, n_calls)]
+            self.public.predict_loop(*calls[0])
+            assert_same(out, forward(problem, x)[-1], problem.dtype, "cimport")
+            label = "cyprop through cimport"
+            made.append(Candidate(label, self.public.predict_loop, calls, n_calls, "native"))
         # Where C does not compile, the floors have said so.
         with contextlib.suppress(native.UnavailableError):
             made += fixed.candidates(problem, x, n_calls)

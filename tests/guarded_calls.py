@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from compiled_calls import function
 
 import cyprop
 from cyprop.kernels import activation, dense, dispatch, loss, update
@@ -160,6 +161,29 @@ def call_networks(call):
                 )
 
 
+def call_compiled_functions(call):
+    """Scratch lies between forbidden pages too, and starts anywhere."""
+    for size in SIZES:
+        other, n, start = (int(drawn) for drawn in call.rng.integers(1, 71, 3))
+        for n_in, n_out in ((size, other), (other, size)):
+            net = cyprop.Network([n_in, 1 + size % 5, n_out], "tanh", dtype=call.dtype)
+            handle = net.handle()
+            X, Y = call.numbers(n, n_in), call.numbers(n, n_out)
+            scratch = np.zeros(handle.scratch_size(n) + start % 2, np.uint8)[start % 2 :]
+            for name, count, arrays in (
+                ("predict", [], [X[0], Y[0]]),
+                ("predict_rows", [n], [X, Y]),
+                ("learn_one", [], [X[0], Y[0], np.zeros(1)]),
+                ("input_gradient", [n], [X, Y, X]),
+            ):
+                compiled = function(name, call.dtype)
+
+                def made(*placed, compiled=compiled, handle=handle, count=count):
+                    compiled(handle.address, *count, *(array.ctypes.data for array in placed))
+
+                call(name, made, *arrays, scratch)
+
+
 def main(level, dtype, path):
     dispatch.use(level)
     with Path(path).open("wb", buffering=0) as note:
@@ -174,6 +198,7 @@ def main(level, dtype, path):
             call_activations_and_losses(call)
             call_updates(call)
             call_networks(call)
+            call_compiled_functions(call)
     print("no call left its arrays")
 
 

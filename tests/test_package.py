@@ -44,6 +44,7 @@ def test_every_public_name_is_there():
         "Optimizer",
         "SGD",
         "__version__",
+        "get_include",
         "show_config",
     ]
     assert all(hasattr(cyprop, name) for name in cyprop.__all__)
@@ -58,6 +59,9 @@ def test_every_public_name_is_there():
         "engine.pxd",
         "engine.pyi",
         "bound.pyi",
+        "interface.pxd",
+        "interface.pyi",
+        "include/cyprop.h",
         "kernels/table.pxd",
         "kernels/dense.pyi",
         "data/digits.npz",

@@ -11,7 +11,7 @@ from cyprop.version import __version__
 
 if TYPE_CHECKING:
     from cyprop import storage as storage
-    from cyprop.configuration import show_config
+    from cyprop.configuration import get_include, show_config
 
 __all__ = [
     "SGD",
@@ -23,6 +23,7 @@ __all__ = [
     "Network",
     "Optimizer",
     "__version__",
+    "get_include",
     "show_config",
 ]
 
@@ -31,6 +32,8 @@ def __getattr__(name: str) -> Any:
     """Import what few programs need when it is first asked for; it is half the time of import."""
     if name == "storage":
         return import_module("cyprop.storage")
-    if name == "show_config":
-        return import_module("cyprop.configuration").show_config
+    if name in ("get_include", "show_config"):
+        return getattr(import_module("cyprop.configuration"), name)
+    if name == "_C_API":
+        return import_module("cyprop.interface")._C_API
     raise AttributeError(f"module 'cyprop' has no attribute {name!r}")

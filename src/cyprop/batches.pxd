@@ -8,6 +8,12 @@ cdef void predict_rows(
     const Model *model, Py_ssize_t n, const char *X, char *out, char *scratch,
     Py_ssize_t n_parts) noexcept nogil
 
+cdef Py_ssize_t input_gradient_of_rows_scratch_size(
+    const Model *model, Py_ssize_t n) noexcept nogil
+cdef void input_gradient_of_rows(
+    const Model *model, Py_ssize_t n, const char *X, const char *dA, char *dX,
+    char *scratch) noexcept nogil
+
 cdef Py_ssize_t loss_of_rows_scratch_size(
     const Model *model, Py_ssize_t n, Py_ssize_t n_parts) noexcept nogil
 cdef double loss_of_rows(

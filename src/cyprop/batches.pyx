@@ -9,8 +9,8 @@ from libc.math cimport isfinite
 from libc.string cimport memcpy
 
 from cyprop.chain cimport (
-    ALIGNMENT, Part, backward, forward, input_size, interrupted, output_size, predict,
-    predict_scratch_size, share, training_scratch_size, whole,
+    ALIGNMENT, Part, backward, forward, input_gradient, input_gradient_scratch_size, input_size,
+    interrupted, output_size, predict, predict_scratch_size, share, training_scratch_size, whole,
 )
 from cyprop.team cimport Team, run
 
@@ -54,6 +54,26 @@ cdef void predict_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
         rows = min(end - i, <Py_ssize_t> ROWS_AT_ONCE)
         predict(
             model, rows, task.X + i * n_in * size, n_in, task.out + i * n_out * size, scratch)
+        i += rows
+
+
+cdef Py_ssize_t input_gradient_of_rows_scratch_size(
+    const Model *model, Py_ssize_t n,
+) noexcept nogil:
+    return input_gradient_scratch_size(model, min(n, <Py_ssize_t> ROWS_AT_ONCE))
+
+
+cdef void input_gradient_of_rows(
+    const Model *model, Py_ssize_t n, const char *X, const char *dA, char *dX, char *scratch,
+) noexcept nogil:
+    """dX = dA · ∂A⁽ᴸ⁾/∂X of n rows, dX (n, n_in)."""
+    cdef Py_ssize_t n_in = input_size(model), n_out = output_size(model), size = model.itemsize
+    cdef Py_ssize_t i = 0, rows
+    while i < n:
+        rows = min(n - i, <Py_ssize_t> ROWS_AT_ONCE)
+        input_gradient(
+            model, rows, X + i * n_in * size, n_in, dA + i * n_out * size, dX + i * n_in * size,
+            scratch)
         i += rows
 
 

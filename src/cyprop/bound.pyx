@@ -15,6 +15,7 @@ from cyprop.layers import aligned_zeros
 from cyprop.batches cimport predict_rows, predict_rows_scratch_size
 from cyprop.chain cimport Model, predict as predict_chain
 from cyprop.engine cimport Engine
+from cyprop.flag cimport is_held
 from cyprop.layers cimport LONG_CALL
 
 cnp.import_array()
@@ -80,7 +81,7 @@ cdef class BoundPrediction:
         """
         cdef Engine network = self.network
         cdef Model *model = &network.model
-        while self.busy or network.writing:
+        while self.busy or is_held(&network.writing):
             sleep(0.0001)
         if not self.is_long:
             if self.n == 1:

@@ -1,5 +1,8 @@
 """The model as plain C data, and the chain rule over it. What the engine calls without the GIL."""
 
+from libc.math cimport isfinite
+from libc.stdint cimport uintptr_t
+
 from cyprop.kernels.table cimport (
     MAX_HYPERPARAMETERS, MAX_STATES, Activation, Loss, Optimizer, Table,
 )
@@ -59,6 +62,10 @@ cdef inline (Py_ssize_t, Py_ssize_t) share(
 
 cdef bint interrupted() noexcept nogil
 
+cdef inline char *aligned(void *memory) noexcept nogil:
+    """The first cache line that starts in memory."""
+    return <char *> ((<uintptr_t> memory + ALIGNMENT - 1) & ~<uintptr_t> (ALIGNMENT - 1))
+
 cdef inline Py_ssize_t input_size(const Model *model) noexcept nogil:
     return model.layers[0].n_in
 
@@ -82,3 +89,18 @@ cdef bint backward(
     Model *model, const Part *part, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
     const char *Y, Py_ssize_t Y_stride, char *scratch,
     char *gradient, char *dA0) noexcept nogil
+
+cdef inline double learn(Model *model, const char *x, const char *y, char *scratch) noexcept nogil:
+    """One update from one sample, unless its loss is not finite; the loss before."""
+    cdef double loss = 0
+    cdef Part part = whole()
+    forward(model, &part, 1, x, input_size(model), y, output_size(model), scratch, &loss)
+    if isfinite(loss):
+        backward(
+            model, &part, 1, x, input_size(model), y, output_size(model), scratch, NULL, NULL)
+    return loss
+
+cdef Py_ssize_t input_gradient_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil
+cdef void input_gradient(
+    const Model *model, Py_ssize_t n, const char *X, Py_ssize_t X_stride, const char *dA,
+    char *dX, char *scratch) noexcept nogil

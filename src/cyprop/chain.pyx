@@ -4,8 +4,9 @@
     backward   dA = ∂C/∂A⁽ᴸ⁾;   dZ = dA · f′,   dW = A_prevᵀ · dZ,
                db = Σ_rows dZ,   dA_prev = dZ · Wᵀ                    for each layer downwards
 
-dX means ∂C/∂X. Learning updates a strip of W as soon as its dW and its share of dA_prev are known,
-while both are in the first-level cache: the gradient never goes to memory.
+dX means ∂C/∂X; in `input_gradient` C is whatever the given dA is the derivative of. Learning updates
+a strip of W as soon as its dW and its share of dA_prev are known, while both are in the first-level
+cache: the gradient never goes to memory.
 
 Parameters are one vector: of each layer the rows of W, each padded to whole cache lines, then b
 padded likewise. Rows of a multiple of 1 KiB get one line more, which is not read when predicting:
@@ -116,7 +117,7 @@ cdef void forward(
     const Model *model, const Part *part, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
     const char *Y, Py_ssize_t Y_stride, char *scratch, double *C,
 ) noexcept nogil:
-    """Keep Z and A of every layer in scratch, and the loss of each row in C."""
+    """Keep Z and A of every layer in scratch, and the loss of each row in C unless Y is NULL."""
     cdef const Table *kernels = model.kernels
     cdef Py_ssize_t size = model.itemsize, first, last
     cdef const Layer *layer = NULL
@@ -143,9 +144,10 @@ cdef void forward(
             order = NULL
             A_prev = A
             A_prev_stride = layer.stride
-        model.loss.forward[model.dtype](
-            last - first, layer.n_out, Z, A, layer.stride,
-            Y + first * Y_stride * size, Y_stride, C + first)
+        if Y != NULL:
+            model.loss.forward[model.dtype](
+                last - first, layer.n_out, Z, A, layer.stride,
+                Y + first * Y_stride * size, Y_stride, C + first)
     wait_for_others(part)
 
 
@@ -306,3 +308,46 @@ cdef bint backward(
         dZ = dA_prev
         dA_prev = swap
     return False
+
+
+cdef Py_ssize_t input_gradient_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil:
+    return training_scratch_size(model, n, 0)
+
+
+cdef void input_gradient(
+    const Model *model, Py_ssize_t n, const char *X, Py_ssize_t X_stride, const char *dA,
+    char *dX, char *scratch,
+) noexcept nogil:
+    """dX = dA · ∂A⁽ᴸ⁾/∂X of each of n rows; dA (n, n_out) and dX (n, n_in) have no gaps."""
+    cdef Py_ssize_t size = model.itemsize
+    cdef char *dZ = scratch + n * model.kept * size
+    cdef char *dA_prev = dZ + n * model.widest * size
+    cdef char *swap
+    cdef const Layer *layer = &model.layers[model.n_layers - 1]
+    cdef Part part = whole()
+    cdef Py_ssize_t l, i, dA_prev_stride
+    forward(model, &part, n, X, X_stride, NULL, 0, scratch, NULL)
+    for i in range(n):
+        memcpy(dZ + i * layer.stride * size, dA + i * layer.n_out * size, layer.n_out * size)
+    for l in range(model.n_layers - 1, -1, -1):
+        layer = &model.layers[l]
+        dA_prev_stride = layer.n_in
+        if l == 0:
+            dA_prev = dX
+        else:
+            dA_prev_stride = model.layers[l - 1].stride
+
+        # dZ = dA · f′, in place; what may lie in the padding, denormals say, would take longer
+        clear_padding(model, n, layer.n_out, layer.stride, dZ)
+        layer.activation.backward[model.dtype](
+            n, layer.n_out if layer.activation.couples_units else layer.width,
+            scratch + n * layer.Z_offset * size, scratch + n * layer.A_offset * size, layer.stride,
+            dZ, dZ, layer.stride)
+
+        # dA_prev = dZ · Wᵀ
+        model.kernels.dense_backward_A[model.dtype](
+            n, layer.n_in, layer.n_out, dZ, layer.stride, weights_of(model, layer), layer.stride,
+            dA_prev, dA_prev_stride)
+        swap = dZ
+        dZ = dA_prev
+        dA_prev = swap

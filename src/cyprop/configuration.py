@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -9,6 +10,16 @@ import numpy as np
 from cyprop.version import __version__
 
 Configuration = dict[str, dict[str, Any]]
+
+
+def get_include() -> str:
+    """The folder that holds ``cyprop.h``, for C code that calls cyprop.
+
+    Returns
+    -------
+    str
+    """
+    return str(Path(__file__).parent / "include")
 
 
 @overload

@@ -9,7 +9,6 @@ cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals, PyErr_Occurred
 from cpython.mem cimport PyMem_RawFree
 from libc.math cimport isfinite
-from libc.stdint cimport uintptr_t
 
 import numpy as np
 
@@ -22,19 +21,15 @@ from cyprop.batches cimport (
     predict_rows, predict_rows_scratch_size, train, train_scratch_size,
 )
 from cyprop.chain cimport (
-    ALIGNMENT, Model, Part, backward, forward, input_size, output_size, predict as predict_chain,
-    training_scratch_size, whole,
+    ALIGNMENT, Model, aligned, learn, predict as predict_chain, training_scratch_size,
 )
+from cyprop.flag cimport give, is_held
 from cyprop.layers cimport LONG_CALL, Layers, allocate
 
 cnp.import_array()
 
 cdef enum:
     STACK_SCRATCH = 32768        # bytes of scratch that a one-sample prediction takes from the stack
-
-
-cdef inline char *aligned(void *memory) noexcept nogil:
-    return <char *> ((<uintptr_t> memory + ALIGNMENT - 1) & ~<uintptr_t> (ALIGNMENT - 1))
 
 
 cdef inline bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
@@ -44,17 +39,6 @@ cdef inline bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
     return (
         a_start < b_start + cnp.PyArray_NBYTES(b) and b_start < a_start + cnp.PyArray_NBYTES(a)
     )
-
-
-cdef inline double learn(Model *model, const char *x, const char *y, char *scratch) noexcept nogil:
-    """One update from one sample, unless its loss is not finite; the loss before."""
-    cdef double loss = 0
-    cdef Part part = whole()
-    forward(model, &part, 1, x, input_size(model), y, output_size(model), scratch, &loss)
-    if isfinite(loss):
-        backward(
-            model, &part, 1, x, input_size(model), y, output_size(model), scratch, NULL, NULL)
-    return loss
 
 
 cdef int raise_what_is_set() except -1:
@@ -108,7 +92,7 @@ cdef class Engine(Layers):
             and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> X)
             and cnp.PyArray_DIM(<cnp.ndarray> X, 0) == self.n_in
             and 2 * model.widest * model.itemsize <= STACK_SCRATCH
-            and not self.writing
+            and not is_held(&self.writing)
             and n_threads is 1
         ):
             return self.predict_general(X, out, n_threads)
@@ -241,7 +225,7 @@ cdef class Engine(Layers):
                 with nogil:
                     loss = learn(model, x_data, y_data, aligned(self.scratch))
         finally:
-            self.writing = False
+            give(&self.writing)
         return loss
 
     def train_on_batch(self, X, Y):
@@ -306,7 +290,7 @@ cdef class Engine(Layers):
                     model, n, x, y, rows, batch_size, start, &total, aligned(self.scratch),
                     n_parts)
         finally:
-            self.writing = False
+            give(&self.writing)
         raise_what_is_set()
         PyErr_CheckSignals()
         return total, start

@@ -14,7 +14,7 @@ cdef class Layers:
     cdef char *scratch               # of training; predictions bring their own
     cdef Py_ssize_t scratch_size
     cdef Py_ssize_t readers          # predictions running without the GIL
-    cdef bint writing                # an update is running without the GIL
+    cdef long writing                # a flag (flag.pxd): an update is running
     cdef readonly cnp.ndarray parameters
     cdef readonly tuple weights, biases
     cdef list states

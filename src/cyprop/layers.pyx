@@ -5,8 +5,9 @@ is what the optimizer keeps. All are NumPy arrays, so a view outlives the networ
 
 Taking turns: a short call keeps the GIL. A long one lets go of it, and then `readers` counts the
 predictions under way and `writing` marks an update; an update waits for the former, everything
-waits for the latter. Both are touched only with the GIL held. So a prediction always sees the weights
-as some complete update left them.
+waits for the latter. `readers` is touched only with the GIL held; `writing` is also taken by C code
+that learns without it (interface.pyx), and so is a flag that only one can hold. So a prediction from
+Python sees the weights as some complete update of Python's left them.
 """
 
 from time import sleep
@@ -18,6 +19,7 @@ from libc.string cimport memset
 import numpy as np
 
 from cyprop.chain cimport ALIGNMENT, Layer, Model, round_up, row_stride
+from cyprop.flag cimport give, is_held, take
 from cyprop.kernels cimport activation as activation_kernels
 from cyprop.kernels cimport loss as loss_kernels
 from cyprop.kernels cimport update as update_kernels
@@ -135,7 +137,7 @@ cdef class Layers:
         for i in range(optimizer.n_hyperparameters):
             model.hyperparameters[i] = values[i]
         memset(model.memory, 0, sizeof(model.memory))
-        self.writing = False
+        give(&self.writing)
 
     def _optimizer_state(self):
         """The optimizer's state as (vectors, numbers), the vectors not copied."""
@@ -149,15 +151,14 @@ cdef class Layers:
             self.model.memory[i] = memory[i]
 
     cdef int begin_reading(self) except -1:
-        while self.writing:
+        while is_held(&self.writing):
             sleep(0.0001)
         self.readers += 1
         return 0
 
     cdef int begin_writing(self) except -1:
-        while self.writing or self.readers:
+        while self.readers or not take(&self.writing):
             sleep(0.0001)
-        self.writing = True
         return 0
 
     cdef int need_scratch(self, Py_ssize_t size) except -1:

@@ -29,6 +29,7 @@ from cyprop.training import History
 
 if TYPE_CHECKING:
     from cyprop.bound import BoundPrediction
+    from cyprop.interface import Handle
 
 Array = npt.NDArray[Any]
 
@@ -211,6 +212,25 @@ class Network(Engine):
         from cyprop.bound import BoundPrediction
 
         return BoundPrediction(self, x, out)
+
+    def handle(self) -> Handle:
+        """The network for compiled code: Cython, C, Numba; docs/embedding.md shows how.
+
+        Returns
+        -------
+        Handle
+            It keeps the network alive. Its parameters stay where they are as long as it lives, so
+            the handle sees all that happens to them; `load` makes another network.
+
+        Notes
+        -----
+        Thread-safety: compiled code that predicts takes no lock. While another thread updates the
+        network, it may read some weights from before the update and some from after it; and so may
+        a prediction from Python, under way while compiled code learns.
+        """
+        from cyprop.interface import Handle
+
+        return Handle(self)
 
     def fit(
         self,
