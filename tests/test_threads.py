@@ -194,8 +194,13 @@ def test_threads_exist_only_in_a_call_that_asked_for_them(rng):
     ]
     before = threads_of_this_process()
     for call in calls:
-        assert most_threads_during(lambda call=call: call(n_threads=3)) == 2
-        assert back_to(before)
+        most = 0
+        for _ in range(20):  # on a busy machine the watcher may come too late to see a short call
+            most = max(most, most_threads_during(lambda call=call: call(n_threads=3)))
+            assert back_to(before)
+            if most >= 2:
+                break
+        assert most == 2
         assert most_threads_during(call) == 0
         assert most_threads_during(lambda call=call: call(n_threads=1)) == 0
 
