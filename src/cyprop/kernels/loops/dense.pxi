@@ -16,20 +16,16 @@ cdef inline void fill(
             C[i * C_stride + j] = row[j] if row != NULL else 0
 
 
-cdef void dense_forward(
+cdef void rows_forward(
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
     const floating *A_prev, Py_ssize_t A_prev_stride, const Py_ssize_t *order,
     const floating *W, Py_ssize_t W_stride, const floating *b,
     floating *restrict Z, Py_ssize_t Z_stride,
 ) noexcept nogil:
-    """Z = A_prev · W + b"""
+    """Z = A_prev · W + b for any number of rows"""
     cdef const floating *samples[SAMPLES]
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), first = 0, i, count
-    cdef bint sparse
-    if n == 1 and order == NULL and n_out == line:
-        narrow_row(n_in, A_prev, W, W_stride, b, Z)
-        return
-    sparse = n > 1 and mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride, order)
+    cdef bint sparse = mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride, order)
     if n_out > line:
         fill(n, n_out, b, Z, Z_stride)
     while first < n:
@@ -38,8 +34,6 @@ cdef void dense_forward(
             narrow_columns(count, n_in, n_out, samples, W, W_stride, b, Z, Z_stride)
         elif n_out == line:
             narrow_forward(count, n_in, samples, W, W_stride, b, Z, Z_stride)
-        elif n == 1:
-            one_row(n_in, n_out, samples[0], W, W_stride, Z)
         elif sparse:
             for i in range(count):
                 row_of_terms(n_in, n_out, samples[i], W, W_stride, Z + i * Z_stride)
@@ -48,6 +42,22 @@ cdef void dense_forward(
                     W, W_stride, Z, Z_stride)
         Z = Z + count * Z_stride
         first += count
+
+
+cdef void dense_forward(
+    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
+    const floating *A_prev, Py_ssize_t A_prev_stride, const Py_ssize_t *order,
+    const floating *W, Py_ssize_t W_stride, const floating *b,
+    floating *restrict Z, Py_ssize_t Z_stride,
+) noexcept nogil:
+    """Z = A_prev · W + b; the shortest way for one row as it lies in a network."""
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
+    if n == 1 and order == NULL and n_out == line:
+        narrow_row(n_in, A_prev, W, W_stride, b, Z)
+    elif n == 1 and order == NULL and n_out > line:
+        one_row(n_in, n_out, A_prev, W, W_stride, b, Z)
+    else:
+        rows_forward(n, n_in, n_out, A_prev, A_prev_stride, order, W, W_stride, b, Z, Z_stride)
 
 
 cdef void dense_backward_W(

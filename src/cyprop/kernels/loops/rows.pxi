@@ -151,10 +151,13 @@ cdef void row_of_terms(
 
 cdef void one_row(
     Py_ssize_t n_terms, Py_ssize_t n_columns,
-    const floating *A, const floating *B, Py_ssize_t B_stride, floating *restrict C,
+    const floating *A, const floating *B, Py_ssize_t B_stride, const floating *start,
+    floating *restrict C,
 ) noexcept nogil:
-    """One row of C += A · B, in one read of B at most."""
+    """One row of C = start + A · B, in one read of B at most."""
     cdef Py_ssize_t i
+    for i in range(n_columns):
+        C[i] = start[i]
     if n_terms * n_columns >= LONG_ROW and 4 * count_zeros(n_terms, A) > n_terms:
         row_of_terms(n_terms, n_columns, A, B, B_stride, C)
         return
