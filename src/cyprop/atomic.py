@@ -7,6 +7,15 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable
+from typing import Any
+
+
+def checked_path(path: Any) -> str:
+    """The path as a str; TypeError for anything else."""
+    found = os.fspath(path)
+    if not isinstance(found, str):
+        raise TypeError(f"path is {path!r}, expected a str or a path of str")
+    return found
 
 
 def write(path: str, pieces: Iterable[bytes]) -> None:

@@ -350,6 +350,38 @@ class Network(Engine):
 
         storage.save(self, path, metadata)
 
+    def to_c(self, path: str | os.PathLike[str], name: str | None = None) -> None:
+        """Write the network as one C99 header that needs nothing else.
+
+        It has the weights, and a function ``NAME_predict(const float *x, float *out)`` (double for
+        float64) that gives the same bits as `predict`, allocates nothing, and takes
+        ``NAME_scratch_bytes`` of the stack. The header says how to compile it.
+
+        Parameters
+        ----------
+        path : path
+            Replaced whole, or not at all.
+        name : str, optional
+            What the names in the header begin with: ASCII letters, digits and single underscores
+            in between, a letter first. By default the file's name without its suffix.
+
+        Raises
+        ------
+        TypeError
+            If path is not a path of str, or name not a str.
+        ValueError
+            If C would not take the name, or a parameter is NaN or infinite.
+        OSError
+            If it cannot be written.
+
+        Notes
+        -----
+        Thread-safety: must not run while another thread trains this network.
+        """
+        from cyprop import export
+
+        export.to_c(self, path, name)
+
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Network:
         """Read a network that `save` has written.

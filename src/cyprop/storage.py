@@ -69,7 +69,7 @@ def save(
     OSError
         If the file cannot be written.
     """
-    target = _checked_path(path)
+    target = atomic.checked_path(path)
     notes = _checked_notes({} if metadata is None else metadata)
     text = bytearray(header.make(network._arguments(), __version__, notes), "ascii")
     little = network.dtype.newbyteorder("<")
@@ -101,7 +101,7 @@ def load(cls: type[Network], path: str | os.PathLike[str]) -> Network:
     OSError
         If the file cannot be read.
     """
-    source = _checked_path(path)
+    source = atomic.checked_path(path)
     arguments, _, data = _read(source)
     try:
         network = cls._from_arguments(arguments)
@@ -134,14 +134,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     OSError
         If the file cannot be read.
     """
-    return _read(_checked_path(path))[1]
-
-
-def _checked_path(path: Any) -> str:
-    found = os.fspath(path)
-    if not isinstance(found, str):
-        raise TypeError(f"path is {path!r}, expected a str or a path of str")
-    return found
+    return _read(atomic.checked_path(path))[1]
 
 
 def _checked_notes(metadata: Any) -> dict[str, str]:
