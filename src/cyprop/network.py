@@ -119,6 +119,20 @@ class Network(Engine):
         dtype: npt.DTypeLike = "float32",
         seed: int = 0,
     ) -> None:
+        self._lay_out(sizes, activation, output_activation, loss, optimizer, dtype, seed)
+        draw_weights(self.weights, self._activations, self._rng)
+
+    def _lay_out(
+        self,
+        sizes: Sequence[int],
+        activation: str | Sequence[str],
+        output_activation: str | None,
+        loss: str,
+        optimizer: Optimizer | str | None,
+        dtype: npt.DTypeLike,
+        seed: int = 0,
+    ) -> None:
+        """All that the constructor does but draw the weights, which are zero."""
         if self.weights:
             raise RuntimeError("a network cannot be initialised twice; make a new one")
         self._sizes = checked_sizes(sizes)
@@ -132,7 +146,6 @@ class Network(Engine):
         self._build(self._sizes, self._activations, self._loss, self._dtype)
         self._optimizer = chosen
         self._set_optimizer(chosen.name, list(chosen.hyperparameters.values()))
-        draw_weights(self.weights, self._activations, self._rng)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -399,9 +412,9 @@ class Network(Engine):
 
     @classmethod
     def _from_arguments(cls, arguments: dict[str, Any]) -> Network:
-        """What `_arguments` describes, made without the constructor of a subclass."""
+        """What `_arguments` describes, with zeros for weights, by no subclass's constructor."""
         network = _blank(cls)
-        Network.__init__(network, **arguments)
+        network._lay_out(**arguments)
         return network
 
     def _arguments(self) -> dict[str, Any]:
@@ -431,7 +444,7 @@ class Network(Engine):
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        Network.__init__(self, **state["arguments"])
+        self._lay_out(**state["arguments"])
         np.copyto(self.parameters, state["parameters"])
         self._set_optimizer_state(state["optimizer_states"], state["optimizer_memory"])
         self.__dict__.update(state["attributes"])

@@ -20,9 +20,10 @@ they are, also NaN, infinity and -0.0: a file tells what the network is, not whe
 
 The same network and notes give the same bytes. That is why header.py makes the header: the
 safetensors package writes metadata in random order. `load` makes the header anew from what
-describes the network and compares, so that it accepts nothing but what `save` writes. Before it
-reads the payload it checks the file's size, before it makes the network the CRC. Only the
-description is parsed as nested JSON, and its length is bounded: a forged file takes little memory.
+describes the network and compares, so that it accepts nothing but what `save` writes. It checks the
+file's size before it reads the payload, and the CRC before it makes the network, then once more
+while it reads the parameters into that, a piece at a time. Only the description is parsed as nested
+JSON, and its length is bounded. So `load` needs little more memory than the network.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-import safetensors.numpy
 
 from cyprop import atomic, header
 from cyprop.errors import FormatError
@@ -42,6 +43,8 @@ from cyprop.version import __version__
 
 if TYPE_CHECKING:
     from cyprop.network import Network
+
+PIECE = 1 << 18  # bytes of the payload at a time
 
 __all__ = ["FormatError", "load", "read_metadata", "save"]
 
@@ -74,7 +77,7 @@ def save(
     text = bytearray(header.make(network._arguments(), __version__, notes), "ascii")
     little = network.dtype.newbyteorder("<")
     payload = [array.astype(little, copy=False).tobytes() for array in _arrays(network)]
-    text[header.DIGITS] = _crc(memoryview(text), payload)
+    text[header.DIGITS] = _crc(text, payload)
     atomic.write(target, [len(text).to_bytes(8, "little"), bytes(text), *payload])
 
 
@@ -101,15 +104,14 @@ def load(cls: type[Network], path: str | os.PathLike[str]) -> Network:
     OSError
         If the file cannot be read.
     """
-    source = atomic.checked_path(path)
-    arguments, _, data = _read(source)
-    try:
-        network = cls._from_arguments(arguments)
-    except (TypeError, ValueError) as error:
-        raise FormatError(f"cannot load {source!r}: {error}") from None
-    arrays = safetensors.numpy.load(data)
-    for tensor, array in zip(header.tensors(arguments), _arrays(network), strict=True):
-        np.copyto(array, arrays[tensor.name])
+    with _opened(path) as file:
+        text, arguments, _ = _read_header(file)
+        try:
+            network = cls._from_arguments(arguments)
+        except (TypeError, ValueError) as error:
+            raise FormatError(str(error)) from None
+        if _crc(text, _fill(network, file)) != text[header.DIGITS]:
+            raise FormatError("it changed while it was read")
     return network
 
 
@@ -134,7 +136,8 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     OSError
         If the file cannot be read.
     """
-    return _read(atomic.checked_path(path))[1]
+    with _opened(path) as file:
+        return _read_header(file)[2]
 
 
 def _checked_notes(metadata: Any) -> dict[str, str]:
@@ -155,26 +158,33 @@ def _arrays(network: Network) -> Iterator[npt.NDArray[Any]]:
         yield b
 
 
-def _crc(text: bytes | memoryview, payload: Iterable[bytes | memoryview]) -> bytes:
+def _crc(text: bytes | bytearray, payload: Iterable[bytes]) -> bytes:
     """The digits that go into this header, whatever is in their place now."""
-    crc = zlib.crc32(text[: header.DIGITS.start])
+    whole = memoryview(text)
+    crc = zlib.crc32(whole[: header.DIGITS.start])
     crc = zlib.crc32(header.NO_DIGITS, crc)
-    crc = zlib.crc32(text[header.DIGITS.stop :], crc)
+    crc = zlib.crc32(whole[header.DIGITS.stop :], crc)
     for piece in payload:
         crc = zlib.crc32(piece, crc)
     return b"%08x" % crc
 
 
-def _read(path: str) -> tuple[dict[str, Any], dict[str, str], bytes]:
-    """The network's arguments, the notes, and all bytes of a file."""
-    with open(path, "rb") as file:
+@contextmanager
+def _opened(path: Any) -> Iterator[BinaryIO]:
+    """The file, whose name goes into every FormatError."""
+    source = atomic.checked_path(path)
+    with open(source, "rb") as file:
         try:
-            return _checked_contents(file)
+            yield file
         except FormatError as error:
-            raise FormatError(f"cannot load {path!r}: {error}") from None
+            raise FormatError(f"cannot load {source!r}: {error}") from None
 
 
-def _checked_contents(file: BinaryIO) -> tuple[dict[str, Any], dict[str, str], bytes]:
+def _read_header(file: BinaryIO) -> tuple[bytes, dict[str, Any], dict[str, str]]:
+    """The header, the network's arguments in it, and the notes; the payload comes next.
+
+    All that can be checked without the network has been.
+    """
     size = os.fstat(file.fileno()).st_size
     prefix = file.read(8)
     length = int.from_bytes(prefix, "little")
@@ -185,18 +195,35 @@ def _checked_contents(file: BinaryIO) -> tuple[dict[str, Any], dict[str, str], b
     expected = 8 + length + header.payload_size(arguments)
     if size != expected:
         raise FormatError(f"it has {size} bytes, expected {expected}")
-    file.seek(0)
-    data = file.read(size)
-    text, payload = memoryview(data)[8 : 8 + length], memoryview(data)[8 + length :]
-    if len(data) != size or _crc(text, [payload]) != text[header.DIGITS]:
+    file.seek(8)
+    text = file.read(length)
+    if _crc(text, iter(lambda: file.read(PIECE), b"")) != text[header.DIGITS]:
         raise FormatError("its CRC is wrong, so it is damaged")
     whole = _ascii(text)
     notes, end = header.read_notes(whole, notes_start)
     header.check_tensors(whole, end, arguments)
-    return arguments, notes, data
+    file.seek(8 + length)
+    return text, arguments, notes
 
 
-def _ascii(text: bytes | memoryview) -> str:
+def _fill(network: Network, file: BinaryIO) -> Iterator[bytes]:
+    """Read the parameters, a piece at a time; each piece is given out too."""
+    little = network.dtype.newbyteorder("<")
+    most = PIECE // little.itemsize
+    for array in _arrays(network):
+        matrix = np.atleast_2d(array)
+        n_rows, n_columns = matrix.shape
+        for row in range(0, n_rows, max(1, most // n_columns)):
+            rows = matrix[row : row + max(1, most // n_columns)]
+            for column in range(0, n_columns, most):
+                part = rows[:, column : column + most]
+                data = file.read(part.nbytes)
+                if len(data) == part.nbytes:
+                    part[...] = np.frombuffer(data, little).reshape(part.shape)
+                yield data
+
+
+def _ascii(text: bytes) -> str:
     try:
         return str(text, "ascii")
     except UnicodeDecodeError:
