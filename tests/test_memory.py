@@ -82,7 +82,7 @@ def test_data_as_the_network_wants_it_is_never_copied_whole(dtype, optimizer, sh
 )
 def test_load_and_predict_need_twice_the_file(tmp_path, dtype, sizes):
     path = tmp_path / "net"
-    cyprop.Network(sizes, dtype=dtype).save(path, {"note": "x" * 100_000})
+    cyprop.Network(sizes, dtype=dtype).save(path, {"note": "x" * 900_000})
     x = np.zeros(sizes[0], dtype)
     peak, _ = peak_of(lambda: cyprop.Network.load(path).predict(x))
     assert peak <= 2 * path.stat().st_size + 2**20

@@ -20,6 +20,7 @@ MAX_HEADER = 100_000_000  # bytes; the safetensors package reads no longer ones
 MAX_DESCRIPTION = 1 << 15  # characters in the header: some 2,000 layers
 DTYPES = {"float32": ("F32", 4), "float64": ("F64", 8)}
 MAX_SIZE = 1 << 46  # units of a layer; more cannot be addressed
+PIECE = 1 << 14  # characters of a text that are compared at a time
 KEYS = ("version", "sizes", "activation", "output_activation", "loss", "optimizer", "dtype")
 
 START = f'{{"__metadata__":{{"cyprop":"{FORMAT}","crc32":"'
@@ -125,15 +126,14 @@ def read_description(opening: str) -> tuple[dict[str, Any], int]:
     return arguments, end
 
 
-def read_notes(text: str, at: int) -> tuple[dict[str, str], int]:
-    """The notes in a header, and where they end.
+def read_notes(text: str, at: int) -> Iterator[tuple[str, str, int]]:
+    """Each note in a header, its key and text, and where it ends.
 
     Raises
     ------
     FormatError
         If a note is not as `make` writes it, or out of order.
     """
-    notes: dict[str, str] = {}
     last = None
     while text.startswith(',"', at):
         name, end = _string(text, at + 1)
@@ -145,9 +145,8 @@ def read_notes(text: str, at: int) -> tuple[dict[str, str], int]:
             raise FormatError(f"the note {key[:40]!r} is no Unicode text")
         if last is not None and key <= last:
             raise FormatError(f"the note {key[:40]!r} is out of order")
-        notes[key] = value
+        yield key, value, end
         last, at = key, end
-    return notes, at
 
 
 def check_tensors(text: str, at: int, arguments: dict[str, Any]) -> None:
@@ -203,9 +202,19 @@ def _string(text: str, at: int) -> tuple[str, int]:
         except ValueError:
             pass
         else:
-            if json.dumps(value) == text[at:end]:
+            if _is_written(value, text, at + 1, end - 1):
                 return value, end
     raise FormatError(f"its metadata has {text[at : at + 40]!r} in place of a string")
+
+
+def _is_written(value: str, text: str, at: int, end: int) -> bool:
+    """Whether json.dumps would put `value` between the quotes so; a piece at a time, for memory."""
+    for first in range(0, len(value), PIECE):
+        piece = json.dumps(value[first : first + PIECE])[1:-1]
+        if not text.startswith(piece, at):
+            return False
+        at += len(piece)
+    return at == end
 
 
 def _checked_entries(entries: Any) -> tuple[dict[str, Any], str]:

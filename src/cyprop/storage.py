@@ -77,7 +77,7 @@ def save(
     text = bytearray(header.make(network._arguments(), __version__, notes), "ascii")
     little = network.dtype.newbyteorder("<")
     payload = [array.astype(little, copy=False).tobytes() for array in _arrays(network)]
-    text[header.DIGITS] = _crc(text, payload)
+    text[header.DIGITS] = _digits(_header_crc(text), payload)
     atomic.write(target, [len(text).to_bytes(8, "little"), bytes(text), *payload])
 
 
@@ -105,12 +105,12 @@ def load(cls: type[Network], path: str | os.PathLike[str]) -> Network:
         If the file cannot be read.
     """
     with _opened(path) as file:
-        text, arguments, _ = _read_header(file)
+        arguments, crc, digits = _read_header(file)
         try:
             network = cls._from_arguments(arguments)
         except (TypeError, ValueError) as error:
             raise FormatError(str(error)) from None
-        if _crc(text, _fill(network, file)) != text[header.DIGITS]:
+        if _digits(crc, _fill(network, file)) != digits:
             raise FormatError("it changed while it was read")
     return network
 
@@ -136,8 +136,10 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     OSError
         If the file cannot be read.
     """
+    notes: dict[str, str] = {}
     with _opened(path) as file:
-        return _read_header(file)[2]
+        _read_header(file, notes)
+    return notes
 
 
 def _checked_notes(metadata: Any) -> dict[str, str]:
@@ -158,12 +160,16 @@ def _arrays(network: Network) -> Iterator[npt.NDArray[Any]]:
         yield b
 
 
-def _crc(text: bytes | bytearray, payload: Iterable[bytes]) -> bytes:
-    """The digits that go into this header, whatever is in their place now."""
+def _header_crc(text: bytes | bytearray) -> int:
+    """The CRC of a header, whatever digits are in it now."""
     whole = memoryview(text)
     crc = zlib.crc32(whole[: header.DIGITS.start])
     crc = zlib.crc32(header.NO_DIGITS, crc)
-    crc = zlib.crc32(whole[header.DIGITS.stop :], crc)
+    return zlib.crc32(whole[header.DIGITS.stop :], crc)
+
+
+def _digits(crc: int, payload: Iterable[bytes]) -> bytes:
+    """The digits that go into a header of that CRC in front of that payload."""
     for piece in payload:
         crc = zlib.crc32(piece, crc)
     return b"%08x" % crc
@@ -180,10 +186,12 @@ def _opened(path: Any) -> Iterator[BinaryIO]:
             raise FormatError(f"cannot load {source!r}: {error}") from None
 
 
-def _read_header(file: BinaryIO) -> tuple[bytes, dict[str, Any], dict[str, str]]:
-    """The header, the network's arguments in it, and the notes; the payload comes next.
+def _read_header(
+    file: BinaryIO, notes: dict[str, str] | None = None
+) -> tuple[dict[str, Any], int, bytes]:
+    """The network's arguments, the CRC of the header, and the digits of the file's; adds to notes.
 
-    All that can be checked without the network has been.
+    All that can be checked without the network has been, and the payload comes next.
     """
     size = os.fstat(file.fileno()).st_size
     prefix = file.read(8)
@@ -197,13 +205,18 @@ def _read_header(file: BinaryIO) -> tuple[bytes, dict[str, Any], dict[str, str]]
         raise FormatError(f"it has {size} bytes, expected {expected}")
     file.seek(8)
     text = file.read(length)
-    if _crc(text, iter(lambda: file.read(PIECE), b"")) != text[header.DIGITS]:
+    crc, digits = _header_crc(text), text[header.DIGITS]
+    if _digits(crc, iter(lambda: file.read(PIECE), b"")) != digits:
         raise FormatError("its CRC is wrong, so it is damaged")
     whole = _ascii(text)
-    notes, end = header.read_notes(whole, notes_start)
+    del text  # notes may be long
+    end = notes_start
+    for key, value, end in header.read_notes(whole, notes_start):  # noqa: B007
+        if notes is not None:
+            notes[key] = value
     header.check_tensors(whole, end, arguments)
     file.seek(8 + length)
-    return text, arguments, notes
+    return arguments, crc, digits
 
 
 def _fill(network: Network, file: BinaryIO) -> Iterator[bytes]:
