@@ -50,7 +50,7 @@ def networks():
                 b[:] = rng.normal(size=b.size)
             made[f"only_{name}_{dtype}"] = net = cyprop.Network([1, 2], **options)
             net.weights[0][:] = [1, 0]
-        made[f"narrow_{dtype}"] = cyprop.Network([784, 1, 70, 3, 1], "relu", dtype=dtype)
+        made[f"narrow_{dtype}"] = cyprop.Network([784, 1, 16, 9, 8, 70, 3, 1], "relu", dtype=dtype)
     return made
 
 
@@ -130,8 +130,8 @@ def test_the_output_may_overwrite_the_input(libraries, rng):
 
 def test_the_scratch_is_what_the_layers_take(libraries):
     library = libraries["by the library"]
-    assert library.scratch_of_tanh_float32() == 4 * (17 + 33 + 7)
-    assert library.scratch_of_tanh_float64() == 8 * (17 + 33 + 7)
+    assert library.scratch_of_tanh_float32() == 4 * (17 + 33 + 7) + 256
+    assert library.scratch_of_tanh_float64() == 8 * (17 + 33 + 7) + 256
 
 
 def test_the_weights_survive_as_text(tmp_path, dtype, rng):

@@ -114,30 +114,56 @@ def check_finite(network: Network) -> None:
 
 def _pieces(network: Network, name: str) -> Iterator[str]:
     """The header, one function or array after the other."""
-    dtype = network.dtype.name
-    sizes, activations = network.sizes, network.activations
-    functions = [c_code.ACTIVATIONS[key][dtype] for key in dict.fromkeys(activations)]
-    if any("NAME_exp" in text for text in functions):
-        functions.insert(0, c_code.EXP[dtype])
-    words = {
-        "NAME": name,
-        "REAL": REAL[dtype],
-        "LAYERS": f"{'-'.join(map(str, sizes))} units, {', '.join(activations)}, {dtype}",
-        "VERSION": __version__,
-        "N_IN": str(sizes[0]),
-        "N_OUT": str(sizes[-1]),
-        "SCRATCH": str(sum(sizes[1:]) * network.dtype.itemsize),
-    }
-    for text in (HEAD, c_code.FUSED[dtype], c_code.DENSE, *filter(None, functions)):
+    words = _words(network, name)
+    for text in [HEAD, *_functions(network)]:
         yield re.sub("|".join(words), lambda found: words[found[0]], text) + "\n"
+    real = words["REAL"]
     for layer, (W, b) in enumerate(zip(network.weights, network.biases, strict=True), start=1):
-        yield f"static const {REAL[dtype]} {name}_W{layer}[{W.size}] = {{\n"
+        yield f"static const {real} {name}_W{layer}[{W.size}] = {{\n"
         for row in W:
             yield _numbers(row)
-        yield f"}};\n\nstatic const {REAL[dtype]} {name}_b{layer}[{b.size}] = {{\n"
+        yield f"}};\n\nstatic const {real} {name}_b{layer}[{b.size}] = {{\n"
         yield _numbers(b)
         yield "};\n\n"
     yield _predict(network, name)
+
+
+def _functions(network: Network) -> list[str]:
+    """The C functions it needs, in an order in which they can stand."""
+    dtype = network.dtype.name
+    activations = [c_code.ACTIVATIONS[key][dtype] for key in dict.fromkeys(network.activations)]
+    functions = [c_code.FUSED[dtype]]
+    narrow = [_is_narrow(network, n_out) for n_out in network.sizes[1:]]
+    if not all(narrow):
+        functions.append(c_code.DENSE)
+    if any(narrow):
+        functions.append(c_code.NARROW)
+    if any("NAME_exp" in text for text in activations):
+        functions.append(c_code.EXP[dtype])
+    return functions + [text for text in activations if text]
+
+
+def _words(network: Network, name: str) -> dict[str, str]:
+    """What stands for the words in capitals."""
+    sizes, dtype, itemsize = network.sizes, network.dtype.name, network.dtype.itemsize
+    scratch = sum(sizes[1:]) * itemsize
+    if any(_is_narrow(network, n_out) for n_out in sizes[1:]):
+        scratch += c_code.NARROW_SCRATCH
+    return {
+        "NAME": name,
+        "REAL": REAL[dtype],
+        "LAYERS": f"{'-'.join(map(str, sizes))} units, {', '.join(network.activations)}, {dtype}",
+        "VERSION": __version__,
+        "N_IN": str(sizes[0]),
+        "N_OUT": str(sizes[-1]),
+        "SCRATCH": str(scratch),
+        "NARROW": str(c_code.NARROW_BYTES // itemsize),
+    }
+
+
+def _is_narrow(network: Network, n_out: int) -> bool:
+    """Whether the kernels sum a layer of that many outputs in four parts."""
+    return n_out * network.dtype.itemsize <= c_code.NARROW_BYTES
 
 
 def _numbers(row: npt.NDArray[Any]) -> str:
@@ -158,8 +184,9 @@ def _predict(network: Network, name: str) -> str:
     lines.append("")
     for layer, (n_in, n_out) in enumerate(pairwise(network.sizes), start=1):
         A_prev, A = ["x", *vectors][layer - 1 : layer + 1]
+        dense = f"{name}_dense_narrow" if _is_narrow(network, n_out) else f"{name}_dense"
         lines.append(
-            f"    {name}_dense({n_in}, {n_out}, {A_prev}, {name}_W{layer}, {name}_b{layer}, {A});"
+            f"    {dense}({n_in}, {n_out}, {A_prev}, {name}_W{layer}, {name}_b{layer}, {A});"
         )
         if network.activations[layer - 1] != "identity":
             lines.append(f"    {name}_{network.activations[layer - 1]}({n_out}, {A});")
