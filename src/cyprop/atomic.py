@@ -7,10 +7,9 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable
-from typing import Any
 
 
-def checked_path(path: Any) -> str:
+def checked_path(path: str | os.PathLike[str]) -> str:
     """The path as a str; TypeError for anything else."""
     found = os.fspath(path)
     if not isinstance(found, str):

@@ -116,7 +116,7 @@ def predict(options: argparse.Namespace) -> None:
     answers["outputs"] = outputs  # matrices, as this and the classes, are for .npz alone
     tables.write_columns(options.output, answers)
 
-    lines = []
+    lines: list[tuple[str, str]] = []
     if options.output is not None:
         lines.append(("written", f"{options.output}, {len(table):,} rows"))
     lines += scores(encoding, notes.get("held_out", {}), table, outputs)

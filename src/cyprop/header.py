@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from cyprop.checks import is_dict, is_list
 from cyprop.errors import FormatError
 from cyprop.optimizers import named
 
@@ -219,26 +220,26 @@ def _is_written(value: str, text: str, at: int, end: int) -> bool:
 
 def _checked_entries(entries: Any) -> tuple[dict[str, Any], str]:
     """A parsed description as arguments of Network and a version; names are left to Network."""
-    if not isinstance(entries, dict) or tuple(entries) != KEYS:
+    if not is_dict(entries) or tuple(entries) != KEYS:
         raise FormatError(
             f"the description of the network does not have the keys {', '.join(KEYS)}"
         )
     sizes, activation, optimizer = entries["sizes"], entries["activation"], entries["optimizer"]
-    if not isinstance(sizes, list) or len(sizes) < 2:
+    if not is_list(sizes) or len(sizes) < 2:
         raise FormatError("sizes is not a list of at least two numbers")
     if not all(type(size) is int and 1 <= size <= MAX_SIZE for size in sizes):
         raise FormatError("sizes has an entry that is not a whole number from 1 to 2**46")
-    if not isinstance(activation, list) or not all(isinstance(name, str) for name in activation):
+    if not is_list(activation) or not all(isinstance(name, str) for name in activation):
         raise FormatError("activation is not a list of names")
     for key in ("version", "output_activation", "loss"):
         if not isinstance(entries[key], str):
             raise FormatError(f"{key} is not a text")
     if not isinstance(entries["dtype"], str) or entries["dtype"] not in DTYPES:
         raise FormatError(f"dtype is not one of {', '.join(DTYPES)}")
-    if not isinstance(optimizer, dict) or tuple(optimizer) != ("name", "hyperparameters"):
+    if not is_dict(optimizer) or tuple(optimizer) != ("name", "hyperparameters"):
         raise FormatError("optimizer is not a name and hyperparameters")
     name, values = optimizer["name"], optimizer["hyperparameters"]
-    if not isinstance(name, str) or not isinstance(values, dict):
+    if not isinstance(name, str) or not is_dict(values):
         raise FormatError("optimizer is not a name and hyperparameters")
     if not all(type(value) is float for value in values.values()):
         raise FormatError("optimizer has a hyperparameter that is not a decimal number")

@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -38,6 +38,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cyprop import atomic, header
+from cyprop.checks import is_dict
 from cyprop.errors import FormatError
 from cyprop.version import __version__
 
@@ -143,7 +144,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def _checked_notes(metadata: Any) -> dict[str, str]:
-    if not isinstance(metadata, dict):
+    if not is_dict(metadata):
         raise TypeError(f"metadata is {metadata!r}, expected a dict of str to str")
     for key, value in metadata.items():
         if not (isinstance(key, str) and isinstance(value, str)):
@@ -176,7 +177,7 @@ def _digits(crc: int, payload: Iterable[bytes]) -> bytes:
 
 
 @contextmanager
-def _opened(path: Any) -> Iterator[BinaryIO]:
+def _opened(path: str | os.PathLike[str]) -> Generator[BinaryIO, None, None]:
     """The file, whose name goes into every FormatError."""
     source = atomic.checked_path(path)
     with open(source, "rb") as file:
