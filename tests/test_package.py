@@ -48,6 +48,7 @@ def test_every_public_name_is_there():
         "show_config",
     ]
     assert all(hasattr(cyprop, name) for name in cyprop.__all__)
+    assert run("import cyprop; print(set(cyprop.__all__) <= set(dir(cyprop)))") == "True"
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,8 @@ def test_only_numpy_is_needed():
 
 
 def test_importing_loads_nothing_optional():
-    optional = ["pandas", "pyarrow", "matplotlib", "tqdm", "cyprop.cli", "importlib.metadata"]
+    optional = ["pandas", "pyarrow", "matplotlib", "tqdm", "importlib.metadata"]
+    optional += ["cyprop.cli", "cyprop.training", "cyprop.storage", "cyprop.export"]
     loaded = run(f"import cyprop, sys; print([m for m in {optional} if m in sys.modules])")
     assert loaded == "[]"
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from cyprop import training
 from cyprop.arguments import (
     checked_activations,
     checked_dtype,
@@ -25,35 +21,14 @@ from cyprop.engine import Engine
 from cyprop.initialisation import draw_weights
 from cyprop.kernels import loss as losses
 from cyprop.optimizers import SGD, Optimizer
-from cyprop.training import History
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from cyprop.bound import BoundPrediction
+    from cyprop.gradients import Array, Gradients
     from cyprop.interface import Handle
-
-Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Gradients:
-    """The derivatives of the mean loss of a batch.
-
-    Attributes
-    ----------
-    loss : float
-    weights, biases : tuple of ndarray
-        One for each layer, shaped like ``net.weights[l]`` and ``net.biases[l]``.
-    inputs : ndarray, (n, n_in)
-        The derivative by X.
-    parameters : ndarray
-        Weights and biases as one vector laid out like ``net.parameters``, of which they are views.
-    """
-
-    loss: float
-    weights: tuple[Array, ...]
-    biases: tuple[Array, ...]
-    inputs: Array
-    parameters: Array
+    from cyprop.training import History
 
 
 class Network(Engine):
@@ -299,6 +274,8 @@ class Network(Engine):
         -----
         Thread-safety: other threads may predict meanwhile; they must not train this network.
         """
+        from cyprop import training  # here and below: what not every program needs
+
         return training.fit(
             self,
             X,
@@ -333,6 +310,8 @@ class Network(Engine):
         -----
         Thread-safety: any number of threads may ask at once.
         """
+        from cyprop.gradients import Gradients
+
         loss, gradient, inputs = self._gradient(X, Y)
         weights, biases = self._views(gradient, len(self.weights))
         return Gradients(loss, weights, biases, inputs, gradient)
@@ -359,7 +338,7 @@ class Network(Engine):
         The optimizer's state and the random generator are not saved; pickle keeps them.
         Thread-safety: must not run while another thread trains this network.
         """
-        from cyprop import storage  # its imports take longer than all others here
+        from cyprop import storage
 
         storage.save(self, path, metadata)
 
@@ -453,12 +432,16 @@ class Network(Engine):
         return _blank, (type(self),), self.__getstate__()
 
     def __copy__(self) -> Network:
+        from copy import deepcopy
+
         state = self.__getstate__()
-        state["attributes"]["_rng"] = copy.deepcopy(self._rng)
+        state["attributes"]["_rng"] = deepcopy(self._rng)
         return _filled(type(self), state)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Network:
-        return _filled(type(self), copy.deepcopy(self.__getstate__(), memo))
+        from copy import deepcopy
+
+        return _filled(type(self), deepcopy(self.__getstate__(), memo))
 
     def __eq__(self, other: object) -> bool:
         """Same architecture, settings and parameters; the optimizer's state does not count."""
