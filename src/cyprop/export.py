@@ -168,8 +168,9 @@ def _is_narrow(network: Network, n_out: int) -> bool:
 
 def _numbers(row: npt.NDArray[Any]) -> str:
     """The elements of a vector, each with a comma behind it."""
-    numbers = [NUMBER[row.dtype.name] % x for x in row.tolist()]
-    n = A_LINE[row.dtype.name]
+    dtype = row.dtype.name
+    form, n = NUMBER[dtype], A_LINE[dtype]
+    numbers = [form % x for x in row.tolist()]
     lines = [", ".join(numbers[i : i + n]) for i in range(0, len(numbers), n)]
     return "".join(f"    {line},\n" for line in lines)
 
