@@ -18,6 +18,7 @@ lint:  ## check style and types
 	ruff format --check
 	cython-lint src examples
 	mypy
+	basedpyright
 
 bench:  ## list the benchmarks
 	$(PYTHON) -m benchmarks

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -23,10 +24,14 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks import", description=__doc__)
     suite.add_repeats(parser)
     options = parser.parse_args(arguments)
+    environment = {
+        **os.environ,
+        "PYTHONDONTWRITEBYTECODE": "",
+    }  # numpy has its bytecode in any case
     readings = []
     for _ in range(options.repeats + 1):  # the first fills the file cache
         command = [sys.executable, "-c", PROGRAM]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         readings.append(json.loads(done.stdout))
     results = []
     columns = zip(

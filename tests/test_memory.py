@@ -76,6 +76,18 @@ def test_data_as_the_network_wants_it_is_never_copied_whole(dtype, optimizer, sh
         assert peak < a_row + 2 * PYTHON_OBJECTS < X.nbytes / 10
 
 
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize(
+    "sizes", [[784, 300, 10], [2000, 17], [300_000, 16], [16, 30_000]], ids=str
+)
+def test_load_and_predict_need_twice_the_file(tmp_path, dtype, sizes):
+    path = tmp_path / "net"
+    cyprop.Network(sizes, dtype=dtype).save(path, {"note": "x" * 900_000})
+    x = np.zeros(sizes[0], dtype)
+    peak, _ = peak_of(lambda: cyprop.Network.load(path).predict(x))
+    assert peak <= 2 * path.stat().st_size + 2**20
+
+
 def calls(sizes, dtype):
     """The calls that allocate nothing, or a float that is gone again."""
     net = cyprop.Network(sizes, "tanh", dtype=dtype)

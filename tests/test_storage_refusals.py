@@ -258,6 +258,21 @@ def test_dtype_and_tensors_of_another_are_refused(tmp_path):
     assert '"dtype":"F32"' in refusal(path)
 
 
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "net"
+    data = bytearray(saved(path))
+    make = cyprop.Network._from_arguments
+    for changed in (data[:-1] + bytes([data[-1] ^ 1]), data[:-1], data[:-9]):
+        path.write_bytes(data)
+
+        def change_and_make(arguments, changed=changed):
+            path.write_bytes(changed)
+            return make(arguments)
+
+        monkeypatch.setattr(cyprop.Network, "_from_arguments", change_and_make)
+        assert refusal(path) == "it changed while it was read"
+
+
 def test_wrong_header_length_is_refused(tmp_path):
     path = tmp_path / "net"
     text, payload = take_apart(saved(path))

@@ -4,14 +4,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from cyprop.errors import DivergenceError, FormatError
-from cyprop.network import Gradients, Network
+from cyprop.network import Network
 from cyprop.optimizers import SGD, Adam, Optimizer
-from cyprop.training import History
 from cyprop.version import __version__
 
 if TYPE_CHECKING:
     from cyprop import storage as storage
     from cyprop.configuration import get_include, show_config
+    from cyprop.gradients import Gradients
+    from cyprop.training import History
 
 __all__ = [
     "SGD",
@@ -27,13 +28,23 @@ __all__ = [
     "show_config",
 ]
 
+# Imported when first asked for, since not every program needs them.
+_LATER = {
+    "_C_API": "cyprop.interface",
+    "Gradients": "cyprop.gradients",
+    "History": "cyprop.training",
+    "get_include": "cyprop.configuration",
+    "show_config": "cyprop.configuration",
+}
+
 
 def __getattr__(name: str) -> Any:
-    """Import what few programs need when it is first asked for; it is half the time of import."""
     if name == "storage":
         return import_module("cyprop.storage")
-    if name in ("get_include", "show_config"):
-        return getattr(import_module("cyprop.configuration"), name)
-    if name == "_C_API":
-        return import_module("cyprop.interface")._C_API
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module 'cyprop' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "storage"})

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from cyprop.checks import whole_number
+from cyprop.checks import is_sequence, whole_number
 from cyprop.kernels import activation as activations
 from cyprop.kernels import loss as losses
 from cyprop.optimizers import Optimizer, named
@@ -17,13 +16,14 @@ DTYPES = ("float32", "float64")
 
 
 def checked_sizes(sizes: Any) -> list[int]:
-    if isinstance(sizes, str | bytes) or not isinstance(sizes, Sequence | np.ndarray):
+    entries: Any = sizes.tolist() if isinstance(sizes, np.ndarray) else sizes
+    if not is_sequence(entries):
         raise TypeError(f"sizes is {sizes!r}, expected a sequence of whole numbers")
-    if len(sizes) < 2:
+    if len(entries) < 2:
         raise ValueError(
-            f"sizes has {len(sizes)} entries, expected at least two: inputs and outputs"
+            f"sizes has {len(entries)} entries, expected at least two: inputs and outputs"
         )
-    return [whole_number(size, f"sizes[{i}]") for i, size in enumerate(sizes)]
+    return [whole_number(size, f"sizes[{i}]") for i, size in enumerate(entries)]
 
 
 def checked_name(value: Any, what: str, known: tuple[str, ...]) -> str:
@@ -41,7 +41,7 @@ def checked_activations(
     if isinstance(activation, str):
         hidden = [activation] * (n_layers - 1)
         default = activation
-    elif isinstance(activation, Sequence):
+    elif is_sequence(activation):
         hidden = list(activation)
         if len(hidden) != n_layers - 1:
             raise ValueError(

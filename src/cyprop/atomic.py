@@ -9,6 +9,14 @@ import shutil
 from collections.abc import Iterable
 
 
+def checked_path(path: str | os.PathLike[str]) -> str:
+    """The path as a str; TypeError for anything else."""
+    found = os.fspath(path)
+    if not isinstance(found, str):
+        raise TypeError(f"path is {path!r}, expected a str or a path of str")
+    return found
+
+
 def write(path: str, pieces: Iterable[bytes]) -> None:
     """Write `pieces` to a temporary file beside `path`, sync it, and rename it to `path`.
 

@@ -1,11 +1,27 @@
-"""Checks of single numbers that a person types, each answered in one sentence."""
+"""Checks of what a person passes: of kinds, and of numbers, each answered in one sentence."""
 
 from __future__ import annotations
 
 import math
 import numbers
 import operator
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeGuard
+
+
+def is_list(value: Any) -> TypeGuard[list[Any]]:
+    """Whether it is a list, of whatever."""
+    return isinstance(value, list)
+
+
+def is_dict(value: Any) -> TypeGuard[dict[Any, Any]]:
+    """Whether it is a dict, of whatever."""
+    return isinstance(value, dict)
+
+
+def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
+    """Whether it is a sequence, of whatever, but not a text."""
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 def whole_number(value: Any, name: str, low: int = 1) -> int:

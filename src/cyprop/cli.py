@@ -91,6 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(subparsers.add_parser("train", help="learn from a table, or from digits"))
     _add_predict(subparsers.add_parser("predict", help="predict with a trained network"))
     _add_info(subparsers.add_parser("info", help="say what is in a model file"))
+    _add_export(subparsers.add_parser("export", help="write a trained network as a C header"))
     return parser
 
 
@@ -185,6 +186,18 @@ def _add_info(parser: argparse.ArgumentParser) -> None:
     parser.description = "Say what is in a model file."
     parser.set_defaults(run=commands.info)
     parser.add_argument("model", metavar="MODEL")
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Write a network as one C99 header with a function NAME_predict that needs nothing else and"
+        " gives the same bits. It takes numbers, in the order in which cyprop info lists the"
+        " columns, categories as 0 or 1 each."
+    )
+    parser.set_defaults(run=commands.export)
+    parser.add_argument("model", metavar="MODEL")
+    parser.add_argument("output", metavar="HEADER", help="the file to write, such as model.h")
+    parser.add_argument("--name", help="what its names begin with (default: the file's name)")
 
 
 def _checked(

@@ -1,4 +1,4 @@
-"""What ``cyprop train``, ``predict`` and ``info`` do, on the library and nothing else."""
+"""What the subcommands of ``cyprop`` do, on the library and nothing else."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def predict(options: argparse.Namespace) -> None:
     answers["outputs"] = outputs  # matrices, as this and the classes, are for .npz alone
     tables.write_columns(options.output, answers)
 
-    lines = []
+    lines: list[tuple[str, str]] = []
     if options.output is not None:
         lines.append(("written", f"{options.output}, {len(table):,} rows"))
     lines += scores(encoding, notes.get("held_out", {}), table, outputs)
@@ -147,6 +147,14 @@ def info(options: argparse.Namespace) -> None:
     _show(lines)
 
 
+def export(options: argparse.Namespace) -> None:
+    """Write a network as a C header."""
+    output = _checked_output(options.output, options.model)
+    network = cyprop.Network.load(options.model)
+    network.to_c(output, options.name)
+    _show([("written", f"{output}, {os.path.getsize(output):,} bytes")])
+
+
 def _read(name: str) -> Table:
     return tables.digits() if name == DIGITS else tables.read_table(name)
 
@@ -155,7 +163,7 @@ def _checked_output(path: str, *read: str) -> Path:
     """The path, if a file can be put there that is not one of those read; known beforehand."""
     target = Path(path)
     if target.exists() and any(Path(other).exists() and target.samefile(other) for other in read):
-        raise ValueError(f"{path} would be overwritten while it is read; choose another --output")
+        raise ValueError(f"{path} would be overwritten while it is read; choose another output")
     if target.is_dir():
         raise IsADirectoryError(f"{path} is a directory, expected a file to write")
     if not target.absolute().parent.is_dir():

@@ -7,6 +7,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
+from cyprop.checks import is_list
 from cyprop.version import __version__
 
 Configuration = dict[str, dict[str, Any]]
@@ -58,7 +59,7 @@ def show_config(mode: str = "stdout") -> Configuration | None:
     for title, entries in found.items():
         print(f"{title}:")
         for name, value in entries.items():
-            text = " ".join(value) if isinstance(value, list) else value
+            text = " ".join(value) if is_list(value) else value
             print(f"  {name}: {text}")
     return None
 

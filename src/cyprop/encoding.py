@@ -180,7 +180,8 @@ def choose(
     for name in (target, *drop):
         table.column(name)
     classes, reason = _classes(present(table, target), target, task)
-    inputs, crowded = [], []
+    inputs: list[Input] = []
+    crowded: list[str] = []
     for name, column in table.columns.items():
         if name == target or name in drop:
             continue

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from cyprop.checks import is_dict, is_list
 from cyprop.errors import FormatError
 from cyprop.optimizers import named
 
@@ -20,6 +21,7 @@ MAX_HEADER = 100_000_000  # bytes; the safetensors package reads no longer ones
 MAX_DESCRIPTION = 1 << 15  # characters in the header: some 2,000 layers
 DTYPES = {"float32": ("F32", 4), "float64": ("F64", 8)}
 MAX_SIZE = 1 << 46  # units of a layer; more cannot be addressed
+PIECE = 1 << 14  # characters of a text that are compared at a time
 KEYS = ("version", "sizes", "activation", "output_activation", "loss", "optimizer", "dtype")
 
 START = f'{{"__metadata__":{{"cyprop":"{FORMAT}","crc32":"'
@@ -125,15 +127,14 @@ def read_description(opening: str) -> tuple[dict[str, Any], int]:
     return arguments, end
 
 
-def read_notes(text: str, at: int) -> tuple[dict[str, str], int]:
-    """The notes in a header, and where they end.
+def read_notes(text: str, at: int) -> Iterator[tuple[str, str, int]]:
+    """Each note in a header, its key and text, and where it ends.
 
     Raises
     ------
     FormatError
         If a note is not as `make` writes it, or out of order.
     """
-    notes: dict[str, str] = {}
     last = None
     while text.startswith(',"', at):
         name, end = _string(text, at + 1)
@@ -145,9 +146,8 @@ def read_notes(text: str, at: int) -> tuple[dict[str, str], int]:
             raise FormatError(f"the note {key[:40]!r} is no Unicode text")
         if last is not None and key <= last:
             raise FormatError(f"the note {key[:40]!r} is out of order")
-        notes[key] = value
+        yield key, value, end
         last, at = key, end
-    return notes, at
 
 
 def check_tensors(text: str, at: int, arguments: dict[str, Any]) -> None:
@@ -203,33 +203,43 @@ def _string(text: str, at: int) -> tuple[str, int]:
         except ValueError:
             pass
         else:
-            if json.dumps(value) == text[at:end]:
+            if _is_written(value, text, at + 1, end - 1):
                 return value, end
     raise FormatError(f"its metadata has {text[at : at + 40]!r} in place of a string")
 
 
+def _is_written(value: str, text: str, at: int, end: int) -> bool:
+    """Whether json.dumps would put `value` between the quotes so; a piece at a time, for memory."""
+    for first in range(0, len(value), PIECE):
+        piece = json.dumps(value[first : first + PIECE])[1:-1]
+        if not text.startswith(piece, at):
+            return False
+        at += len(piece)
+    return at == end
+
+
 def _checked_entries(entries: Any) -> tuple[dict[str, Any], str]:
     """A parsed description as arguments of Network and a version; names are left to Network."""
-    if not isinstance(entries, dict) or tuple(entries) != KEYS:
+    if not is_dict(entries) or tuple(entries) != KEYS:
         raise FormatError(
             f"the description of the network does not have the keys {', '.join(KEYS)}"
         )
     sizes, activation, optimizer = entries["sizes"], entries["activation"], entries["optimizer"]
-    if not isinstance(sizes, list) or len(sizes) < 2:
+    if not is_list(sizes) or len(sizes) < 2:
         raise FormatError("sizes is not a list of at least two numbers")
     if not all(type(size) is int and 1 <= size <= MAX_SIZE for size in sizes):
         raise FormatError("sizes has an entry that is not a whole number from 1 to 2**46")
-    if not isinstance(activation, list) or not all(isinstance(name, str) for name in activation):
+    if not is_list(activation) or not all(isinstance(name, str) for name in activation):
         raise FormatError("activation is not a list of names")
     for key in ("version", "output_activation", "loss"):
         if not isinstance(entries[key], str):
             raise FormatError(f"{key} is not a text")
     if not isinstance(entries["dtype"], str) or entries["dtype"] not in DTYPES:
         raise FormatError(f"dtype is not one of {', '.join(DTYPES)}")
-    if not isinstance(optimizer, dict) or tuple(optimizer) != ("name", "hyperparameters"):
+    if not is_dict(optimizer) or tuple(optimizer) != ("name", "hyperparameters"):
         raise FormatError("optimizer is not a name and hyperparameters")
     name, values = optimizer["name"], optimizer["hyperparameters"]
-    if not isinstance(name, str) or not isinstance(values, dict):
+    if not isinstance(name, str) or not is_dict(values):
         raise FormatError("optimizer is not a name and hyperparameters")
     if not all(type(value) is float for value in values.values()):
         raise FormatError("optimizer has a hyperparameter that is not a decimal number")

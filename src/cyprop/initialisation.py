@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from cyprop.kernels import activation as activations
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
-def glorot(n_in: int, n_out: int, rng: np.random.Generator) -> Array:
+def glorot(n_in: int, n_out: int, rng: np.random.Generator) -> NDArray[Any]:
     """Uniform in ±√(6 / (n_in + n_out)); Glorot and Bengio (2010), equation 16."""
     limit = np.sqrt(6.0 / (n_in + n_out))
     return rng.uniform(-limit, limit, (n_in, n_out))
 
 
-def he(n_in: int, n_out: int, rng: np.random.Generator) -> Array:
+def he(n_in: int, n_out: int, rng: np.random.Generator) -> NDArray[Any]:
     """Normal with variance 2 / n_in; He, Zhang, Ren and Sun (2015), equation 10."""
     return rng.normal(0.0, np.sqrt(2.0 / n_in), (n_in, n_out))
 
@@ -27,7 +27,9 @@ def he(n_in: int, n_out: int, rng: np.random.Generator) -> Array:
 DRAWS = {"glorot": glorot, "he": he}
 
 
-def draw_weights(weights: Sequence[Array], names: Sequence[str], rng: np.random.Generator) -> None:
+def draw_weights(
+    weights: Sequence[NDArray[Any]], names: Sequence[str], rng: np.random.Generator
+) -> None:
     """Fill each layer's weights, in order, as suits the activation behind them."""
     for W, name in zip(weights, names, strict=True):
         n_in, n_out = W.shape

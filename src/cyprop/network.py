@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from cyprop import training
 from cyprop.arguments import (
     checked_activations,
     checked_dtype,
@@ -25,35 +21,14 @@ from cyprop.engine import Engine
 from cyprop.initialisation import draw_weights
 from cyprop.kernels import loss as losses
 from cyprop.optimizers import SGD, Optimizer
-from cyprop.training import History
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from cyprop.bound import BoundPrediction
+    from cyprop.gradients import Array, Gradients
     from cyprop.interface import Handle
-
-Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Gradients:
-    """The derivatives of the mean loss of a batch.
-
-    Attributes
-    ----------
-    loss : float
-    weights, biases : tuple of ndarray
-        One for each layer, shaped like ``net.weights[l]`` and ``net.biases[l]``.
-    inputs : ndarray, (n, n_in)
-        The derivative by X.
-    parameters : ndarray
-        Weights and biases as one vector laid out like ``net.parameters``, of which they are views.
-    """
-
-    loss: float
-    weights: tuple[Array, ...]
-    biases: tuple[Array, ...]
-    inputs: Array
-    parameters: Array
+    from cyprop.training import History
 
 
 class Network(Engine):
@@ -119,6 +94,20 @@ class Network(Engine):
         dtype: npt.DTypeLike = "float32",
         seed: int = 0,
     ) -> None:
+        self._lay_out(sizes, activation, output_activation, loss, optimizer, dtype, seed)
+        draw_weights(self.weights, self._activations, self._rng)
+
+    def _lay_out(
+        self,
+        sizes: Sequence[int],
+        activation: str | Sequence[str],
+        output_activation: str | None,
+        loss: str,
+        optimizer: Optimizer | str | None,
+        dtype: npt.DTypeLike,
+        seed: int = 0,
+    ) -> None:
+        """All that the constructor does but draw the weights, which are zero."""
         if self.weights:
             raise RuntimeError("a network cannot be initialised twice; make a new one")
         self._sizes = checked_sizes(sizes)
@@ -132,7 +121,6 @@ class Network(Engine):
         self._build(self._sizes, self._activations, self._loss, self._dtype)
         self._optimizer = chosen
         self._set_optimizer(chosen.name, list(chosen.hyperparameters.values()))
-        draw_weights(self.weights, self._activations, self._rng)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -286,6 +274,8 @@ class Network(Engine):
         -----
         Thread-safety: other threads may predict meanwhile; they must not train this network.
         """
+        from cyprop import training  # here and below: what not every program needs
+
         return training.fit(
             self,
             X,
@@ -320,6 +310,8 @@ class Network(Engine):
         -----
         Thread-safety: any number of threads may ask at once.
         """
+        from cyprop.gradients import Gradients
+
         loss, gradient, inputs = self._gradient(X, Y)
         weights, biases = self._views(gradient, len(self.weights))
         return Gradients(loss, weights, biases, inputs, gradient)
@@ -346,9 +338,41 @@ class Network(Engine):
         The optimizer's state and the random generator are not saved; pickle keeps them.
         Thread-safety: must not run while another thread trains this network.
         """
-        from cyprop import storage  # its imports take longer than all others here
+        from cyprop import storage
 
         storage.save(self, path, metadata)
+
+    def to_c(self, path: str | os.PathLike[str], name: str | None = None) -> None:
+        """Write the network as one C99 header that needs nothing else.
+
+        It has the weights, and a function ``NAME_predict(const float *x, float *out)`` (double for
+        float64) that gives the same bits as `predict`, allocates nothing, and takes
+        ``NAME_scratch_bytes`` of the stack. The header says how to compile it.
+
+        Parameters
+        ----------
+        path : path
+            Replaced whole, or not at all.
+        name : str, optional
+            What the names in the header begin with: ASCII letters, digits and single underscores
+            in between, a letter first. By default the file's name without its suffix.
+
+        Raises
+        ------
+        TypeError
+            If path is not a path of str, or name not a str.
+        ValueError
+            If C would not take the name, or a parameter is NaN or infinite.
+        OSError
+            If it cannot be written.
+
+        Notes
+        -----
+        Thread-safety: must not run while another thread trains this network.
+        """
+        from cyprop import export
+
+        export.to_c(self, path, name)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Network:
@@ -367,9 +391,9 @@ class Network(Engine):
 
     @classmethod
     def _from_arguments(cls, arguments: dict[str, Any]) -> Network:
-        """What `_arguments` describes, made without the constructor of a subclass."""
+        """What `_arguments` describes, with zeros for weights, by no subclass's constructor."""
         network = _blank(cls)
-        Network.__init__(network, **arguments)
+        network._lay_out(**arguments)
         return network
 
     def _arguments(self) -> dict[str, Any]:
@@ -399,7 +423,7 @@ class Network(Engine):
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        Network.__init__(self, **state["arguments"])
+        self._lay_out(**state["arguments"])
         np.copyto(self.parameters, state["parameters"])
         self._set_optimizer_state(state["optimizer_states"], state["optimizer_memory"])
         self.__dict__.update(state["attributes"])
@@ -408,12 +432,16 @@ class Network(Engine):
         return _blank, (type(self),), self.__getstate__()
 
     def __copy__(self) -> Network:
+        from copy import deepcopy
+
         state = self.__getstate__()
-        state["attributes"]["_rng"] = copy.deepcopy(self._rng)
+        state["attributes"]["_rng"] = deepcopy(self._rng)
         return _filled(type(self), state)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Network:
-        return _filled(type(self), copy.deepcopy(self.__getstate__(), memo))
+        from copy import deepcopy
+
+        return _filled(type(self), deepcopy(self.__getstate__(), memo))
 
     def __eq__(self, other: object) -> bool:
         """Same architecture, settings and parameters; the optimizer's state does not count."""
@@ -426,7 +454,7 @@ class Network(Engine):
             )
         )
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         hidden = self._activations[:-1]

@@ -44,7 +44,7 @@ class Optimizer:
         for key in hyperparameters:
             if key not in known:
                 raise TypeError(f"{name} has no hyperparameter {key!r}; it has {', '.join(known)}")
-        values = {}
+        values: dict[str, float] = {}
         for key, (default, low, low_allowed, high) in known.items():
             values[key] = real_number(
                 hyperparameters.get(key, default), key, low, high, low_allowed=low_allowed

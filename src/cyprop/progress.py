@@ -23,7 +23,7 @@ def epoch_lines(steps: Iterator[History], n_epochs: int) -> Iterator[History]:
         return
     with tqdm(steps, total=n_epochs, unit="epoch") as bar:
         for history in bar:
-            bar.set_postfix(_figures(history))
+            bar.set_postfix(_figures(history))  # pyright: ignore[reportUnknownMemberType]
             yield history
 
 

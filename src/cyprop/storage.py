@@ -20,28 +20,32 @@ they are, also NaN, infinity and -0.0: a file tells what the network is, not whe
 
 The same network and notes give the same bytes. That is why header.py makes the header: the
 safetensors package writes metadata in random order. `load` makes the header anew from what
-describes the network and compares, so that it accepts nothing but what `save` writes. Before it
-reads the payload it checks the file's size, before it makes the network the CRC. Only the
-description is parsed as nested JSON, and its length is bounded: a forged file takes little memory.
+describes the network and compares, so that it accepts nothing but what `save` writes. It checks the
+file's size before it reads the payload, and the CRC before it makes the network, then once more
+while it reads the parameters into that, a piece at a time. Only the description is parsed as nested
+JSON, and its length is bounded. So `load` needs little more memory than the network.
 """
 
 from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-import safetensors.numpy
 
 from cyprop import atomic, header
+from cyprop.checks import is_dict
 from cyprop.errors import FormatError
 from cyprop.version import __version__
 
 if TYPE_CHECKING:
     from cyprop.network import Network
+
+PIECE = 1 << 18  # bytes of the payload at a time
 
 __all__ = ["FormatError", "load", "read_metadata", "save"]
 
@@ -69,12 +73,12 @@ def save(
     OSError
         If the file cannot be written.
     """
-    target = _checked_path(path)
+    target = atomic.checked_path(path)
     notes = _checked_notes({} if metadata is None else metadata)
     text = bytearray(header.make(network._arguments(), __version__, notes), "ascii")
     little = network.dtype.newbyteorder("<")
     payload = [array.astype(little, copy=False).tobytes() for array in _arrays(network)]
-    text[header.DIGITS] = _crc(memoryview(text), payload)
+    text[header.DIGITS] = _digits(_header_crc(text), payload)
     atomic.write(target, [len(text).to_bytes(8, "little"), bytes(text), *payload])
 
 
@@ -101,15 +105,14 @@ def load(cls: type[Network], path: str | os.PathLike[str]) -> Network:
     OSError
         If the file cannot be read.
     """
-    source = _checked_path(path)
-    arguments, _, data = _read(source)
-    try:
-        network = cls._from_arguments(arguments)
-    except (TypeError, ValueError) as error:
-        raise FormatError(f"cannot load {source!r}: {error}") from None
-    arrays = safetensors.numpy.load(data)
-    for tensor, array in zip(header.tensors(arguments), _arrays(network), strict=True):
-        np.copyto(array, arrays[tensor.name])
+    with _opened(path) as file:
+        arguments, crc, digits = _read_header(file)
+        try:
+            network = cls._from_arguments(arguments)
+        except (TypeError, ValueError) as error:
+            raise FormatError(str(error)) from None
+        if _digits(crc, _fill(network, file)) != digits:
+            raise FormatError("it changed while it was read")
     return network
 
 
@@ -134,18 +137,14 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     OSError
         If the file cannot be read.
     """
-    return _read(_checked_path(path))[1]
-
-
-def _checked_path(path: Any) -> str:
-    found = os.fspath(path)
-    if not isinstance(found, str):
-        raise TypeError(f"path is {path!r}, expected a str or a path of str")
-    return found
+    notes: dict[str, str] = {}
+    with _opened(path) as file:
+        _read_header(file, notes)
+    return notes
 
 
 def _checked_notes(metadata: Any) -> dict[str, str]:
-    if not isinstance(metadata, dict):
+    if not is_dict(metadata):
         raise TypeError(f"metadata is {metadata!r}, expected a dict of str to str")
     for key, value in metadata.items():
         if not (isinstance(key, str) and isinstance(value, str)):
@@ -162,26 +161,39 @@ def _arrays(network: Network) -> Iterator[npt.NDArray[Any]]:
         yield b
 
 
-def _crc(text: bytes | memoryview, payload: Iterable[bytes | memoryview]) -> bytes:
-    """The digits that go into this header, whatever is in their place now."""
-    crc = zlib.crc32(text[: header.DIGITS.start])
+def _header_crc(text: bytes | bytearray) -> int:
+    """The CRC of a header, whatever digits are in it now."""
+    whole = memoryview(text)
+    crc = zlib.crc32(whole[: header.DIGITS.start])
     crc = zlib.crc32(header.NO_DIGITS, crc)
-    crc = zlib.crc32(text[header.DIGITS.stop :], crc)
+    return zlib.crc32(whole[header.DIGITS.stop :], crc)
+
+
+def _digits(crc: int, payload: Iterable[bytes]) -> bytes:
+    """The digits that go into a header of that CRC in front of that payload."""
     for piece in payload:
         crc = zlib.crc32(piece, crc)
     return b"%08x" % crc
 
 
-def _read(path: str) -> tuple[dict[str, Any], dict[str, str], bytes]:
-    """The network's arguments, the notes, and all bytes of a file."""
-    with open(path, "rb") as file:
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Generator[BinaryIO, None, None]:
+    """The file, whose name goes into every FormatError."""
+    source = atomic.checked_path(path)
+    with open(source, "rb") as file:
         try:
-            return _checked_contents(file)
+            yield file
         except FormatError as error:
-            raise FormatError(f"cannot load {path!r}: {error}") from None
+            raise FormatError(f"cannot load {source!r}: {error}") from None
 
 
-def _checked_contents(file: BinaryIO) -> tuple[dict[str, Any], dict[str, str], bytes]:
+def _read_header(
+    file: BinaryIO, notes: dict[str, str] | None = None
+) -> tuple[dict[str, Any], int, bytes]:
+    """The network's arguments, the CRC of the header, and the digits of the file's; adds to notes.
+
+    All that can be checked without the network has been, and the payload comes next.
+    """
     size = os.fstat(file.fileno()).st_size
     prefix = file.read(8)
     length = int.from_bytes(prefix, "little")
@@ -192,18 +204,40 @@ def _checked_contents(file: BinaryIO) -> tuple[dict[str, Any], dict[str, str], b
     expected = 8 + length + header.payload_size(arguments)
     if size != expected:
         raise FormatError(f"it has {size} bytes, expected {expected}")
-    file.seek(0)
-    data = file.read(size)
-    text, payload = memoryview(data)[8 : 8 + length], memoryview(data)[8 + length :]
-    if len(data) != size or _crc(text, [payload]) != text[header.DIGITS]:
+    file.seek(8)
+    text = file.read(length)
+    crc, digits = _header_crc(text), text[header.DIGITS]
+    if _digits(crc, iter(lambda: file.read(PIECE), b"")) != digits:
         raise FormatError("its CRC is wrong, so it is damaged")
     whole = _ascii(text)
-    notes, end = header.read_notes(whole, notes_start)
+    del text  # notes may be long
+    end = notes_start
+    for key, value, end in header.read_notes(whole, notes_start):  # noqa: B007
+        if notes is not None:
+            notes[key] = value
     header.check_tensors(whole, end, arguments)
-    return arguments, notes, data
+    file.seek(8 + length)
+    return arguments, crc, digits
 
 
-def _ascii(text: bytes | memoryview) -> str:
+def _fill(network: Network, file: BinaryIO) -> Iterator[bytes]:
+    """Read the parameters, a piece at a time; each piece is given out too."""
+    little = network.dtype.newbyteorder("<")
+    most = PIECE // little.itemsize
+    for array in _arrays(network):
+        matrix = np.atleast_2d(array)
+        n_rows, n_columns = matrix.shape
+        for row in range(0, n_rows, max(1, most // n_columns)):
+            rows = matrix[row : row + max(1, most // n_columns)]
+            for column in range(0, n_columns, most):
+                part = rows[:, column : column + most]
+                data = file.read(part.nbytes)
+                if len(data) == part.nbytes:
+                    part[...] = np.frombuffer(data, little).reshape(part.shape)
+                yield data
+
+
+def _ascii(text: bytes) -> str:
     try:
         return str(text, "ascii")
     except UnicodeDecodeError:

@@ -36,9 +36,9 @@ class History:
         Duration of the epoch's training, validation not included.
     """
 
-    loss: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
+    loss: list[float] = field(default_factory=list[float])
+    validation_loss: list[float] = field(default_factory=list[float])
+    seconds: list[float] = field(default_factory=list[float])
 
     def __len__(self) -> int:
         return len(self.loss)

@@ -54,6 +54,10 @@ def test_plots_need_matplotlib_and_say_so_before_training(failure, monkeypatch):
         ("predict m.safetensors digits -o p.txt", "p.txt does not end in .csv"),
         ("predict m.safetensors digits -o m.safetensors", "m.safetensors would be overwritten"),
         ("info t.csv", "cannot load 't.csv'"),
+        ("export t.csv m.h", "cannot load 't.csv'"),
+        ("export m.safetensors m.safetensors", "m.safetensors would be overwritten"),
+        ("export m.safetensors 2m.h", "the file's name '2m' cannot begin a name in C"),
+        ("export m.safetensors m.h --name m-1", "name is 'm-1', expected ASCII letters"),
     ],
 )
 def test_failures_are_one_sentence(run, failure, command, message):

@@ -1,0 +1,32 @@
+"""What `Network.gradients` gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """The derivatives of the mean loss of a batch.
+
+    Attributes
+    ----------
+    loss : float
+    weights, biases : tuple of ndarray
+        One for each layer, shaped like ``net.weights[l]`` and ``net.biases[l]``.
+    inputs : ndarray, (n, n_in)
+        The derivative by X.
+    parameters : ndarray
+        Weights and biases as one vector laid out like ``net.parameters``, of which they are views.
+    """
+
+    loss: float
+    weights: tuple[Array, ...]
+    biases: tuple[Array, ...]
+    inputs: Array
+    parameters: Array
