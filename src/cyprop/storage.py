@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+import safetensors
 
 from cyprop import atomic, header
 from cyprop.checks import is_dict
@@ -111,7 +112,7 @@ def load(cls: type[Network], path: str | os.PathLike[str]) -> Network:
             network = cls._from_arguments(arguments)
         except (TypeError, ValueError) as error:
             raise FormatError(str(error)) from None
-        if _digits(crc, _fill(network, file)) != digits:
+        if _digits(crc, _fill(network, path, arguments)) != digits:
             raise FormatError("it changed while it was read")
     return network
 
@@ -169,7 +170,7 @@ def _header_crc(text: bytes | bytearray) -> int:
     return zlib.crc32(whole[header.DIGITS.stop :], crc)
 
 
-def _digits(crc: int, payload: Iterable[bytes]) -> bytes:
+def _digits(crc: int, payload: Iterable[bytes | memoryview]) -> bytes:
     """The digits that go into a header of that CRC in front of that payload."""
     for piece in payload:
         crc = zlib.crc32(piece, crc)
@@ -192,7 +193,7 @@ def _read_header(
 ) -> tuple[dict[str, Any], int, bytes]:
     """The network's arguments, the CRC of the header, and the digits of the file's; adds to notes.
 
-    All that can be checked without the network has been, and the payload comes next.
+    All that can be checked without the network has been.
     """
     size = os.fstat(file.fileno()).st_size
     prefix = file.read(8)
@@ -216,25 +217,37 @@ def _read_header(
         if notes is not None:
             notes[key] = value
     header.check_tensors(whole, end, arguments)
-    file.seek(8 + length)
     return arguments, crc, digits
 
 
-def _fill(network: Network, file: BinaryIO) -> Iterator[bytes]:
-    """Read the parameters, a piece at a time; each piece is given out too."""
+def _fill(
+    network: Network, path: str | os.PathLike[str], arguments: dict[str, Any]
+) -> Iterator[memoryview]:
+    """Read the parameters, a piece at a time; the bytes of each are given out too."""
     little = network.dtype.newbyteorder("<")
-    most = PIECE // little.itemsize
-    for array in _arrays(network):
-        matrix = np.atleast_2d(array)
-        n_rows, n_columns = matrix.shape
-        for row in range(0, n_rows, max(1, most // n_columns)):
-            rows = matrix[row : row + max(1, most // n_columns)]
-            for column in range(0, n_columns, most):
-                part = rows[:, column : column + most]
-                data = file.read(part.nbytes)
-                if len(data) == part.nbytes:
-                    part[...] = np.frombuffer(data, little).reshape(part.shape)
-                yield data
+    opened: Any = safetensors.safe_open  # it has no types
+    try:
+        with opened(path, framework="numpy") as file:
+            for tensor, array in zip(header.tensors(arguments), _arrays(network), strict=True):
+                part = file.get_slice(tensor.name)
+                for place in _pieces(array.shape, PIECE // little.itemsize):
+                    array[place] = part[place]
+                    yield np.ascontiguousarray(array[place], little).data.cast("B")
+    except safetensors.SafetensorError:
+        return  # which the CRC tells
+
+
+def _pieces(shape: tuple[int, ...], most: int) -> Iterator[tuple[slice, ...]]:
+    """Cut an array into pieces of at most that many elements, in the order they lie in."""
+    if len(shape) == 1:
+        for start in range(0, shape[0], most):
+            yield (slice(start, min(start + most, shape[0])),)
+        return
+    n_rows, n_columns = shape
+    some = max(1, most // n_columns)
+    for row in range(0, n_rows, some):
+        for columns in _pieces((n_columns,), most):
+            yield slice(row, min(row + some, n_rows)), *columns
 
 
 def _ascii(text: bytes) -> str:
