@@ -407,25 +407,19 @@ class Network(Engine):
             "dtype": self._dtype.name,
         }
 
-    def _restart(self, parameters: Array) -> None:
-        """Take these parameters, with the optimizer's state afresh."""
-        np.copyto(self.parameters, parameters)
-        self.optimizer = self._optimizer
-
     def __getstate__(self) -> dict[str, Any]:
-        states, memory = self._optimizer_state()
+        parameters, states, memory = self._state()
         return {
             "arguments": self._arguments(),
-            "parameters": np.array(self.parameters),
-            "optimizer_states": [np.array(state) for state in states],
+            "parameters": parameters,
+            "optimizer_states": states,
             "optimizer_memory": memory,
             "attributes": dict(self.__dict__),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._lay_out(**state["arguments"])
-        np.copyto(self.parameters, state["parameters"])
-        self._set_optimizer_state(state["optimizer_states"], state["optimizer_memory"])
+        self._set_state(state["parameters"], state["optimizer_states"], state["optimizer_memory"])
         self.__dict__.update(state["attributes"])
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -58,7 +58,6 @@ def save(
     Parameters
     ----------
     network : Network
-        No other thread may train it meanwhile.
     path : path
         A symbolic link stays, and the file it leads to is replaced.
     metadata : dict of str to str, optional
@@ -77,7 +76,10 @@ def save(
     notes = _checked_notes({} if metadata is None else metadata)
     text = bytearray(header.make(network._arguments(), __version__, notes), "ascii")
     little = network.dtype.newbyteorder("<")
-    payload = [array.astype(little, copy=False).tobytes() for array in _arrays(network)]
+    parameters = np.empty_like(network.parameters)
+    network._read_parameters(parameters)
+    views = network._views(parameters, len(network.weights))
+    payload = [array.astype(little, copy=False).tobytes() for array in _arrays(*views)]
     text[header.DIGITS] = _digits(_header_crc(text), payload)
     atomic.write(target, [len(text).to_bytes(8, "little"), bytes(text), *payload])
 
@@ -154,9 +156,11 @@ def _checked_notes(metadata: Any) -> dict[str, str]:
     return metadata
 
 
-def _arrays(network: Network) -> Iterator[npt.NDArray[Any]]:
+def _arrays(
+    weights: Iterable[npt.NDArray[Any]], biases: Iterable[npt.NDArray[Any]]
+) -> Iterator[npt.NDArray[Any]]:
     """Views of the parameters, in the order and shapes of ``header.tensors``."""
-    for W, b in zip(network.weights, network.biases, strict=True):
+    for W, b in zip(weights, biases, strict=True):
         yield W.T
         yield b
 
@@ -224,7 +228,7 @@ def _fill(network: Network, file: BinaryIO) -> Iterator[bytes]:
     """Read the parameters, a piece at a time; each piece is given out too."""
     little = network.dtype.newbyteorder("<")
     most = PIECE // little.itemsize
-    for array in _arrays(network):
+    for array in _arrays(network.weights, network.biases):
         matrix = np.atleast_2d(array)
         n_rows, n_columns = matrix.shape
         for row in range(0, n_rows, max(1, most // n_columns)):
