@@ -172,7 +172,7 @@ class Loop:
 
 def large(dtype):
     net = cyprop.Network([300, 300, 8], "relu", optimizer=cyprop.SGD(1e-6), dtype=dtype)
-    return net, np.ones((400, 300), dtype), np.ones((400, 8), dtype)
+    return net, np.ones((50, 300), dtype), np.ones((50, 8), dtype)
 
 
 def test_a_prediction_gets_its_turn_between_two_updates(dtype):
@@ -189,7 +189,7 @@ def test_a_prediction_gets_its_turn_between_two_updates(dtype):
 def test_a_prediction_gets_its_turn_in_the_midst_of_an_epoch(dtype):
     net, X, Y = large(dtype)
     x = X[0]
-    X, Y = np.tile(X, (100, 1)), np.tile(Y, (100, 1))
+    X, Y = np.tile(X, (400, 1)), np.tile(Y, (400, 1))
     with Loop(lambda: net.fit(X, Y, epochs=1)) as epochs:
         before = epochs.count
         for _ in range(10):
@@ -231,7 +231,7 @@ if hasattr(signal, "pthread_kill"):
 
     def test_a_signal_handler_cannot_wait_for_what_it_interrupts(dtype, alarm):
         net, X, Y = large(dtype)
-        X, Y = np.tile(X, (30, 1)), np.tile(Y, (30, 1))
+        X, Y = np.tile(X, (100, 1)), np.tile(Y, (100, 1))
         said = []
 
         def handler():
@@ -250,7 +250,7 @@ if hasattr(signal, "pthread_kill"):
 
     def test_ctrl_c_ends_the_waiting_and_leaves_the_queue_in_order(dtype):
         net, X, Y = large(dtype)
-        X, Y = np.tile(X, (30, 1)), np.tile(Y, (30, 1))
+        X, Y = np.tile(X, (100, 1)), np.tile(Y, (100, 1))
 
         def predict():
             while True:

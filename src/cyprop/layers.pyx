@@ -148,6 +148,15 @@ cdef class Layers(Turns):
             memcpy(target, source, size)
         self.end_reading()
 
+    def _is_finite(self):
+        """Whether all weights and biases are; found without a temporary as large as they are."""
+        self.begin_reading()
+        try:
+            parts = self.weights + self.biases
+            return all([np.isfinite([part.min(), part.max()]).all() for part in parts])
+        finally:
+            self.end_reading()
+
     def _state(self):
         """Copies of the parameters, of the optimizer's vectors and of its numbers."""
         self.begin_reading()

@@ -147,9 +147,7 @@ def _one_epoch(
         if not np.isfinite(total):
             network._set_state(last_finite)
             raise DivergenceError(epoch, row // batch_size)
-    # The smallest and the largest tell, without a temporary as large as the weights.
-    parts = network.weights + network.biases
-    if not all(np.isfinite([part.min(), part.max()]).all() for part in parts):
+    if not network._is_finite():
         network._set_state(last_finite)
         raise DivergenceError(epoch, (n - 1) // batch_size, "a parameter")
     return total / n
