@@ -1,4 +1,4 @@
-"""Run by test_allocations.py with counting_malloc.c loaded: prints allocations as JSON."""
+"""Run by test_allocations.py in front of its counting malloc: prints allocations as JSON."""
 
 import ctypes
 import gc
