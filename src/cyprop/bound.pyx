@@ -31,7 +31,8 @@ cdef class BoundPrediction(Turns):
 
     Notes
     -----
-    Thread-safety: calls of one object follow one another; those of several run at once.
+    Thread-safety: calls of one object, which share out, follow one another; those of several run at
+    once. Each sees the weights of a complete update.
     """
 
     cdef readonly Engine network
@@ -76,6 +77,10 @@ cdef class BoundPrediction(Turns):
         -------
         ndarray
             out, overwritten.
+
+        Notes
+        -----
+        Thread-safety: any thread; the next call, by whichever thread, overwrites out.
         """
         cdef Engine network = self.network
         cdef Model *model = &network.model

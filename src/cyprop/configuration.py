@@ -50,6 +50,7 @@ def show_config(mode: str = "stdout") -> Configuration | None:
     -----
     The environment variable ``CYPROP_ISA`` chooses a level when cyprop is imported: "baseline",
     "avx2" or "avx512".
+    Thread-safety: any number of threads at once.
     """
     if mode not in ("stdout", "dicts"):
         raise ValueError(f"mode is {mode!r}, expected 'stdout' or 'dicts'")

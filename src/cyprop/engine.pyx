@@ -81,7 +81,7 @@ cdef class Engine(Layers):
 
         Notes
         -----
-        Thread-safety: any number of threads may predict at once.
+        Thread-safety: any number of threads at once; each sees the weights of a complete update.
         """
         cdef cnp.ndarray x, y
         cdef char stack[STACK_SCRATCH + ALIGNMENT]
@@ -191,7 +191,7 @@ cdef class Engine(Layers):
 
         Notes
         -----
-        Thread-safety: updates of one network follow one another; predictions wait for them.
+        Thread-safety: any number of threads at once; updates of one network follow one another.
         """
         cdef Model *model = &self.model
         cdef double loss
@@ -257,7 +257,7 @@ cdef class Engine(Layers):
 
         Notes
         -----
-        Thread-safety: updates of one network follow one another; predictions wait for them.
+        Thread-safety: any number of threads at once; updates of one network follow one another.
         """
         X, Y = self._checked_batch(X, Y)
         total, _ = self._train(X, Y, None, X.shape[0], 0, 0.0, 1)
@@ -326,7 +326,7 @@ cdef class Engine(Layers):
 
         Notes
         -----
-        Thread-safety: any number of threads may evaluate at once.
+        Thread-safety: any number of threads at once; each sees the weights of a complete update.
         """
         cdef Model *model = &self.model
         cdef Py_ssize_t n, n_parts

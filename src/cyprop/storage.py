@@ -71,6 +71,10 @@ def save(
         If metadata has lone surrogates, or it or the number of layers is too large for a header.
     OSError
         If the file cannot be written.
+
+    Notes
+    -----
+    Thread-safety: any number of threads at once; each sees the weights of a complete update.
     """
     target = atomic.checked_path(path)
     notes = _checked_notes({} if metadata is None else metadata)
@@ -106,6 +110,10 @@ def load(cls: type[Network], path: str | os.PathLike[str]) -> Network:
         If path is not a path of str.
     OSError
         If the file cannot be read.
+
+    Notes
+    -----
+    Thread-safety: any number of threads at once.
     """
     with _opened(path) as file:
         arguments, crc, digits = _read_header(file)
@@ -138,6 +146,10 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
         If path is not a path of str.
     OSError
         If the file cannot be read.
+
+    Notes
+    -----
+    Thread-safety: any number of threads at once.
     """
     notes: dict[str, str] = {}
     with _opened(path) as file:

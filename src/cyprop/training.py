@@ -34,6 +34,10 @@ class History:
         Mean loss on the validation data after the epoch; empty without validation data.
     seconds : list of float
         Duration of the epoch's training, validation not included.
+
+    Notes
+    -----
+    Thread-safety: that of its lists; `fit` does not touch it once it has returned.
     """
 
     loss: list[float] = field(default_factory=list[float])
