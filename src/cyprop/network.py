@@ -133,7 +133,10 @@ class Network(Engine):
 
     @property
     def activations(self) -> tuple[str, ...]:
-        """The activation of each layer, inputs' side first. Thread-safety: it never changes."""
+        """The activation of each layer, the output layer's last.
+
+        Thread-safety: it never changes.
+        """
         return tuple(self._activations)
 
     @property
