@@ -207,7 +207,7 @@ def rates(name: str, cases: list[dict[str, Any]]) -> None:
     _save(plt, figure, name)
 
 
-def slowest(name: str, title: str, cases: list[dict[str, Any]]) -> None:
+def slowest(name: str, title: str, shares: list[float], cases: list[dict[str, Any]]) -> None:
     """What the slowest calls take, by their share: a row a network, a column a company."""
     plt = _plot()
     if plt is None:
@@ -226,7 +226,8 @@ def slowest(name: str, title: str, cases: list[dict[str, Any]]) -> None:
         for row in case["results"]:
             ours = row["kind"] == "ours"
             panel.plot(
-                *zip(*row["slower"], strict=True),
+                shares[: len(row["slower"])],
+                row["slower"],
                 color=PEER_COLOURS.get(row["label"], "#999999"),
                 linewidth=2.0 if ours else 1.3,
                 linestyle=":" if row["kind"] == "call" else "-",
