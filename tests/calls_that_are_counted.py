@@ -9,9 +9,14 @@ from itertools import repeat
 import numpy as np
 
 import cyprop
+from cyprop import interface
 
 WARM_UP = 10
-counter = ctypes.c_long.in_dll(ctypes.CDLL(sys.argv[1]), "counted_allocations")
+shim = ctypes.CDLL(sys.argv[1])
+counter = ctypes.c_long.in_dll(shim, "counted_allocations")
+allocations_of = shim.allocations_of
+allocations_of.argtypes = [ctypes.c_void_p] * 6 + [ctypes.c_long]
+allocations_of.restype = ctypes.c_long
 
 
 def nothing():
@@ -46,13 +51,29 @@ def calls(sizes, dtype):
     yield "predict(X, Y)", lambda: net.predict(X, Y), 100
 
 
+def compiled_calls(sizes, dtype):
+    """The same of what compiled code calls, counted there."""
+    net = cyprop.Network(sizes, "tanh", dtype=dtype)
+    handle = net.handle()
+    x, y, loss = np.full(sizes[0], 0.5, dtype), np.full(sizes[-1], 0.5, dtype), np.empty(1)
+    scratch = np.empty(handle.scratch_size(), np.uint8)
+    places = [handle.address, *(array.ctypes.data for array in (x, y, loss, scratch))]
+    model, x_place, y_place, loss_place, scratch_place = places
+    arguments = {
+        "predict": (model, x_place, y_place, scratch_place, None),
+        "learn_one": (model, x_place, y_place, loss_place, scratch_place),
+    }
+    for name, values in arguments.items():
+        function = interface.address(f"{name}_{dtype}")
+        yield f"cyprop.h {name}", allocations_of(function, *values, 10_000)
+
+
 gc.disable()
-json.dump(
-    {
-        f"{name}, {sizes}, {dtype}": [allocations(call, n), n]
-        for sizes in ([4, 8, 3], [300, 250, 7])
-        for dtype in ("float32", "float64")
-        for name, call, n in calls(sizes, dtype)
-    },
-    sys.stdout,
-)
+counts = {}
+for sizes in ([4, 8, 3], [300, 250, 7]):
+    for dtype in ("float32", "float64"):
+        for name, call, n in calls(sizes, dtype):
+            counts[f"{name}, {sizes}, {dtype}"] = allocations(call, n), n
+        for name, n_allocations in compiled_calls(sizes, dtype):
+            counts[f"{name}, {sizes}, {dtype}"] = n_allocations, 10_000
+json.dump(counts, sys.stdout)

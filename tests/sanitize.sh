@@ -22,7 +22,7 @@ declare -A excepted=(
     # while another thread writes the same into it.
     [thread]='fork or caller_does_it_all or ctrl_c or threads_may_share_one'
     [address]='caller_does_it_all' # limits the address space, of which the sanitizer needs much
-    [undefined]='nothing'
+    [undefined]='no_such_test'
 )
 set -- "$@" -p no:cacheprovider -k "not (${excepted[$kind]})"
 

@@ -54,11 +54,11 @@ def test_every_public_name_is_there():
 
 def public_things():
     """What a user may call, and every public method and property of it."""
-    from cyprop import bound, datasets, storage
+    from cyprop import bound, datasets, interface, storage
 
     things = [getattr(cyprop, name) for name in cyprop.__all__ if name != "__version__"]
     things += [getattr(storage, name) for name in storage.__all__]
-    things += [datasets.digits, datasets.held_out, bound.BoundPrediction]
+    things += [datasets.digits, datasets.held_out, bound.BoundPrediction, interface.Handle]
     for thing in things:
         if isinstance(thing, type) and issubclass(thing, BaseException):
             continue

@@ -19,6 +19,10 @@ def get_include() -> str:
     Returns
     -------
     str
+
+    Notes
+    -----
+    Thread-safety: any number of threads at once.
     """
     return str(Path(__file__).parent / "include")
 
