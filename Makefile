@@ -1,7 +1,10 @@
 # What one types every day. `make` alone lists the targets.
 PYTHON ?= python
 
-.PHONY: help install test lint bench wheel examples clean
+KIND ?= thread
+THREAD_TESTS = tests/test_turns.py tests/test_threads.py tests/test_bound.py
+
+.PHONY: help install test sanitize lint bench wheel examples clean
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -12,6 +15,9 @@ install:  ## compile, and install what is in the checkout for working on it
 
 test:  ## run the tests
 	$(PYTHON) -m pytest
+
+sanitize:  ## run tests under a sanitizer: make sanitize KIND=thread (address, undefined)
+	bash tests/sanitize.sh $(KIND) $(if $(filter thread,$(KIND)),$(THREAD_TESTS))
 
 lint:  ## check style and types
 	ruff check

@@ -63,7 +63,7 @@ def extension(name: str, *flags: str, suffix: str = "pyx") -> Extension:
 
 
 hot = [extension(f"cyprop.{name}") for name in ("chain", "batches", "engine", "bound", "interface")]
-cold = [extension(f"cyprop.{name}", *SMALL) for name in ("layers", "kernels.*")]
+cold = [extension(f"cyprop.{name}", *SMALL) for name in ("layers", "turns", "kernels.*")]
 cold += [extension(SHARED, *SMALL, suffix="c")]
 loops = [
     extension(f"cyprop.kernels.loops.{level}", *LOOPS, *flags.split())

@@ -16,6 +16,8 @@ NAMES = {
 }
 PEER_COLOURS = {
     "cyprop": "#c8442d",
+    "cyprop, out=": "#e08a6f",
+    "cyprop, bound": "#8c1d10",
     "NumPy by hand": "#3d6ea5",
     "Numba by hand, dots": "#2f9e77",
     "Numba by hand, rows": "#8fc7ab",
@@ -202,4 +204,50 @@ def rates(name: str, cases: list[dict[str, Any]]) -> None:
     handles, texts = axes.flat[0].get_legend_handles_labels()
     figure.tight_layout(rect=(0, 0, 1, 0.95))
     figure.legend(handles, texts, ncol=len(texts), loc="upper left", frameon=False)
+    _save(plt, figure, name)
+
+
+def slowest(name: str, title: str, shares: list[float], cases: list[dict[str, Any]]) -> None:
+    """What the slowest calls take, by their share: a row a network, a column a company."""
+    plt = _plot()
+    if plt is None:
+        return
+    networks = list(dict.fromkeys(case["network"] for case in cases))
+    companies = list(dict.fromkeys(case["company"] for case in cases))
+    figure, axes = plt.subplots(
+        len(networks),
+        len(companies),
+        figsize=(4.4 * len(companies), 3.4 * len(networks)),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+    )
+    for panel, case in zip(axes.flat, cases, strict=True):
+        for row in case["results"]:
+            ours = row["kind"] == "ours"
+            panel.plot(
+                shares[: len(row["slower"])],
+                row["slower"],
+                color=PEER_COLOURS.get(row["label"], "#999999"),
+                linewidth=2.0 if ours else 1.3,
+                linestyle=":" if row["kind"] == "call" else "-",
+                label=row["label"],
+                zorder=3 if ours else 2,
+            )
+        panel.set_xscale("log")
+        panel.set_yscale("log")
+        panel.set_title(f"{case['network']}, {case['company']}", fontsize=10)
+        panel.grid(color="#e5e2da", linewidth=0.7)
+        panel.yaxis.set_major_formatter(lambda value, _: report.seconds(value))
+    axes[0, 0].invert_xaxis()  # shared by all
+    for panel in axes[-1]:
+        panel.set_xlabel("share of the calls that take longer")
+    for panel in axes[:, 0]:
+        panel.set_ylabel("time of a call, clock included")
+    handles, texts = axes.flat[0].get_legend_handles_labels()
+    figure.tight_layout(rect=(0, 0, 1, 1 - 0.8 / figure.get_figheight()))
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    figure.legend(
+        handles, texts, ncol=len(texts), loc="upper left", bbox_to_anchor=(0, 0.96), frameon=False
+    )
     _save(plt, figure, name)

@@ -1,8 +1,9 @@
-"""One thread against several: predicting many rows, and an epoch of large batches."""
+"""One thread against several: within a call (n_threads), and several that call (of Python)."""
 
 import argparse
 import inspect
 import os
+import threading
 from typing import Any
 
 from benchmarks import data, networks, report, suite
@@ -13,6 +14,8 @@ SIZES = (784, 300, 10)
 ROWS = 10_000
 BATCH_SIZE = 128
 LEARNING_RATE = 0.1
+# How many calls each thread of Python makes, by the rows of one; then starting it does not count.
+CALLS = {1: 2000, 16: 300, 256: 20}
 
 
 def available(net: Any, X: Any) -> bool:
@@ -30,6 +33,10 @@ def counts() -> list[int]:
     return [2**i for i in range(cores.bit_length()) if 2**i <= cores]
 
 
+def label_of(n: int) -> str:
+    return f"{n} thread{'s' if n > 1 else ''}"
+
+
 def candidates(
     options: argparse.Namespace, sizes: tuple[int, ...]
 ) -> dict[str, list[Candidate]] | None:
@@ -41,7 +48,7 @@ def candidates(
     predict, fit = [], []
     for n in counts():
         net = cyprop_peer.network(problem, LEARNING_RATE)
-        label = f"{n} thread{'s' if n > 1 else ''}"
+        label = label_of(n)
         rows = X[:ROWS]
 
         def predict_rows(n: int = n, net: Any = net, rows: Any = rows) -> None:
@@ -55,6 +62,39 @@ def candidates(
     return {f"predict {ROWS:,} rows": predict, f"an epoch at batch {BATCH_SIZE}": fit}
 
 
+def at_once(net: Any, rows: list[Any], n_calls: int) -> None:
+    """Predict each of the rows so many times, in a thread of its own, with one network."""
+
+    def work(X: Any) -> None:
+        out = net.predict(X)
+        for _ in range(n_calls):
+            net.predict(X, out)
+
+    threads = [threading.Thread(target=work, args=(X,)) for X in rows]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def callers(options: argparse.Namespace, sizes: tuple[int, ...]) -> dict[str, list[Candidate]]:
+    """One thread of Python and several that predict with the same network."""
+    net = cyprop_peer.network(networks.make(sizes, options.dtype, options.activation))
+    tasks = {}
+    for n_rows, n_calls in CALLS.items():
+        entrants = []
+        for n in counts():
+            X, _ = data.dense(n * n_rows, sizes[0], sizes[-1], options.dtype)
+            rows = [X[i] if n_rows == 1 else X[i * n_rows : (i + 1) * n_rows] for i in range(n)]
+            arguments = [(net, rows, n_calls)]
+            entrants.append(
+                Candidate(label_of(n), at_once, arguments, n * n_calls * n_rows, kind="ours")
+            )
+        what = "one sample" if n_rows == 1 else f"{n_rows} rows"
+        tasks[f"threads that predict {what} a call, per row"] = entrants
+    return tasks
+
+
 def main(arguments: list[str]) -> None:
     parser = suite.parser("threads", __doc__, repeats=9)
     parser.add_argument("--samples", type=int, default=50_000, help="of an epoch; default 50,000")
@@ -65,7 +105,7 @@ def main(arguments: list[str]) -> None:
         if tasks is None:
             print("not available: this version of cyprop has no n_threads")
             return
-        for task, entrants in tasks.items():
+        for task, entrants in (tasks | callers(options, sizes)).items():
             rows = report.entries(entrants, compare(entrants, options.repeats))
             for row in rows:
                 row["speedup"] = rows[0]["median"] / row["median"]

@@ -32,11 +32,11 @@ def good(method, dtype):
 
 def refused(net, method, X, Y, error, match):
     before = net.parameters.tobytes()
-    states = [state.tobytes() for state in net._optimizer_state()[0]]
+    states = [state.tobytes() for state in net._state()[1]]
     with pytest.raises(error, match=match) as caught:
         call(net, method, X, Y)
     assert net.parameters.tobytes() == before
-    assert [state.tobytes() for state in net._optimizer_state()[0]] == states
+    assert [state.tobytes() for state in net._state()[1]] == states
     message = str(caught.value)
     assert "\n" not in message
     return message

@@ -1,5 +1,6 @@
 """The package as installed: what it carries, what it says of itself, and what importing it does."""
 
+import inspect
 import os
 import re
 import subprocess
@@ -49,6 +50,30 @@ def test_every_public_name_is_there():
     ]
     assert all(hasattr(cyprop, name) for name in cyprop.__all__)
     assert run("import cyprop; print(set(cyprop.__all__) <= set(dir(cyprop)))") == "True"
+
+
+def public_things():
+    """What a user may call, and every public method and property of it."""
+    from cyprop import bound, datasets, interface, storage
+
+    things = [getattr(cyprop, name) for name in cyprop.__all__ if name != "__version__"]
+    things += [getattr(storage, name) for name in storage.__all__]
+    things += [datasets.digits, datasets.held_out, bound.BoundPrediction, interface.Handle]
+    for thing in things:
+        if isinstance(thing, type) and issubclass(thing, BaseException):
+            continue
+        yield thing.__qualname__, thing
+        if thing is cyprop.Network:
+            for name in dir(thing):
+                if not name.startswith("_") and not inspect.isgetsetdescriptor(
+                    getattr(thing, name)
+                ):
+                    yield f"Network.{name}", getattr(thing, name)
+
+
+@pytest.mark.parametrize(("name", "thing"), dict(public_things()).items())
+def test_every_docstring_tells_its_thread_safety(name, thing):
+    assert "Thread-safety: " in thing.__doc__, name
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def trained(arguments, optimizer, dtype, X, Y, n_threads, batch_size):
     history = net.fit(
         X, Y, epochs=2, batch_size=batch_size, validation_data=(X, Y), n_threads=n_threads
     )
-    states, memory = net._optimizer_state()
+    _, states, memory = net._state()
     numbers = np.array([*history.loss, *history.validation_loss, *memory])
     return [net.parameters, numbers, *states]
 

@@ -10,7 +10,8 @@ from libc.string cimport memcpy
 
 from cyprop.chain cimport (
     ALIGNMENT, Part, backward, forward, input_gradient, input_gradient_scratch_size, input_size,
-    interrupted, output_size, predict, predict_scratch_size, share, training_scratch_size, whole,
+    interrupted, output_size, predict, predict_scratch_size, share, training_scratch_size,
+    wait_for_others, whole,
 )
 from cyprop.team cimport Team, run
 
@@ -201,19 +202,22 @@ cdef Py_ssize_t train(
 
 
 cdef bint forward_in_pieces(
-    const Model *model, const Py_ssize_t *order, Py_ssize_t rows, const char *X, const char *Y,
+    const Model *model, const Part *part, Py_ssize_t rows, const char *X, const char *Y,
     char *scratch, double *C,
 ) noexcept nogil:
-    """`forward` of a batch so large that Ctrl-C must be looked for meanwhile; true if it came."""
+    """`forward`, looking for Ctrl-C between pieces of a large batch; true if it came."""
     cdef Part piece = whole()
-    piece.order = order
-    piece.n_parts = rows * model.n_parameters // TURN + 1
-    while piece.index < piece.n_parts:
+    cdef Py_ssize_t i, n_pieces = rows * model.n_parameters // part.n_parts // TURN + 1
+    piece.order = part.order
+    piece.n_parts = n_pieces * part.n_parts
+    for i in range(n_pieces):
+        piece.index = part.index * n_pieces + i
         forward(model, &piece, rows, X, input_size(model), Y, output_size(model), scratch, C)
-        piece.index += 1
-        if interrupted():
-            return True
-    return False
+        if n_pieces > 1 and interrupted(part):
+            if part.n_parts == 1:
+                return True
+            break
+    return wait_for_others(part)
 
 
 cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
@@ -231,7 +235,7 @@ cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     cdef double total = task.total_before
     cdef Py_ssize_t turn = TURN if part.n_parts == 1 else TEAM_TURN * part.n_parts
     cdef Py_ssize_t start = task.start, rows, i, end
-    part.stoppable = part.n_parts == 1
+    part.stoppable = True
     while start < task.n and turn > 0:
         rows = min(task.batch_size, task.n - start)
         if task.order == NULL:
@@ -245,8 +249,8 @@ cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
             part.order = task.order + start
             X = task.X
             Y = gathered_Y
-        if part.stoppable and rows * model.n_parameters > TURN:
-            if forward_in_pieces(model, part.order, rows, X, Y, scratch, C):
+        if rows * model.n_parameters > TURN:
+            if forward_in_pieces(model, &part, rows, X, Y, scratch, C):
                 break
         else:
             forward(model, &part, rows, X, n_in, Y, n_out, scratch, C)

@@ -4,10 +4,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cyprop.engine import Engine
+from cyprop.turns import Turns
 
 _Array = npt.NDArray[np.floating[Any]]
 
-class BoundPrediction:
+class BoundPrediction(Turns):
     def __new__(cls, network: Engine, x: _Array, out: _Array) -> BoundPrediction: ...
     @property
     def network(self) -> Engine: ...

@@ -4,8 +4,6 @@ All that `Engine.predict` checks on each call is checked when the object is made
 object's own; so two calls of one object never run at the same time, as they also share `out`.
 """
 
-from time import sleep
-
 cimport numpy as cnp
 
 import numpy as np
@@ -15,13 +13,13 @@ from cyprop.layers import aligned_zeros
 from cyprop.batches cimport predict_rows, predict_rows_scratch_size
 from cyprop.chain cimport Model, predict as predict_chain
 from cyprop.engine cimport Engine
-from cyprop.flag cimport is_held
 from cyprop.layers cimport LONG_CALL
+from cyprop.turns cimport Turns, is_open
 
 cnp.import_array()
 
 
-cdef class BoundPrediction:
+cdef class BoundPrediction(Turns):
     """What `Network.bind` returns: call it to predict from what x holds now, into out.
 
     Attributes
@@ -33,7 +31,8 @@ cdef class BoundPrediction:
 
     Notes
     -----
-    Thread-safety: calls of one object follow one another; those of several run at once.
+    Thread-safety: calls of one object, which share out, follow one another; those of several run at
+    once. Each sees the weights of a complete update.
     """
 
     cdef readonly Engine network
@@ -43,7 +42,7 @@ cdef class BoundPrediction:
     cdef char *target
     cdef char *scratch
     cdef Py_ssize_t n
-    cdef bint is_long, busy
+    cdef bint is_long
 
     def __cinit__(self, Engine network not None, x, out):
         cdef Model *model = &network.model
@@ -78,23 +77,29 @@ cdef class BoundPrediction:
         -------
         ndarray
             out, overwritten.
+
+        Notes
+        -----
+        Thread-safety: any thread; the next call, by whichever thread, overwrites out.
         """
         cdef Engine network = self.network
         cdef Model *model = &network.model
-        while self.busy or is_held(&network.writing):
-            sleep(0.0001)
-        if not self.is_long:
+        if not self.is_long and is_open(network):
             if self.n == 1:
                 predict_chain(model, 1, self.source, network.n_in, self.target, self.scratch)
             else:
                 predict_rows(model, self.n, self.source, self.target, self.scratch, 1)
             return self.out
-        self.busy = True
-        network.readers += 1
-        with nogil:
-            predict_rows(model, self.n, self.source, self.target, self.scratch, 1)
-        network.readers -= 1
-        self.busy = False
+        self.begin_writing()                # into out and scratch
+        try:
+            network.begin_reading()
+            try:
+                with nogil:
+                    predict_rows(model, self.n, self.source, self.target, self.scratch, 1)
+            finally:
+                network.end_reading()
+        finally:
+            self.end_writing()
         return self.out
 
     def __reduce__(self):

@@ -40,7 +40,7 @@ cdef struct Part:                    # of a batch, or of its rows; see `share`
     Py_ssize_t index
     Py_ssize_t n_parts
     void *team                       # that the others belong to too; NULL if there are none
-    bint stoppable                   # by Ctrl-C, between strips
+    bint stoppable                   # by Ctrl-C, between strips; the same for all parts
     const Py_ssize_t *order          # which rows of X the batch is made of; NULL: all, in turn
 
 cdef inline Part whole() noexcept nogil:
@@ -60,7 +60,8 @@ cdef inline (Py_ssize_t, Py_ssize_t) share(
         min(n, n_units * (part.index + 1) // part.n_parts * unit),
     )
 
-cdef bint interrupted() noexcept nogil
+cdef bint interrupted(const Part *part) noexcept nogil
+cdef bint wait_for_others(const Part *part) noexcept nogil
 
 cdef inline char *aligned(void *memory) noexcept nogil:
     """The first cache line that starts in memory."""

@@ -22,7 +22,7 @@ depend on how many there are. Between the two they wait for each other.
 from libc.string cimport memcpy, memset
 
 from cyprop.kernels.table cimport Optimizer, Table
-from cyprop.team cimport Team, meet
+from cyprop.team cimport Team, meet, stop, stops
 
 cdef extern from "Python.h":
     int PyErr_CheckSignals()
@@ -60,9 +60,9 @@ cdef inline void activate(
         n, layer.n_out if layer.activation.couples_units else layer.width, Z, A, layer.stride)
 
 
-cdef inline void wait_for_others(const Part *part) noexcept nogil:
-    if part.team != NULL and part.n_parts > 1:
-        meet(<Team *> part.team)
+cdef bint wait_for_others(const Part *part) noexcept nogil:
+    """Until all parts are here; true if they have been told to stop."""
+    return part.team != NULL and part.n_parts > 1 and meet(<Team *> part.team)
 
 
 cdef Py_ssize_t predict_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil:
@@ -186,10 +186,19 @@ cdef inline bint step_outer(
         model.hyperparameters)
 
 
-cdef bint interrupted() noexcept nogil:
-    """Whether Python has something to raise, such as KeyboardInterrupt; it is then set."""
-    with gil:
-        return PyErr_CheckSignals() != 0
+cdef bint interrupted(const Part *part) noexcept nogil:
+    """Whether Python has something to raise, such as KeyboardInterrupt; it is then set.
+
+    The first part looks, in the thread that Python has called. The others learn of it here, or
+    when they next wait for each other.
+    """
+    cdef bint found = False
+    if part.index == 0:
+        with gil:
+            found = PyErr_CheckSignals() != 0
+        if found and part.team != NULL:
+            stop(<Team *> part.team)
+    return found or (part.team != NULL and stops(<Team *> part.team))
 
 
 cdef bint backward(
@@ -201,7 +210,7 @@ cdef bint backward(
 
     With a gradient vector (laid out like the parameters), they are written there, and ∂C/∂X into
     dA0 (n, n_in without gaps) unless that is NULL. Without one, the parameters are updated.
-    True if a stoppable part was interrupted; some strips are then updated, and the others as before.
+    True if stoppable parts were interrupted; some strips are then updated, and the others as before.
     """
     cdef const Table *kernels = model.kernels
     cdef Py_ssize_t size = model.itemsize, dtype = model.dtype
@@ -255,7 +264,8 @@ cdef bint backward(
                 scratch + n * layer.A_offset * size + own, layer.stride,
                 dZ + own, dZ + own, layer.stride)
         dZ_is_known = False
-        wait_for_others(part)
+        if wait_for_others(part):
+            return True
 
         # dA_prev = dZ · Wᵀ and dW = A_prevᵀ · dZ, a strip of inputs (rows of W) at a time
         k, k_end = share(part, layer.n_in, 1 if dA_prev == NULL else ALIGNMENT // size)
@@ -289,8 +299,10 @@ cdef bint backward(
             work += n * n_rows * layer.stride
             if part.stoppable and work > POLL:
                 work = 0
-                if interrupted():
-                    return True
+                if interrupted(part):
+                    if part.n_parts == 1:
+                        return True
+                    break
 
         # db = Σ_rows dZ
         if part.index == 0:
@@ -298,7 +310,8 @@ cdef bint backward(
             kernels.dense_backward_b[dtype](n, layer.stride, dZ, layer.stride, db)
             if learning:
                 step(model, layer.offset + layer.n_in * layer.stride, layer.stride, db)
-        wait_for_others(part)
+        if wait_for_others(part):
+            return True
 
         # the layer below: its dA is this dA_prev
         if l > 0:

@@ -19,6 +19,10 @@ def get_include() -> str:
     Returns
     -------
     str
+
+    Notes
+    -----
+    Thread-safety: any number of threads at once.
     """
     return str(Path(__file__).parent / "include")
 
@@ -50,6 +54,7 @@ def show_config(mode: str = "stdout") -> Configuration | None:
     -----
     The environment variable ``CYPROP_ISA`` chooses a level when cyprop is imported: "baseline",
     "avx2" or "avx512".
+    Thread-safety: any number of threads at once.
     """
     if mode not in ("stdout", "dicts"):
         raise ValueError(f"mode is {mode!r}, expected 'stdout' or 'dicts'")

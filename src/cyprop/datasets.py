@@ -29,6 +29,7 @@ def digits() -> tuple[Array, Array]:
     -----
     Alpaydin and Kaynak (1998), UCI Machine Learning Repository, CC BY 4.0;
     see ``data/digits.txt`` in the package.
+    Thread-safety: any number of threads at once; each gets arrays of its own.
     """
     file = resources.files("cyprop") / "data" / "digits.npz"
     with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
@@ -60,6 +61,10 @@ def held_out(
     ------
     TypeError, ValueError
         If a number is not one of the above, or there are not n_rows labels.
+
+    Notes
+    -----
+    Thread-safety: any number of threads at once.
     """
     whole_number(n_rows, "n_rows", low=0)
     real_number(fraction, "fraction", 0.0, 1.0, low_allowed=True)

@@ -2,7 +2,7 @@
 
 A call that is given arrays as the network wants them (its dtype, contiguous, aligned, native) goes
 straight to the kernels through NumPy's C API; anything else is converted first (arrays.py).
-Predictions bring their own scratch, so any number run at once; how calls take turns is in layers.pyx.
+Predictions bring their own scratch, so any number run at once; how calls take turns is in turns.pyx.
 """
 
 cimport numpy as cnp
@@ -23,8 +23,9 @@ from cyprop.batches cimport (
 from cyprop.chain cimport (
     ALIGNMENT, Model, aligned, learn, predict as predict_chain, training_scratch_size,
 )
-from cyprop.flag cimport give, is_held
+from cyprop.flag cimport give, take
 from cyprop.layers cimport LONG_CALL, Layers, allocate
+from cyprop.turns cimport is_open
 
 cnp.import_array()
 
@@ -80,7 +81,7 @@ cdef class Engine(Layers):
 
         Notes
         -----
-        Thread-safety: any number of threads may predict at once.
+        Thread-safety: any number of threads at once; each sees the weights of a complete update.
         """
         cdef cnp.ndarray x, y
         cdef char stack[STACK_SCRATCH + ALIGNMENT]
@@ -92,7 +93,7 @@ cdef class Engine(Layers):
             and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> X)
             and cnp.PyArray_DIM(<cnp.ndarray> X, 0) == self.n_in
             and 2 * model.widest * model.itemsize <= STACK_SCRATCH
-            and not is_held(&self.writing)
+            and is_open(self)
             and n_threads is 1
         ):
             return self.predict_general(X, out, n_threads)
@@ -119,7 +120,7 @@ cdef class Engine(Layers):
                 predict_chain(
                     model, 1, cnp.PyArray_BYTES(x), self.n_in, cnp.PyArray_BYTES(y),
                     aligned(stack))
-            self.readers -= 1
+            self.end_reading()
         return y
 
     cdef object predict_general(self, X, out, n_threads):
@@ -150,7 +151,7 @@ cdef class Engine(Layers):
                 with nogil:
                     predict_rows(model, n, source, target, aligned(memory), n_parts)
             finally:
-                self.readers -= 1
+                self.end_reading()
         finally:
             PyMem_RawFree(memory)
         return y
@@ -190,7 +191,7 @@ cdef class Engine(Layers):
 
         Notes
         -----
-        Thread-safety: updates of one network follow one another; predictions wait for them.
+        Thread-safety: any number of threads at once; updates of one network follow one another.
         """
         cdef Model *model = &self.model
         cdef double loss
@@ -216,16 +217,22 @@ cdef class Engine(Layers):
             y = vector(y, "y", self.n_out, self.parameters.dtype)
         x_data = cnp.PyArray_BYTES(<cnp.ndarray> x)
         y_data = cnp.PyArray_BYTES(<cnp.ndarray> y)
+        if (
+            model.n_parameters < LONG_CALL and not self.closed and self.readers == 0
+            and take(&self.writing)
+        ):
+            try:
+                self.need_scratch(training_scratch_size(model, 1, 1))
+                return learn(model, x_data, y_data, aligned(self.scratch))
+            finally:
+                give(&self.writing)
         self.begin_writing()
         try:
             self.need_scratch(training_scratch_size(model, 1, 1))
-            if model.n_parameters < LONG_CALL:
+            with nogil:
                 loss = learn(model, x_data, y_data, aligned(self.scratch))
-            else:
-                with nogil:
-                    loss = learn(model, x_data, y_data, aligned(self.scratch))
         finally:
-            give(&self.writing)
+            self.end_writing()
         return loss
 
     def train_on_batch(self, X, Y):
@@ -250,7 +257,7 @@ cdef class Engine(Layers):
 
         Notes
         -----
-        Thread-safety: updates of one network follow one another; predictions wait for them.
+        Thread-safety: any number of threads at once; updates of one network follow one another.
         """
         X, Y = self._checked_batch(X, Y)
         total, _ = self._train(X, Y, None, X.shape[0], 0, 0.0, 1)
@@ -290,7 +297,7 @@ cdef class Engine(Layers):
                     model, n, x, y, rows, batch_size, start, &total, aligned(self.scratch),
                     n_parts)
         finally:
-            give(&self.writing)
+            self.end_writing()
         raise_what_is_set()
         PyErr_CheckSignals()
         return total, start
@@ -319,7 +326,7 @@ cdef class Engine(Layers):
 
         Notes
         -----
-        Thread-safety: any number of threads may evaluate at once.
+        Thread-safety: any number of threads at once; each sees the weights of a complete update.
         """
         cdef Model *model = &self.model
         cdef Py_ssize_t n, n_parts
@@ -339,7 +346,7 @@ cdef class Engine(Layers):
                 with nogil:
                     total = loss_of_rows(model, n, x, y, aligned(memory), n_parts)
             finally:
-                self.readers -= 1
+                self.end_reading()
         finally:
             PyMem_RawFree(memory)
         return total / n
@@ -370,7 +377,7 @@ cdef class Engine(Layers):
                     total = gradient_of_rows(
                         model, n, x, y, gradient_data, inputs_data, aligned(memory))
             finally:
-                self.readers -= 1
+                self.end_reading()
         finally:
             PyMem_RawFree(memory)
         return total / n, gradient, inputs

@@ -23,6 +23,10 @@ class Gradients:
         The derivative by X.
     parameters : ndarray
         Weights and biases as one vector laid out like ``net.parameters``, of which they are views.
+
+    Notes
+    -----
+    Thread-safety: it belongs to the caller; the network does not keep it.
     """
 
     loss: float

@@ -29,7 +29,7 @@ cdef enum:
 
 cdef struct Record:
     chain.Model *model               # NULL when stale
-    long *writing                    # the flag of the network (layers.pyx)
+    long *writing                    # the flag of the network (turns.pyx)
     Record *next                     # retired after this one
 
 

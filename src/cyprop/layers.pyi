@@ -1,7 +1,10 @@
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from cyprop.turns import Turns
 
 _Array = npt.NDArray[np.floating[Any]]
 
@@ -9,7 +12,7 @@ MAX_BYTES: int
 
 def aligned_zeros(n: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]: ...
 
-class Layers:
+class Layers(Turns):
     @property
     def parameters(self) -> _Array: ...
     @property
@@ -23,5 +26,12 @@ class Layers:
         self, flat: _Array, n_layers: int
     ) -> tuple[tuple[_Array, ...], tuple[_Array, ...]]: ...
     def _set_optimizer(self, name: str, values: list[float]) -> None: ...
-    def _optimizer_state(self) -> tuple[list[_Array], list[float]]: ...
-    def _set_optimizer_state(self, states: list[_Array], memory: list[float]) -> None: ...
+    def _read_parameters(self, out: _Array) -> None: ...
+    def _is_finite(self) -> bool: ...
+    def _state(self) -> tuple[_Array, list[_Array], list[float]]: ...
+    def _set_state(
+        self,
+        parameters: _Array,
+        states: list[_Array] | None = None,
+        memory: Sequence[float] = (),
+    ) -> None: ...

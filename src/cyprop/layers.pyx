@@ -3,28 +3,23 @@
 Parameters are one vector, laid out as chain.pyx says; `weights` and `biases` are views of it, and so
 is what the optimizer keeps. All are NumPy arrays, so a view outlives the network safely.
 
-Taking turns: a short call keeps the GIL. A long one lets go of it, and then `readers` counts the
-predictions under way and `writing` marks an update; an update waits for the former, everything
-waits for the latter. `readers` is touched only with the GIL held; `writing` is also taken by C code
-that learns without it (interface.pyx), and so is a flag that only one can hold. So a prediction from
-Python sees the weights as some complete update of Python's left them.
+Predictions read the parameters and updates write them, in turns (turns.pyx): a prediction sees the
+weights as some complete update of Python's left them. Who assigns to the views takes no turn.
 """
-
-from time import sleep
 
 cimport numpy as cnp
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 import numpy as np
 
 from cyprop.chain cimport ALIGNMENT, Layer, Model, round_up, row_stride
-from cyprop.flag cimport give, is_held, take
 from cyprop.kernels cimport activation as activation_kernels
 from cyprop.kernels cimport loss as loss_kernels
 from cyprop.kernels cimport update as update_kernels
 from cyprop.kernels.dispatch cimport current_table
 from cyprop.kernels.table cimport Optimizer
+from cyprop.turns cimport Turns
 
 cnp.import_array()
 
@@ -47,7 +42,7 @@ def aligned_zeros(Py_ssize_t n, dtype):
     return memory[start:start + n * itemsize].view(dtype)
 
 
-cdef class Layers:
+cdef class Layers(Turns):
     """The part of a network that holds its layers; make a Network instead."""
 
     def __cinit__(self, *args, **kwargs):
@@ -130,36 +125,63 @@ cdef class Layers:
             for _ in range(optimizer.n_states)
         ]
         self.begin_writing()
-        model.optimizer = optimizer
-        self.states = states
-        for i in range(optimizer.n_states):
-            model.states[i] = cnp.PyArray_BYTES(states[i])
-        for i in range(optimizer.n_hyperparameters):
-            model.hyperparameters[i] = values[i]
-        memset(model.memory, 0, sizeof(model.memory))
-        give(&self.writing)
+        try:
+            model.optimizer = optimizer
+            self.states = states
+            for i in range(optimizer.n_states):
+                model.states[i] = cnp.PyArray_BYTES(states[i])
+            for i in range(optimizer.n_hyperparameters):
+                model.hyperparameters[i] = values[i]
+            memset(model.memory, 0, sizeof(model.memory))
+        finally:
+            self.end_writing()
 
-    def _optimizer_state(self):
-        """The optimizer's state as (vectors, numbers), the vectors not copied."""
-        return self.states, [x for x in self.model.memory]
+    def _read_parameters(self, cnp.ndarray out not None):
+        """Copy the parameters into a vector like theirs."""
+        cdef void *target = cnp.PyArray_DATA(out)
+        cdef const void *source = self.model.parameters
+        cdef size_t size = self.parameters.nbytes
+        if out.nbytes != <Py_ssize_t> size:
+            raise ValueError(f"out has {out.nbytes} bytes, expected {size}")
+        self.begin_reading()
+        with nogil:
+            memcpy(target, source, size)
+        self.end_reading()
 
-    def _set_optimizer_state(self, states, memory):
+    def _is_finite(self):
+        """Whether all weights and biases are; found without a temporary as large as they are."""
+        self.begin_reading()
+        try:
+            parts = self.weights + self.biases
+            return all([np.isfinite([part.min(), part.max()]).all() for part in parts])
+        finally:
+            self.end_reading()
+
+    def _state(self):
+        """Copies of the parameters, of the optimizer's vectors and of its numbers."""
+        self.begin_reading()
+        try:
+            return (
+                self.parameters.copy(),
+                [state.copy() for state in self.states],
+                [x for x in self.model.memory],
+            )
+        finally:
+            self.end_reading()
+
+    def _set_state(self, parameters, states=None, memory=()):
+        """Take what `_state` gave, or only the parameters, with the optimizer's state afresh."""
         cdef Py_ssize_t i
-        for mine, theirs in zip(self.states, states, strict=True):
-            mine[:] = theirs
-        for i in range(len(memory)):
-            self.model.memory[i] = memory[i]
-
-    cdef int begin_reading(self) except -1:
-        while is_held(&self.writing):
-            sleep(0.0001)
-        self.readers += 1
-        return 0
-
-    cdef int begin_writing(self) except -1:
-        while self.readers or not take(&self.writing):
-            sleep(0.0001)
-        return 0
+        self.begin_writing()
+        try:
+            self.parameters[:] = parameters
+            for i, mine in enumerate(self.states):
+                mine[:] = 0 if states is None else states[i]
+            memset(self.model.memory, 0, sizeof(self.model.memory))
+            for i, x in enumerate(memory):
+                self.model.memory[i] = x
+        finally:
+            self.end_writing()
 
     cdef int need_scratch(self, Py_ssize_t size) except -1:
         """Make room to train; only while writing."""

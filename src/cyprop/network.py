@@ -69,8 +69,12 @@ class Network(Engine):
 
     Notes
     -----
-    Thread-safety: predictions may run at once from any number of threads; updates of one network
-    follow one another, and a prediction sees the weights as some complete update left them.
+    Thread-safety: any number of threads may use one network. Predictions run at once, and take no
+    lock unless an update is under way or waits. Updates follow one another, and a prediction sees
+    the weights as some complete update left them. Who has to wait is served in the order of
+    arrival. Assigning to the views is no update: let no other thread use the network meanwhile.
+    A signal handler that uses a network in the midst of a call of the same one gets a
+    RuntimeError.
 
     Examples
     --------
@@ -124,32 +128,41 @@ class Network(Engine):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Units of each layer, inputs first."""
+        """Units of each layer, inputs first. Thread-safety: it never changes."""
         return tuple(self._sizes)
 
     @property
     def activations(self) -> tuple[str, ...]:
-        """The activation of each layer, the output layer's last."""
+        """The activation of each layer, the output layer's last.
+
+        Thread-safety: it never changes.
+        """
         return tuple(self._activations)
 
     @property
     def loss(self) -> str:
-        """The name of the loss."""
+        """The name of the loss. Thread-safety: it never changes."""
         return self._loss
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The dtype of the parameters and of all results."""
+        """The dtype of the parameters and of all results. Thread-safety: it never changes."""
         return self._dtype
 
     @property
     def n_parameters(self) -> int:
-        """How many weights and biases there are, padding not counted."""
+        """How many weights and biases there are, padding not counted.
+
+        Thread-safety: it never changes.
+        """
         return sum((n_in + 1) * n_out for n_in, n_out in pairwise(self._sizes))
 
     @property
     def optimizer(self) -> Optimizer:
-        """How the parameters follow their gradient. Setting it starts its state afresh."""
+        """How the parameters follow their gradient. Setting it starts its state afresh.
+
+        Thread-safety: any number of threads may get it, one may set it; that waits its turn.
+        """
         return self._optimizer
 
     @optimizer.setter
@@ -184,8 +197,8 @@ class Network(Engine):
 
         Notes
         -----
-        Thread-safety: calls of one bound prediction follow one another; several, and `predict`, may
-        run at once.
+        Thread-safety: any number of threads at once. Calls of one bound prediction follow one
+        another; several, and `predict`, run at once.
 
         Examples
         --------
@@ -272,7 +285,8 @@ class Network(Engine):
 
         Notes
         -----
-        Thread-safety: other threads may predict meanwhile; they must not train this network.
+        Thread-safety: any thread. Others that use this network meanwhile get their turn within some
+        milliseconds, between two updates; one that trains it too adds its updates among these.
         """
         from cyprop import training  # here and below: what not every program needs
 
@@ -308,7 +322,7 @@ class Network(Engine):
 
         Notes
         -----
-        Thread-safety: any number of threads may ask at once.
+        Thread-safety: any number of threads at once; each sees the weights of a complete update.
         """
         from cyprop.gradients import Gradients
 
@@ -336,7 +350,7 @@ class Network(Engine):
         Notes
         -----
         The optimizer's state and the random generator are not saved; pickle keeps them.
-        Thread-safety: must not run while another thread trains this network.
+        Thread-safety: any number of threads at once; each sees the weights of a complete update.
         """
         from cyprop import storage
 
@@ -384,6 +398,10 @@ class Network(Engine):
             If the file is anything else; one sentence says what is wrong.
         OSError
             If it cannot be read.
+
+        Notes
+        -----
+        Thread-safety: any number of threads at once.
         """
         from cyprop import storage
 
@@ -407,25 +425,19 @@ class Network(Engine):
             "dtype": self._dtype.name,
         }
 
-    def _restart(self, parameters: Array) -> None:
-        """Take these parameters, with the optimizer's state afresh."""
-        np.copyto(self.parameters, parameters)
-        self.optimizer = self._optimizer
-
     def __getstate__(self) -> dict[str, Any]:
-        states, memory = self._optimizer_state()
+        parameters, states, memory = self._state()
         return {
             "arguments": self._arguments(),
-            "parameters": np.array(self.parameters),
-            "optimizer_states": [np.array(state) for state in states],
+            "parameters": parameters,
+            "optimizer_states": states,
             "optimizer_memory": memory,
             "attributes": dict(self.__dict__),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._lay_out(**state["arguments"])
-        np.copyto(self.parameters, state["parameters"])
-        self._set_optimizer_state(state["optimizer_states"], state["optimizer_memory"])
+        self._set_state(state["parameters"], state["optimizer_states"], state["optimizer_memory"])
         self.__dict__.update(state["attributes"])
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -444,7 +456,10 @@ class Network(Engine):
         return _filled(type(self), deepcopy(self.__getstate__(), memo))
 
     def __eq__(self, other: object) -> bool:
-        """Same architecture, settings and parameters; the optimizer's state does not count."""
+        """Same architecture, settings and parameters; the optimizer's state does not count.
+
+        Thread-safety: no other thread may train either of them meanwhile.
+        """
         if not isinstance(other, Network):
             return NotImplemented
         return self._arguments() == other._arguments() and all(

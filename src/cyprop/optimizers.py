@@ -35,8 +35,8 @@ class Optimizer:
 
     Notes
     -----
-    Immutable, and so safe to share between networks and threads. The state (momentum, moments,
-    number of updates) belongs to the network.
+    Thread-safety: any number of threads, and of networks, may share it; it never changes. The
+    state (momentum, moments, number of updates) belongs to the network.
     """
 
     def __init__(self, name: str, **hyperparameters: float) -> None:
@@ -97,6 +97,10 @@ class SGD(Optimizer):
         Positive.
     momentum : float, default 0.0
         At least 0 and below 1.
+
+    Notes
+    -----
+    Thread-safety: as `Optimizer`.
     """
 
     def __init__(self, learning_rate: float = 0.1, momentum: float = 0.0) -> None:
@@ -119,6 +123,10 @@ class Adam(Optimizer):
         At least 0 and below 1.
     epsilon : float, default 1e-8
         Positive.
+
+    Notes
+    -----
+    Thread-safety: as `Optimizer`.
     """
 
     def __init__(

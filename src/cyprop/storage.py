@@ -59,7 +59,6 @@ def save(
     Parameters
     ----------
     network : Network
-        No other thread may train it meanwhile.
     path : path
         A symbolic link stays, and the file it leads to is replaced.
     metadata : dict of str to str, optional
@@ -73,12 +72,19 @@ def save(
         If metadata has lone surrogates, or it or the number of layers is too large for a header.
     OSError
         If the file cannot be written.
+
+    Notes
+    -----
+    Thread-safety: any number of threads at once; each sees the weights of a complete update.
     """
     target = atomic.checked_path(path)
     notes = _checked_notes({} if metadata is None else metadata)
     text = bytearray(header.make(network._arguments(), __version__, notes), "ascii")
     little = network.dtype.newbyteorder("<")
-    payload = [array.astype(little, copy=False).tobytes() for array in _arrays(network)]
+    parameters = np.empty_like(network.parameters)
+    network._read_parameters(parameters)
+    views = network._views(parameters, len(network.weights))
+    payload = [array.astype(little, copy=False).tobytes() for array in _arrays(*views)]
     text[header.DIGITS] = _digits(_header_crc(text), payload)
     atomic.write(target, [len(text).to_bytes(8, "little"), bytes(text), *payload])
 
@@ -105,6 +111,10 @@ def load(cls: type[Network], path: str | os.PathLike[str]) -> Network:
         If path is not a path of str.
     OSError
         If the file cannot be read.
+
+    Notes
+    -----
+    Thread-safety: any number of threads at once.
     """
     with _opened(path) as file:
         arguments, crc, digits = _read_header(file)
@@ -137,6 +147,10 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
         If path is not a path of str.
     OSError
         If the file cannot be read.
+
+    Notes
+    -----
+    Thread-safety: any number of threads at once.
     """
     notes: dict[str, str] = {}
     with _opened(path) as file:
@@ -155,9 +169,11 @@ def _checked_notes(metadata: Any) -> dict[str, str]:
     return metadata
 
 
-def _arrays(network: Network) -> Iterator[npt.NDArray[Any]]:
+def _arrays(
+    weights: Iterable[npt.NDArray[Any]], biases: Iterable[npt.NDArray[Any]]
+) -> Iterator[npt.NDArray[Any]]:
     """Views of the parameters, in the order and shapes of ``header.tensors``."""
-    for W, b in zip(network.weights, network.biases, strict=True):
+    for W, b in zip(weights, biases, strict=True):
         yield W.T
         yield b
 
@@ -225,10 +241,11 @@ def _fill(
 ) -> Iterator[memoryview]:
     """Read the parameters, a piece at a time; the bytes of each are given out too."""
     little = network.dtype.newbyteorder("<")
+    arrays = _arrays(network.weights, network.biases)
     opened: Any = safetensors.safe_open  # it has no types
     try:
         with opened(path, framework="numpy") as file:
-            for tensor, array in zip(header.tensors(arguments), _arrays(network), strict=True):
+            for tensor, array in zip(header.tensors(arguments), arrays, strict=True):
                 part = file.get_slice(tensor.name)
                 for place in _pieces(array.shape, PIECE // little.itemsize):
                     array[place] = part[place]

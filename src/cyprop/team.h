@@ -27,6 +27,8 @@ typedef struct {
     ptrdiff_t n_parts;
     volatile long arrived; /* members at this meeting */
     volatile long meeting; /* how many there have been; the first is the start */
+    volatile long wanted;  /* that all stop; any member may want that at any time */
+    volatile long stopped; /* whether they do: changes in a meeting, so all see the same after it */
 } cyprop_team;
 
 /* The share of the work numbered index, of team->n_parts. */
@@ -80,17 +82,24 @@ static inline void cyprop_await(volatile long *word, long old)
     while (cyprop_load(word) == old) cyprop_nap();
 }
 
-/* Return when all members are here; what any of them wrote before, each now sees. */
-static inline void cyprop_meet(cyprop_team *team)
+/* Return when all members are here; what any of them wrote before, each now sees. True if all must
+   stop. */
+static inline int cyprop_meet(cyprop_team *team)
 {
     long meeting = cyprop_load(&team->meeting);
     if (cyprop_increment(&team->arrived) == team->n_parts) {
+        if (cyprop_load(&team->wanted)) cyprop_store(&team->stopped, 1);
         cyprop_store(&team->arrived, 0);
         cyprop_store(&team->meeting, meeting + 1);
     } else {
         cyprop_await(&team->meeting, meeting);
     }
+    return cyprop_load(&team->stopped) != 0;
 }
+
+/* All stop at the next meeting, which this member must not leave out. */
+static inline void cyprop_stop(cyprop_team *team) { cyprop_store(&team->wanted, 1); }
+static inline int cyprop_stops(cyprop_team *team) { return cyprop_load(&team->wanted) != 0; }
 
 typedef struct {
     cyprop_team *team;
@@ -155,7 +164,7 @@ static inline void cyprop_join(cyprop_thread thread) { pthread_join(thread, NULL
 /* Do the task in n_parts shares; in fewer where the system gives no more threads. */
 static inline void cyprop_run(cyprop_task task, void *work, ptrdiff_t n_parts)
 {
-    cyprop_team team = {1, 0, 0};
+    cyprop_team team = {1, 0, 0, 0, 0};
     cyprop_thread threads[CYPROP_MOST_MEMBERS];
     cyprop_member members[CYPROP_MOST_MEMBERS];
     while (team.n_parts < n_parts && team.n_parts < CYPROP_MOST_MEMBERS) {

@@ -6,4 +6,6 @@ cdef extern from "team.h" nogil:
     ctypedef void (*Task "cyprop_task")(void *work, Py_ssize_t index, Team *team) noexcept nogil
 
     void run "cyprop_run"(Task task, void *work, Py_ssize_t n_parts) noexcept
-    void meet "cyprop_meet"(Team *team) noexcept
+    bint meet "cyprop_meet"(Team *team) noexcept
+    void stop "cyprop_stop"(Team *team) noexcept
+    bint stops "cyprop_stops"(Team *team) noexcept

@@ -34,6 +34,10 @@ class History:
         Mean loss on the validation data after the epoch; empty without validation data.
     seconds : list of float
         Duration of the epoch's training, validation not included.
+
+    Notes
+    -----
+    Thread-safety: that of its lists; `fit` does not touch it once it has returned.
     """
 
     loss: list[float] = field(default_factory=list[float])
@@ -117,9 +121,9 @@ def _epochs(
     n_parts: int,
 ) -> Iterator[History]:
     history = History()
-    last_finite = network.parameters.copy()
+    last_finite = np.empty_like(network.parameters)
     for epoch in range(n_epochs):
-        np.copyto(last_finite, network.parameters)
+        network._read_parameters(last_finite)
         order = network._rng.permutation(len(X)) if shuffle else None
         started = time.perf_counter()
         loss = _one_epoch(network, X, Y, order, batch_size, epoch, last_finite, n_parts)
@@ -145,12 +149,10 @@ def _one_epoch(
     while row < n:
         total, row = network._train(X, Y, order, batch_size, row, total, n_parts)
         if not np.isfinite(total):
-            network._restart(last_finite)
+            network._set_state(last_finite)
             raise DivergenceError(epoch, row // batch_size)
-    # The smallest and the largest tell, without a temporary as large as the weights.
-    parts = network.weights + network.biases
-    if not all(np.isfinite([part.min(), part.max()]).all() for part in parts):
-        network._restart(last_finite)
+    if not network._is_finite():
+        network._set_state(last_finite)
         raise DivergenceError(epoch, (n - 1) // batch_size, "a parameter")
     return total / n
 
