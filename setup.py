@@ -6,7 +6,6 @@ thread) with a sanitizer, and CYPROP_WERROR=1 makes every warning an error, as C
 
 import json
 import os
-import platform
 import shlex
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from setuptools import Extension, setup
 CHECKED = os.environ.get("CYPROP_CHECKED") == "1"
 SANITIZE = os.environ.get("CYPROP_SANITIZE")
 WERROR = os.environ.get("CYPROP_WERROR") == "1"
-X86 = platform.machine().lower() in ("x86_64", "amd64")
+X86 = sysconfig.get_platform().endswith(("x86_64", "amd64"))  # what is built for, not on
 
 
 def compiler_is_gcc() -> bool:
@@ -56,6 +55,8 @@ else:
         LOOPS += ["-fno-inline-functions-called-once", "-fno-ipa-cp-clone"]
     AVX512 = "-mavx512f -mavx512vl -mavx512bw -mavx512dq -mprefer-vector-width=512"
     LEVELS = {"baseline": "", "avx2": "-mavx2 -mfma", "avx512": f"-mavx2 -mfma {AVX512}"}
+    if compiler_is_gcc():
+        LEVELS["avx2"] += " --param=vect-epilogues-nomask=0"
     if sys.platform == "linux":
         COMPILE += ["-fno-plt"]
         LINK += ["-Wl,-s", "-Wl,--build-id=none"]
