@@ -5,8 +5,8 @@
 
 Each interpreter compiles in an environment of its own, with its own compiler, so that what was
 measured is what ships. Only the linker is another: zig's knows the symbols of old C libraries, and
-links for glibc 2.17 wherever it runs. The tests run from the unpacked source distribution, in an empty
-environment with the wheel installed. Needs the extra `wheels`: pip install '.[wheels]'.
+links for glibc 2.17 wherever it runs. The tests run from the unpacked source distribution, in an
+empty environment with the wheel. Needs the extra `wheels`: pip install '.[wheels]'.
 """
 
 import argparse
