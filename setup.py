@@ -35,6 +35,8 @@ def compiler_is_gcc() -> bool:
     return "Free Software Foundation" in answer.stdout
 
 
+GCC = sys.platform != "win32" and compiler_is_gcc()
+
 if sys.platform == "win32":
     COMPILE, LINK, SMALL = ["/O2", "/fp:precise", "/std:c11"], [], ["/O1"]
     LOOPS = ["/DCYTHON_INLINE=__forceinline"]
@@ -42,13 +44,14 @@ if sys.platform == "win32":
 else:
     # The last word on an option counts: whatever CFLAGS and LDFLAGS say, no fast-math reaches a
     # kernel, and the linker adds no start-up code that switches denormals off.
-    STRICT = ["-O3", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
+    STRICT = ["-O3", "-fno-fast-math"]
+    STRICT += ["-fno-unsafe-math-optimizations"] if GCC else []  # in clang a part of the former
     COMPILE = [*STRICT, "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
     COMPILE += ["-fvisibility=hidden", "-g0", "-pthread"]
     LINK = [*STRICT, "-pthread"]
     SMALL = ["-Os"]
-    LOOPS = ["-DCYTHON_INLINE=inline __attribute__((always_inline))"]
-    if compiler_is_gcc():
+    LOOPS = ["-DCYTHON_INLINE=inline __attribute__((always_inline, unused))"]
+    if GCC:
         # GCC unrolls loops of up to 16 passes before it vectorises, and then no longer can; at 7 it
         # leaves the loops over lanes alone and still unrolls those over the rows of a tile.
         LOOPS += ["--param=max-completely-peel-times=7", "-fno-loop-unroll-and-jam"]

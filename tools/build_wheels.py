@@ -72,7 +72,7 @@ def build(python: str, sdist: Path, work: Path, out: Path) -> Path:
     repair = [sys.executable, "-m", "auditwheel", "repair", "--plat", tag]
     run(*repair, "--wheel-dir", repaired, wheel, PATH=path)
     [wheel] = repaired.iterdir()
-    deflate_wheel.deflate(str(wheel))
+    deflate_wheel.deflate(wheel)
     check_wheel.check(wheel)
     return Path(shutil.move(wheel, out / wheel.name))
 

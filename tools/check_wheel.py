@@ -1,6 +1,6 @@
-"""Check a finished wheel: python tools/check_wheel.py WHEEL ...
+"""Check finished wheels: python tools/check_wheel.py FOLDER
 
-It is at most 500,000 bytes; and what is compiled for Linux in it asks the system for the C library
+Each is at most 500,000 bytes; and what is compiled for Linux in it asks the system for the C library
 alone, none newer than 2.17, and says nothing about where to look for it. Needs pyelftools.
 """
 
@@ -56,5 +56,5 @@ def check(wheel: Path) -> None:
 
 
 if __name__ == "__main__":
-    for argument in sys.argv[1:]:
-        check(Path(argument))
+    for wheel in Path(sys.argv[1]).glob("*.whl"):
+        check(wheel)
