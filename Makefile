@@ -1,7 +1,7 @@
 # What one types every day. `make` alone lists the targets.
 PYTHON ?= python
 
-.PHONY: help install test lint bench wheel examples clean
+.PHONY: help install test lint bench wheel wheels examples clang clean
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -23,8 +23,15 @@ lint:  ## check style and types
 bench:  ## list the benchmarks
 	$(PYTHON) -m benchmarks
 
-wheel:  ## build the source distribution, and the wheel from it
+wheel:  ## build the source distribution, and a wheel for this machine from it
 	$(PYTHON) -m build
+
+wheels:  ## build the source distribution and the wheels for Linux, check and test them
+	$(PYTHON) -m pip install '.[wheels]'
+	$(PYTHON) tools/build_wheels.py
+
+clang:  ## install, compiled by clang instead of the compiler of Python; every warning is an error
+	CC=clang CYPROP_WERROR=1 $(PYTHON) -m pip install --force-reinstall --no-deps .
 
 examples: wheel  ## build the examples against the wheel, and test them
 	$(PYTHON) -m pytest examples --wheel dist/*.whl

@@ -1,6 +1,6 @@
 """Check finished wheels: python tools/check_wheel.py FOLDER
 
-Each is at most 500,000 bytes; and what is compiled for Linux in it asks the system for the C library
+Each is at most 500,000 bytes; what is compiled for Linux in it asks the system for the C library
 alone, none newer than 2.17, and says nothing about where to look for it. Needs pyelftools.
 """
 

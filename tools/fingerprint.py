@@ -7,8 +7,9 @@ without. On other weights they would differ: every activation, loss and optimize
 import hashlib
 import platform
 
-import cyprop
 import numpy as np
+
+import cyprop
 from cyprop.datasets import digits
 from cyprop.kernels import dispatch
 
