@@ -6,7 +6,8 @@ processor has been asked, since importing it may already execute its instruction
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
 
-from cyprop.kernels.levels import LEVELS, built, capsule, choice  # noqa: F401
+from cyprop.kernels import levels
+from cyprop.kernels.levels import LEVELS, capsule, choice
 
 from cyprop.kernels.table cimport Table
 
@@ -15,7 +16,9 @@ cdef extern from * nogil:
     #if defined(_M_X64) || defined(__x86_64__)
         #if defined(_MSC_VER)
             #include <intrin.h>
-            static void cyprop_cpuid(unsigned leaf, unsigned r[4]) { __cpuidex((int *)r, (int)leaf, 0); }
+            static void cyprop_cpuid(unsigned leaf, unsigned r[4]) {
+                __cpuidex((int *)r, (int)leaf, 0);
+            }
             static unsigned cyprop_saved(void) { return (unsigned)_xgetbv(0); }
         #else
             #include <cpuid.h>
@@ -50,6 +53,8 @@ cdef extern from * nogil:
     """
     bint has_avx2 "cyprop_has_avx2"()
     bint has_avx512 "cyprop_has_avx512"()
+
+built = levels.built
 
 cdef const Table *chosen_table = NULL
 cdef str chosen_level = None
