@@ -55,9 +55,11 @@ else:
         # GCC unrolls loops of up to 16 passes before it vectorises, and then no longer can; at 7 it
         # leaves the loops over lanes alone and still unrolls those over the rows of a tile.
         LOOPS += ["--param=max-completely-peel-times=7", "-fno-loop-unroll-and-jam"]
-        LOOPS += ["-fno-inline-functions-called-once"]
+        LOOPS += ["-fno-inline-functions-called-once", "-fno-ipa-cp-clone"]
     AVX512 = "-mavx512f -mavx512vl -mavx512bw -mavx512dq -mprefer-vector-width=512"
     LEVELS = {"baseline": "", "avx2": "-mavx2 -mfma", "avx512": f"-mavx2 -mfma {AVX512}"}
+    if GCC:
+        LEVELS["avx2"] += " --param=vect-epilogues-nomask=0"
     if sys.platform == "linux":
         COMPILE += ["-fno-plt"]
         LINK += ["-Wl,-s", "-Wl,--build-id=none"]
