@@ -4,7 +4,7 @@ PYTHON ?= python
 KIND ?= thread
 THREAD_TESTS = tests/test_turns.py tests/test_threads.py tests/test_bound.py
 
-.PHONY: help install test sanitize lint bench wheel examples clean
+.PHONY: help install test sanitize lint bench wheel wheels examples clang clean
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -29,8 +29,15 @@ lint:  ## check style and types
 bench:  ## list the benchmarks
 	$(PYTHON) -m benchmarks
 
-wheel:  ## build the source distribution, and the wheel from it
+wheel:  ## build the source distribution, and a wheel for this machine from it
 	$(PYTHON) -m build
+
+wheels:  ## build the source distribution and the wheels for Linux, check and test them
+	$(PYTHON) -m pip install '.[wheels]'
+	$(PYTHON) tools/build_wheels.py
+
+clang:  ## install, compiled by clang instead of the compiler of Python; every warning is an error
+	CC=clang CYPROP_WERROR=1 $(PYTHON) -m pip install --force-reinstall --no-deps .
 
 examples: wheel  ## build the examples against the wheel, and test them
 	$(PYTHON) -m pytest examples --wheel dist/*.whl

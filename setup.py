@@ -6,8 +6,10 @@ thread) with a sanitizer, and CYPROP_WERROR=1 makes every warning an error, as C
 
 import json
 import os
-import platform
+import shlex
+import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -20,7 +22,20 @@ from setuptools import Extension, setup
 CHECKED = os.environ.get("CYPROP_CHECKED") == "1"
 SANITIZE = os.environ.get("CYPROP_SANITIZE")
 WERROR = os.environ.get("CYPROP_WERROR") == "1"
-X86 = platform.machine().lower() in ("x86_64", "amd64")
+X86 = sysconfig.get_platform().endswith(("x86_64", "amd64"))  # what is built for, not on
+
+
+def compiler_is_gcc() -> bool:
+    """Whether what setuptools will call, by any name, is GCC."""
+    command = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+    try:
+        answer = subprocess.run([*command, "--version"], capture_output=True, text=True)
+    except OSError:
+        return False
+    return "Free Software Foundation" in answer.stdout
+
+
+GCC = sys.platform != "win32" and compiler_is_gcc()
 
 if sys.platform == "win32":
     COMPILE, LINK, SMALL = ["/O2", "/fp:precise", "/std:c11"], [], ["/O1"]
@@ -29,23 +44,32 @@ if sys.platform == "win32":
 else:
     # The last word on an option counts: whatever CFLAGS and LDFLAGS say, no fast-math reaches a
     # kernel, and the linker adds no start-up code that switches denormals off.
-    STRICT = ["-O3", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
+    STRICT = ["-O3", "-fno-fast-math"]
+    STRICT += ["-fno-unsafe-math-optimizations"] if GCC else []  # in clang a part of the former
     COMPILE = [*STRICT, "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
     COMPILE += ["-fvisibility=hidden", "-g0", "-pthread"]
-    LINK = [*STRICT, "-pthread"] + (["-Wl,-s"] if sys.platform == "linux" else [])
+    LINK = [*STRICT, "-pthread"]
     SMALL = ["-Os"]
-    # GCC unrolls loops of up to 16 passes before it vectorises, and then no longer can; at 7 it
-    # leaves the loops over lanes alone and still unrolls those over the rows of a tile.
-    LOOPS = ["--param=max-completely-peel-times=7", "-fno-loop-unroll-and-jam"]
-    LOOPS += ["-fno-inline-functions-called-once"]
-    LOOPS += ["-DCYTHON_INLINE=inline __attribute__((always_inline))"]
+    LOOPS = ["-DCYTHON_INLINE=inline __attribute__((always_inline, unused))"]
+    if GCC:
+        # GCC unrolls loops of up to 16 passes before it vectorises, and then no longer can; at 7 it
+        # leaves the loops over lanes alone and still unrolls those over the rows of a tile.
+        LOOPS += ["--param=max-completely-peel-times=7", "-fno-loop-unroll-and-jam"]
+        LOOPS += ["-fno-inline-functions-called-once", "-fno-ipa-cp-clone"]
     AVX512 = "-mavx512f -mavx512vl -mavx512bw -mavx512dq -mprefer-vector-width=512"
     LEVELS = {"baseline": "", "avx2": "-mavx2 -mfma", "avx512": f"-mavx2 -mfma {AVX512}"}
+    if GCC:
+        LEVELS["avx2"] += " --param=vect-epilogues-nomask=0"
+    if sys.platform == "linux":
+        COMPILE += ["-fno-plt"]
+        LINK += ["-Wl,-s", "-Wl,--build-id=none"]
     if WERROR:
         COMPILE += ["-Wall", "-Wextra", "-Werror"]
     if SANITIZE:
         COMPILE += [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer", "-g"]
         LINK = [*STRICT, f"-fsanitize={SANITIZE}"]
+    else:
+        COMPILE += ["-fno-asynchronous-unwind-tables"]
 
 FOLDER = "src/cyprop/kernels/loops"
 SHARED = "cyprop._shared"  # what Cython would otherwise put into every module
@@ -62,8 +86,9 @@ def extension(name: str, *flags: str, suffix: str = "pyx") -> Extension:
     )
 
 
-hot = [extension(f"cyprop.{name}") for name in ("chain", "batches", "engine", "bound", "interface")]
-cold = [extension(f"cyprop.{name}", *SMALL) for name in ("layers", "turns", "kernels.*")]
+hot = [extension(f"cyprop.{name}") for name in ("chain", "batches")]
+cold = [extension(f"cyprop.{name}", *SMALL) for name in ("engine", "bound", "interface")]
+cold += [extension(f"cyprop.{name}", *SMALL) for name in ("layers", "turns", "kernels.*")]
 cold += [extension(SHARED, *SMALL, suffix="c")]
 loops = [
     extension(f"cyprop.kernels.loops.{level}", *LOOPS, *flags.split())

@@ -90,3 +90,38 @@ def check_same_rows(
         raise ValueError(
             f"{x_name} has {X.shape[0]} rows and {y_name} has {Y.shape[0]}, expected as many"
         )
+
+
+def checked_out(out: Any, shape: tuple[int, ...], dtype: npt.DTypeLike, X: Any) -> npt.NDArray[Any]:
+    """`out`, if it is an array of that shape and dtype that can take the predictions of X.
+
+    Raises
+    ------
+    TypeError
+        If it is not an array of that dtype.
+    ValueError
+        If it has another shape, cannot be written, is not contiguous, or overlaps X.
+    """
+    if not isinstance(out, np.ndarray) or out.dtype != dtype:
+        what = f"dtype {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise TypeError(f"out is {what}, expected an array of {dtype}")
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}, expected {shape}")
+    if not (out.flags.carray and out.dtype.isnative):
+        raise ValueError("out must be writable, C-contiguous and aligned")
+    if np.may_share_memory(out, X):
+        raise ValueError("out overlaps X; expected memory of its own")
+    return out
+
+
+def check_bound(x: Any, out: Any, n_in: int, n_out: int, dtype: npt.DTypeLike) -> None:
+    """Raise TypeError or ValueError unless a prediction can be bound to these two arrays."""
+    if not isinstance(x, np.ndarray) or isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"x is {type(x).__name__}, expected an array of {dtype}")
+    if x.dtype != dtype:
+        raise TypeError(f"x is of {x.dtype}, expected an array of {dtype}")
+    if x.ndim not in (1, 2) or x.shape[-1] != n_in:
+        raise ValueError(f"x has shape {x.shape}, expected ({n_in},) or (n, {n_in})")
+    if not (x.flags.c_contiguous and x.flags.aligned):
+        raise ValueError("x must be C-contiguous and aligned")
+    checked_out(out, (*x.shape[:-1], n_out), dtype, x)

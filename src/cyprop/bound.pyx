@@ -8,6 +8,7 @@ cimport numpy as cnp
 
 import numpy as np
 
+from cyprop.arrays import check_bound
 from cyprop.layers import aligned_zeros
 
 from cyprop.batches cimport predict_rows, predict_rows_scratch_size
@@ -48,18 +49,7 @@ cdef class BoundPrediction(Turns):
         cdef Model *model = &network.model
         if model.n_layers == 0:
             raise RuntimeError("the network has not been initialised")
-        dtype = network.parameters.dtype
-        if not isinstance(x, np.ndarray) or isinstance(x, np.ma.MaskedArray):
-            raise TypeError(f"x is {type(x).__name__}, expected an array of {dtype}")
-        if x.dtype != dtype:
-            raise TypeError(f"x is of {x.dtype}, expected an array of {dtype}")
-        if x.ndim not in (1, 2) or x.shape[x.ndim - 1] != network.n_in:
-            raise ValueError(
-                f"x has shape {x.shape}, expected ({network.n_in},) or (n, {network.n_in})"
-            )
-        if not (x.flags.c_contiguous and x.flags.aligned):
-            raise ValueError("x must be C-contiguous and aligned")
-        network._checked_out(out, (*x.shape[:x.ndim - 1], network.n_out), x)
+        check_bound(x, out, network.n_in, network.n_out, network.parameters.dtype)
         self.network = network
         self.x = x
         self.out = out

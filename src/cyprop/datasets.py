@@ -33,7 +33,7 @@ def digits() -> tuple[Array, Array]:
     """
     file = resources.files("cyprop") / "data" / "digits.npz"
     with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-        return archive["pixels"], archive["digits"]
+        return np.ascontiguousarray(archive["pixels"]), archive["digits"]
 
 
 def held_out(

@@ -12,7 +12,7 @@ from libc.math cimport isfinite
 
 import numpy as np
 
-from cyprop.arrays import check_same_rows, matrix, real_array, vector
+from cyprop.arrays import check_same_rows, checked_out, matrix, real_array, vector
 from cyprop.layers import aligned_zeros
 from cyprop.threads import threads_for_rows
 
@@ -140,7 +140,7 @@ cdef class Engine(Layers):
             raise ValueError(f"X has shape {np.shape(X)}, expected {expected}")
         n = x.shape[0] if cnp.PyArray_NDIM(x) == 2 else 1
         shape = (*np.shape(x[..., 0]), self.n_out)
-        y = np.empty(shape, dtype) if out is None else self._checked_out(out, shape, X)
+        y = np.empty(shape, dtype) if out is None else checked_out(out, shape, dtype, X)
         n_parts = 1 if n_threads is 1 else threads_for_rows(n_threads, n, self.parameters.size)
         memory = allocate(predict_rows_scratch_size(model, n, n_parts))
         source = cnp.PyArray_BYTES(x)
@@ -155,19 +155,6 @@ cdef class Engine(Layers):
         finally:
             PyMem_RawFree(memory)
         return y
-
-    def _checked_out(self, out, shape, X):
-        dtype = self.parameters.dtype
-        if not isinstance(out, np.ndarray) or out.dtype != dtype:
-            what = f"dtype {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
-            raise TypeError(f"out is {what}, expected an array of {dtype}")
-        if out.shape != shape:
-            raise ValueError(f"out has shape {out.shape}, expected {shape}")
-        if not (out.flags.carray and out.dtype.isnative):
-            raise ValueError("out must be writable, C-contiguous and aligned")
-        if np.may_share_memory(out, X):
-            raise ValueError("out overlaps X; expected memory of its own")
-        return out
 
     def learn_one(self, x, y):
         """Learn one sample: forward, backward, one update.

@@ -64,9 +64,10 @@ cdef class Layers(Turns):
         model.dtype = 0 if dtype == np.float32 else 1
         model.itemsize = dtype.itemsize
         model.loss = loss_kernels.find(loss)
-        if sum((n_in + 1) * (n_out + ALIGNMENT) for n_in, n_out in zip(sizes, sizes[1:])) > (
-            MAX_BYTES // dtype.itemsize
-        ):
+        n_parameters = 0
+        for l in range(n_layers):
+            n_parameters += (sizes[l] + 1) * (sizes[l + 1] + ALIGNMENT)
+        if n_parameters > MAX_BYTES // dtype.itemsize:
             raise ValueError(f"layers of sizes {sizes} have too many parameters to address")
         layers = aligned_zeros(n_layers * <Py_ssize_t> sizeof(Layer), np.uint8)
         model.layers = <Layer *> cnp.PyArray_DATA(layers)

@@ -4,41 +4,47 @@ The environment variable CYPROP_ISA names another one. A level's module is impor
 processor has been asked, since importing it may already execute its instructions.
 """
 
-import importlib
-import os
-
 from cpython.pycapsule cimport PyCapsule_GetPointer
+
+from cyprop.kernels import levels
+from cyprop.kernels.levels import LEVELS, capsule, choice
 
 from cyprop.kernels.table cimport Table
 
 cdef extern from * nogil:
     """
-    #if (defined(__x86_64__) || defined(__i386__)) && (defined(__GNUC__) || defined(__clang__))
-        static int cyprop_has_avx2(void) {
-            __builtin_cpu_init();
-            return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-        }
-        static int cyprop_has_avx512(void) {
-            return cyprop_has_avx2() && __builtin_cpu_supports("avx512f")
-                && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw")
-                && __builtin_cpu_supports("avx512dq");
-        }
-    #elif defined(_M_X64)
-        #include <intrin.h>
-        static int cyprop_leaf7(int os_mask, int ebx_mask) {
-            int r[4];
-            __cpuid(r, 0);
+    #if defined(_M_X64) || defined(__x86_64__)
+        #if defined(_MSC_VER)
+            #include <intrin.h>
+            static void cyprop_cpuid(unsigned leaf, unsigned r[4]) {
+                __cpuidex((int *)r, (int)leaf, 0);
+            }
+            static unsigned cyprop_saved(void) { return (unsigned)_xgetbv(0); }
+        #else
+            #include <cpuid.h>
+            static void cyprop_cpuid(unsigned leaf, unsigned r[4]) {
+                __cpuid_count(leaf, 0, r[0], r[1], r[2], r[3]);
+            }
+            static unsigned cyprop_saved(void) {
+                unsigned low, high;
+                __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+                return low;
+            }
+        #endif
+        /* FMA, these bits of leaf 7, and registers that the system saves. */
+        static int cyprop_has(unsigned leaf7, unsigned saved) {
+            unsigned r[4];
+            cyprop_cpuid(0, r);
             if (r[0] < 7) return 0;
-            __cpuid(r, 1);
-            if (!(r[2] & (1 << 12)) || !(r[2] & (1 << 27))) return 0;
-            if ((_xgetbv(0) & os_mask) != (unsigned)os_mask) return 0;
-            __cpuidex(r, 7, 0);
-            return (r[1] & ebx_mask) == ebx_mask;
+            cyprop_cpuid(1, r);
+            if (!(r[2] & 1u << 12) || !(r[2] & 1u << 27)) return 0;
+            if ((cyprop_saved() & saved) != saved) return 0;
+            cyprop_cpuid(7, r);
+            return (r[1] & leaf7) == leaf7;
         }
-        static int cyprop_has_avx2(void) { return cyprop_leaf7(0x06, 1 << 5); }
-        static int cyprop_has_avx512(void) {
-            return cyprop_has_avx2()
-                && cyprop_leaf7(0xe6, (1 << 16) | (1 << 17) | (1 << 30) | (int)(1u << 31));
+        static int cyprop_has_avx2(void) { return cyprop_has(1u << 5, 0x06); }
+        static int cyprop_has_avx512(void) { /* F, DQ, BW, VL */
+            return cyprop_has(1u << 5 | 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31, 0xe6);
         }
     #else
         static int cyprop_has_avx2(void) { return 0; }
@@ -48,7 +54,7 @@ cdef extern from * nogil:
     bint has_avx2 "cyprop_has_avx2"()
     bint has_avx512 "cyprop_has_avx512"()
 
-LEVELS = ("baseline", "avx2", "avx512")
+built = levels.built
 
 cdef const Table *chosen_table = NULL
 cdef str chosen_level = None
@@ -56,16 +62,7 @@ cdef str chosen_level = None
 
 def supported() -> tuple[str, ...]:
     """The levels this processor can run, slowest first."""
-    return tuple(name for name, has in zip(LEVELS, (True, has_avx2(), has_avx512())) if has)
-
-
-def built() -> tuple[str, ...]:
-    """The levels this installation contains."""
-    from importlib.util import find_spec       # rarely needed, and slow to import
-
-    return tuple(
-        name for name in LEVELS if find_spec("cyprop.kernels.loops." + name)
-    )
+    return LEVELS[:1 + has_avx2() + has_avx512()]
 
 
 def level() -> str:
@@ -86,41 +83,23 @@ def use(str name not None) -> None:
     RuntimeError
         If this processor, or this installation, lacks it.
     """
-    global chosen_table, chosen_level
-    if name not in LEVELS:
-        raise ValueError(f"instruction set {name!r} is unknown; known are {', '.join(LEVELS)}")
-    if name not in supported():
-        raise RuntimeError(
-            f"instruction set {name!r} is not supported by this processor,"
-            f" which has {', '.join(supported())}"
-        )
-    try:
-        module = importlib.import_module("cyprop.kernels.loops." + name)
-    except ModuleNotFoundError:
-        raise RuntimeError(f"instruction set {name!r} is not in this build of cyprop") from None
-    chosen_table = <const Table *> PyCapsule_GetPointer(module.capsule, "cyprop.kernels.Table")
-    chosen_level = name
+    set_table(name, capsule(name, supported()))
 
 
 cdef const Table *current_table() except NULL:
     return chosen_table
 
 
+cdef int set_table(str name, table) except -1:
+    global chosen_table, chosen_level
+    chosen_table = <const Table *> PyCapsule_GetPointer(table, "cyprop.kernels.Table")
+    chosen_level = name
+    return 0
+
+
 def _choose() -> None:
-    forced = os.environ.get("CYPROP_ISA")
-    if forced:
-        try:
-            use(forced)
-        except (ValueError, RuntimeError) as error:
-            raise ImportError(f"CYPROP_ISA: {error}") from None
-        return
-    for name in reversed(supported()):
-        try:
-            use(name)
-            return
-        except RuntimeError:
-            continue
-    raise ImportError("this installation of cyprop contains no kernels")
+    name, table = choice(supported())
+    set_table(name, table)
 
 
 _choose()
