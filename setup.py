@@ -53,8 +53,11 @@ else:
     LOOPS = ["-DCYTHON_INLINE=inline __attribute__((always_inline, unused))"]
     if GCC:
         # GCC unrolls loops of up to 16 passes before it vectorises, and then no longer can; at 7 it
-        # leaves the loops over lanes alone and still unrolls those over the rows of a tile.
+        # leaves the loops over lanes alone and still unrolls those over the rows of a tile. What else
+        # is forbidden would take apart loops whose sums then no longer stay in registers, or
+        # lengthen the code for nothing.
         LOOPS += ["--param=max-completely-peel-times=7", "-fno-loop-unroll-and-jam"]
+        LOOPS += ["-fno-tree-loop-distribution", "-fno-tree-loop-distribute-patterns"]
         LOOPS += ["-fno-inline-functions-called-once", "-fno-ipa-cp-clone"]
     AVX512 = "-mavx512f -mavx512vl -mavx512bw -mavx512dq -mprefer-vector-width=512"
     LEVELS = {"baseline": "", "avx2": "-mavx2 -mfma", "avx512": f"-mavx2 -mfma {AVX512}"}
@@ -95,6 +98,8 @@ loops = [
     for level, flags in LEVELS.items()
     if X86 or level == "baseline"
 ]
+if X86:  # where it is for processors of before 2013
+    loops[0].extra_compile_args += ["-O2"]
 
 # For show_config; a string in JSON is also one in C.
 build = {

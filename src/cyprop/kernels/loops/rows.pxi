@@ -78,32 +78,32 @@ cdef inline void add_in_registers(
             C[line * lanes + lane] = sums[line][lane]
 
 
-cdef inline void add_strips(
-    Py_ssize_t n_terms, Py_ssize_t n_columns, const int *index,
+cdef void add_all(
+    Py_ssize_t n_terms, Py_ssize_t n_columns,
     const floating *A, const floating *B, Py_ssize_t B_stride,
     floating *restrict C,
 ) noexcept nogil:
-    """The same for any number of columns, spread evenly over strips."""
+    """C += A · B for any number of columns, spread evenly over strips."""
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
     cdef Py_ssize_t left = n_columns // line, strips = (left + ROW_LINES - 1) // ROW_LINES
-    cdef Py_ssize_t lines, i, term, column
+    cdef Py_ssize_t lines, i, column
     cdef floating total
     while left:
         lines = (left + strips - 1) // strips
         if lines == 1:
-            add_in_registers(1, n_terms, index, A, B, B_stride, C)
+            add_in_registers(1, n_terms, <const int *> NULL, A, B, B_stride, C)
         elif lines == 2:
-            add_in_registers(2, n_terms, index, A, B, B_stride, C)
+            add_in_registers(2, n_terms, <const int *> NULL, A, B, B_stride, C)
         elif lines == 3:
-            add_in_registers(3, n_terms, index, A, B, B_stride, C)
+            add_in_registers(3, n_terms, <const int *> NULL, A, B, B_stride, C)
         elif lines == 4:
-            add_in_registers(4, n_terms, index, A, B, B_stride, C)
+            add_in_registers(4, n_terms, <const int *> NULL, A, B, B_stride, C)
         elif lines == 5:
-            add_in_registers(5, n_terms, index, A, B, B_stride, C)
+            add_in_registers(5, n_terms, <const int *> NULL, A, B, B_stride, C)
         elif lines == 6:
-            add_in_registers(6, n_terms, index, A, B, B_stride, C)
+            add_in_registers(6, n_terms, <const int *> NULL, A, B, B_stride, C)
         elif lines == 7:
-            add_in_registers(7, n_terms, index, A, B, B_stride, C)
+            add_in_registers(7, n_terms, <const int *> NULL, A, B, B_stride, C)
         B = B + lines * line
         C = C + lines * line
         left -= lines
@@ -111,25 +111,35 @@ cdef inline void add_strips(
     for column in range(n_columns % line):
         total = C[column]
         for i in range(n_terms):
-            term = index[i] if index != NULL else i
-            total = fma(A[term], B[term * B_stride + column], total)
+            total = fma(A[i], B[i * B_stride + column], total)
         C[column] = total
-
-
-cdef void add_all(
-    Py_ssize_t n_terms, Py_ssize_t n_columns,
-    const floating *A, const floating *B, Py_ssize_t B_stride, floating *restrict C,
-) noexcept nogil:
-    add_strips(n_terms, n_columns, <const int *> NULL, A, B, B_stride, C)
 
 
 cdef void add_listed(
     Py_ssize_t n_terms, Py_ssize_t n_columns, const int *index,
-    const floating *A, const floating *B, Py_ssize_t B_stride,
-    floating *restrict C,
+    const floating *A, const floating *B, Py_ssize_t B_stride, floating *restrict C,
 ) noexcept nogil:
+    """The same over the terms in index."""
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
+    cdef Py_ssize_t left = n_columns // line, lines, i, column
+    cdef floating total
+    while left and n_terms:
+        lines = 4 if left >= 4 and ROW_LINES >= 4 else 2 if left >= 2 and ROW_LINES >= 2 else 1
+        if lines == 4:
+            add_in_registers(4, n_terms, index, A, B, B_stride, C)
+        elif lines == 2:
+            add_in_registers(2, n_terms, index, A, B, B_stride, C)
+        else:
+            add_in_registers(1, n_terms, index, A, B, B_stride, C)
+        B = B + lines * line
+        C = C + lines * line
+        left -= lines
     if n_terms:
-        add_strips(n_terms, n_columns, index, A, B, B_stride, C)
+        for column in range(n_columns % line):
+            total = C[column]
+            for i in range(n_terms):
+                total = fma(A[index[i]], B[index[i] * B_stride + column], total)
+            C[column] = total
 
 
 cdef void row_of_terms(

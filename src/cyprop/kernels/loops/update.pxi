@@ -78,48 +78,52 @@ cdef inline void step_in_registers(
                 w[line * lanes + lane] = fma(-rate, a * dz[line][lane] + 0, w[line * lanes + lane])
 
 
-cdef inline void step_strips(
-    Py_ssize_t n_rows, Py_ssize_t n_out, const int *index, floating rate,
+cdef void step_all(
+    Py_ssize_t n_rows, Py_ssize_t n_out, floating rate,
     const floating *A_prev, const floating *dZ, floating *restrict W, Py_ssize_t W_stride,
 ) noexcept nogil:
-    """The same for whole lines of outputs, spread evenly over strips."""
+    """The same for all rows and whole lines of outputs, spread evenly over strips."""
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
     cdef Py_ssize_t left = n_out // line, strips = (left + ROW_LINES - 1) // ROW_LINES, lines
     while left:
         lines = (left + strips - 1) // strips
         if lines == 1:
-            step_in_registers(1, n_rows, index, rate, A_prev, dZ, W, W_stride)
+            step_in_registers(1, n_rows, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
         elif lines == 2:
-            step_in_registers(2, n_rows, index, rate, A_prev, dZ, W, W_stride)
+            step_in_registers(2, n_rows, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
         elif lines == 3:
-            step_in_registers(3, n_rows, index, rate, A_prev, dZ, W, W_stride)
+            step_in_registers(3, n_rows, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
         elif lines == 4:
-            step_in_registers(4, n_rows, index, rate, A_prev, dZ, W, W_stride)
+            step_in_registers(4, n_rows, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
         elif lines == 5:
-            step_in_registers(5, n_rows, index, rate, A_prev, dZ, W, W_stride)
+            step_in_registers(5, n_rows, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
         elif lines == 6:
-            step_in_registers(6, n_rows, index, rate, A_prev, dZ, W, W_stride)
+            step_in_registers(6, n_rows, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
         elif lines == 7:
-            step_in_registers(7, n_rows, index, rate, A_prev, dZ, W, W_stride)
+            step_in_registers(7, n_rows, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
         dZ = dZ + lines * line
         W = W + lines * line
         left -= lines
         strips -= 1
 
 
-cdef void step_all(
-    Py_ssize_t n_rows, Py_ssize_t n_out, floating rate,
-    const floating *A_prev, const floating *dZ, floating *restrict W, Py_ssize_t W_stride,
-) noexcept nogil:
-    step_strips(n_rows, n_out, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
-
-
 cdef void step_listed(
     Py_ssize_t n_rows, Py_ssize_t n_out, const int *index, floating rate,
     const floating *A_prev, const floating *dZ, floating *restrict W, Py_ssize_t W_stride,
 ) noexcept nogil:
-    if n_rows:
-        step_strips(n_rows, n_out, index, rate, A_prev, dZ, W, W_stride)
+    """The same for the rows in index."""
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), left = n_out // line, lines
+    while left and n_rows:
+        lines = 4 if left >= 4 and ROW_LINES >= 4 else 2 if left >= 2 and ROW_LINES >= 2 else 1
+        if lines == 4:
+            step_in_registers(4, n_rows, index, rate, A_prev, dZ, W, W_stride)
+        elif lines == 2:
+            step_in_registers(2, n_rows, index, rate, A_prev, dZ, W, W_stride)
+        else:
+            step_in_registers(1, n_rows, index, rate, A_prev, dZ, W, W_stride)
+        dZ = dZ + lines * line
+        W = W + lines * line
+        left -= lines
 
 
 cdef bint sgd_step_outer(
