@@ -22,13 +22,13 @@ cdef extern from * nogil:
     /* Registers decide how many sums a loop keeps: 32 of 64 bytes, 16 of 32, 16 of 16. */
     #if defined(__AVX512F__)
         enum { CYPROP_TILE_ROWS = 8, CYPROP_TILE_LINES = 2, CYPROP_COPY_ROWS = 1 << 30 };
-        enum { CYPROP_ROW_LINES = 7, CYPROP_NARROW_ROWS = 4 };
+        enum { CYPROP_ROW_LINES = 4, CYPROP_NARROW_ROWS = 4, CYPROP_STEP_ROWS = 8 };
     #elif defined(__AVX2__) || defined(__aarch64__)
         enum { CYPROP_TILE_ROWS = 6, CYPROP_TILE_LINES = 1, CYPROP_COPY_ROWS = 16 };
-        enum { CYPROP_ROW_LINES = 6, CYPROP_NARROW_ROWS = 1 };
+        enum { CYPROP_ROW_LINES = 4, CYPROP_NARROW_ROWS = 1, CYPROP_STEP_ROWS = 4 };
     #else
         enum { CYPROP_TILE_ROWS = 3, CYPROP_TILE_LINES = 1, CYPROP_COPY_ROWS = 16 };
-        enum { CYPROP_ROW_LINES = 1, CYPROP_NARROW_ROWS = 1 };
+        enum { CYPROP_ROW_LINES = 1, CYPROP_NARROW_ROWS = 1, CYPROP_STEP_ROWS = 2 };
     #endif
 
     #include "turn.h"
@@ -46,6 +46,7 @@ cdef extern from * nogil:
         COPY_ROWS "CYPROP_COPY_ROWS"
         ROW_LINES "CYPROP_ROW_LINES"
         NARROW_ROWS "CYPROP_NARROW_ROWS"
+        STEP_ROWS "CYPROP_STEP_ROWS"
     float fma32 "CYPROP_FMA32"(float a, float b, float c)
     double fma64 "CYPROP_FMA64"(double a, double b, double c)
     float from_bits32 "cyprop_float32"(uint32_t bits)
@@ -76,7 +77,7 @@ cdef enum:
     PANEL_BYTES = 16384    # half a first-level cache
     LIST_SIZE = 256        # of terms that are not zero, at a time
     LONG_ROW = 16384       # weights from which on inputs are searched for zeros
-    MAX_ROW_LINES = 7
+    MAX_ROW_LINES = 4
     MAX_LINE = 16          # elements in a cache line
     SPARSE_COLUMNS = 64    # fewer than this are done sooner than a list is made
     SAMPLES = 128          # taken together; as terms they fit a panel of any width

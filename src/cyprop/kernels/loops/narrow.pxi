@@ -80,21 +80,14 @@ cdef void narrow_forward(
     const floating *W, Py_ssize_t W_stride, const floating *b,
     floating *restrict Z, Py_ssize_t Z_stride,
 ) noexcept nogil:
-    """Z a line wide, its rows spread evenly over tiles."""
-    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
-    cdef Py_ssize_t n_tiles = (n + NARROW_ROWS - 1) // NARROW_ROWS
-    cdef Py_ssize_t rows
+    """Z a line wide, some rows at a time."""
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), rows
     while n > 0:
-        rows = (n + n_tiles - 1) // n_tiles
-        n_tiles -= 1
+        rows = NARROW_ROWS if n >= NARROW_ROWS else 1
         if rows == 1:
             narrow_row(n_in, A_prev[0], W, W_stride, b, Z)
-        elif rows == 2:
-            narrow_rows(2, line, n_in, A_prev, W, W_stride, b, Z, Z_stride)
-        elif rows == 3:
-            narrow_rows(3, line, n_in, A_prev, W, W_stride, b, Z, Z_stride)
-        elif rows == 4:
-            narrow_rows(4, line, n_in, A_prev, W, W_stride, b, Z, Z_stride)
+        else:
+            narrow_rows(NARROW_ROWS, line, n_in, A_prev, W, W_stride, b, Z, Z_stride)
         A_prev = A_prev + rows
         Z = Z + rows * Z_stride
         n -= rows

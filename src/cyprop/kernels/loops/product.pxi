@@ -80,29 +80,36 @@ cdef inline void tiles(
     Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
     const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    """One panel's part of C, its rows spread evenly over tiles."""
+    """One panel's part of C: the samples of a batch spread evenly over tiles, inputs, which are
+    many, over tiles of few sizes."""
     cdef Py_ssize_t n_tiles = (n_rows + TILE_ROWS - 1) // TILE_ROWS
-    cdef Py_ssize_t rows, row = 0
+    cdef Py_ssize_t rows, left, row = 0
     while row < n_rows:
-        rows = (n_rows - row + n_tiles - 1) // n_tiles
-        n_tiles -= 1
+        left = n_rows - row
+        if transposed:
+            rows = STEP_ROWS
+            while rows > left:
+                rows //= 2
+        else:
+            rows = (left + n_tiles - 1) // n_tiles
+            n_tiles -= 1
         if stepping and all_zero(rows, n_terms, A, skip):
             pass
         elif rows == 1:
             tile(transposed, stepping, rate, 1, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
         elif rows == 2:
             tile(transposed, stepping, rate, 2, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
-        elif rows == 3:
+        elif rows == 3 and not transposed:
             tile(transposed, stepping, rate, 3, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
-        elif rows == 4:
+        elif rows == 4 and (STEP_ROWS >= 4 or not transposed):
             tile(transposed, stepping, rate, 4, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
-        elif rows == 5:
+        elif rows == 5 and not transposed:
             tile(transposed, stepping, rate, 5, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
-        elif rows == 6:
+        elif rows == 6 and not transposed:
             tile(transposed, stepping, rate, 6, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
-        elif rows == 7:
+        elif rows == 7 and not transposed:
             tile(transposed, stepping, rate, 7, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
-        elif rows == 8:
+        elif rows == 8 and (STEP_ROWS == 8 or not transposed):
             tile(transposed, stepping, rate, 8, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
         if transposed:
             skip += rows

@@ -98,12 +98,6 @@ cdef void add_all(
             add_in_registers(3, n_terms, <const int *> NULL, A, B, B_stride, C)
         elif lines == 4:
             add_in_registers(4, n_terms, <const int *> NULL, A, B, B_stride, C)
-        elif lines == 5:
-            add_in_registers(5, n_terms, <const int *> NULL, A, B, B_stride, C)
-        elif lines == 6:
-            add_in_registers(6, n_terms, <const int *> NULL, A, B, B_stride, C)
-        elif lines == 7:
-            add_in_registers(7, n_terms, <const int *> NULL, A, B, B_stride, C)
         B = B + lines * line
         C = C + lines * line
         left -= lines

@@ -95,12 +95,6 @@ cdef void step_all(
             step_in_registers(3, n_rows, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
         elif lines == 4:
             step_in_registers(4, n_rows, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
-        elif lines == 5:
-            step_in_registers(5, n_rows, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
-        elif lines == 6:
-            step_in_registers(6, n_rows, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
-        elif lines == 7:
-            step_in_registers(7, n_rows, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
         dZ = dZ + lines * line
         W = W + lines * line
         left -= lines
