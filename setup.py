@@ -49,7 +49,7 @@ else:
     COMPILE = [*STRICT, "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
     COMPILE += ["-fvisibility=hidden", "-g0", "-pthread"]
     LINK = [*STRICT, "-pthread"]
-    # For modules that mostly handle Python objects: without code that Cython has for doing so faster.
+    # For modules that mostly handle Python objects: without what Cython has to do so faster.
     # (CYTHON_VECTORCALL=0 would spare more, but change a type that Cython's modules share.)
     SMALL = ["-Os", "-DCYTHON_USE_TYPE_SLOTS=0", "-DCYTHON_FAST_THREAD_STATE=0"]
     SMALL += ["-DCYTHON_UNPACK_METHODS=0", "-DCYTHON_USE_PYLONG_INTERNALS=0"]
@@ -57,8 +57,8 @@ else:
     LOOPS = ["-DCYTHON_INLINE=inline __attribute__((always_inline, unused))"]
     if GCC:
         # GCC unrolls loops of up to 16 passes before it vectorises, and then no longer can; at 7 it
-        # leaves the loops over lanes alone and still unrolls those over the rows of a tile. What else
-        # is forbidden would take apart loops whose sums then no longer stay in registers, or
+        # leaves the loops over lanes alone and still unrolls those over the rows of a tile. What
+        # else is forbidden would take apart loops whose sums then no longer stay in registers, or
         # lengthen the code for nothing.
         LOOPS += ["--param=max-completely-peel-times=7", "-fno-loop-unroll-and-jam"]
         LOOPS += ["-fno-tree-loop-distribution", "-fno-tree-loop-distribute-patterns"]
@@ -69,8 +69,8 @@ else:
         # no loops for what is left of a row, since rows are padded
         SPARE = "--param=vect-epilogues-nomask=0"
         LEVELS = {level: f"{flags} {SPARE}" for level, flags in LEVELS.items()}
-        # Tuned for any processor, GCC keeps pointers in vector registers; their moves take the place
-        # of additions.
+        # Tuned for any processor, GCC keeps pointers in vector registers, whose moves take the
+        # place of additions.
         LEVELS["avx2"] += " -mtune=haswell"
         LEVELS["avx512"] += " -mtune=skylake-avx512"
     if sys.platform == "linux":
