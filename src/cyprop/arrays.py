@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from typing import TypeGuard
+
     import numpy.typing as npt
 
 REAL_KINDS = "biuf"
+
+
+def is_array(value: Any) -> TypeGuard[npt.NDArray[Any]]:
+    """Whether it is an array, of whatever."""
+    return isinstance(value, np.ndarray)
 
 
 def real_array(value: Any, name: str, dtype: npt.DTypeLike, expected: str) -> npt.NDArray[Any]:
@@ -102,8 +109,8 @@ def checked_out(out: Any, shape: tuple[int, ...], dtype: npt.DTypeLike, X: Any) 
     ValueError
         If it has another shape, cannot be written, is not contiguous, or overlaps X.
     """
-    if not isinstance(out, np.ndarray) or out.dtype != dtype:
-        what = f"dtype {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
+    if not is_array(out) or out.dtype != dtype:
+        what = f"dtype {out.dtype}" if is_array(out) else type(out).__name__
         raise TypeError(f"out is {what}, expected an array of {dtype}")
     if out.shape != shape:
         raise ValueError(f"out has shape {out.shape}, expected {shape}")
@@ -116,7 +123,7 @@ def checked_out(out: Any, shape: tuple[int, ...], dtype: npt.DTypeLike, X: Any) 
 
 def check_bound(x: Any, out: Any, n_in: int, n_out: int, dtype: npt.DTypeLike) -> None:
     """Raise TypeError or ValueError unless a prediction can be bound to these two arrays."""
-    if not isinstance(x, np.ndarray) or isinstance(x, np.ma.MaskedArray):
+    if not is_array(x) or isinstance(x, np.ma.MaskedArray):
         raise TypeError(f"x is {type(x).__name__}, expected an array of {dtype}")
     if x.dtype != dtype:
         raise TypeError(f"x is of {x.dtype}, expected an array of {dtype}")
