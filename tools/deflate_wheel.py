@@ -1,7 +1,7 @@
 """Make wheels smaller, in place: python tools/deflate_wheel.py FOLDER
 
 The same files in the same format, deflated by zopfli, which takes some seconds over it and gains
-about 5 %. Needs zopflipy.
+about 5 %. Entries for folders, which no installer needs, are left out. Needs zopflipy.
 """
 
 import sys
@@ -19,6 +19,8 @@ def deflate(wheel: Path) -> None:
         zopfli.ZipFile(smaller, "w", zipfile.ZIP_DEFLATED) as new,
     ):
         for entry in old.infolist():
+            if entry.is_dir():
+                continue
             new.writestr(entry, old.read(entry), zipfile.ZIP_DEFLATED)
     smaller.replace(wheel)
 
