@@ -11,20 +11,22 @@ import numpy as np
 from benchmarks import floors, native, pictures, report, suite
 from benchmarks.networks import assert_same
 from benchmarks.timing import Candidate, compare
+from cyprop import Network
 from cyprop.kernels import dense
 
 SHAPES = ((784, 30), (784, 300), (256, 256), (512, 512))
 BATCHES = (10, 32, 128)
-LOOP_OPERATIONS = 2e7  # floating-point operations a call into a compiled loop does, at least
+LOOP_OPERATIONS = 2e8  # floating-point operations a call into a compiled loop does, at least
 
 
-def array(shape: tuple[int, ...], dtype: str, rng: np.random.Generator) -> Any:
-    """Random numbers that start at a cache line."""
-    memory = np.empty(int(np.prod(shape)) * np.dtype(dtype).itemsize + 64, np.uint8)
+def array(shape: tuple[int, ...], dtype: str, rng: np.random.Generator, stride: int = 0) -> Any:
+    """Random numbers that start at a cache line, rows `stride` apart or without gaps."""
+    memory_shape = (*shape[:-1], stride or shape[-1])
+    memory = np.empty(int(np.prod(memory_shape)) * np.dtype(dtype).itemsize + 64, np.uint8)
     start = -memory.ctypes.data % 64
-    made = memory[start : start + memory.size - 64].view(dtype).reshape(shape)
-    made[:] = rng.standard_normal(shape)
-    return made
+    made = memory[start : start + memory.size - 64].view(dtype).reshape(memory_shape)
+    made[:] = rng.standard_normal(memory_shape)
+    return made[..., : shape[-1]]
 
 
 @dataclass
@@ -41,11 +43,12 @@ class Operation:
         return self.arguments[-1]
 
 
-def operations(n: int, n_in: int, n_out: int, dtype: str) -> list[Operation]:
+def operations(n: int, n_in: int, n_out: int, dtype: str, stride: int = 0) -> list[Operation]:
     rng = np.random.default_rng(0)
-    A_prev, W, b = (array(shape, dtype, rng) for shape in ((n, n_in), (n_in, n_out), (n_out,)))
-    Z, dZ = array((n, n_out), dtype, rng), array((n, n_out), dtype, rng)
-    dW, dA_prev = array((n_in, n_out), dtype, rng), array((n, n_in), dtype, rng)
+    A_prev, dA_prev = array((n, n_in), dtype, rng), array((n, n_in), dtype, rng)
+    W, dW = (array((n_in, n_out), dtype, rng, stride) for _ in range(2))
+    Z, dZ = (array((n, n_out), dtype, rng, stride) for _ in range(2))
+    b = array((n_out,), dtype, rng)
     return [
         Operation("forward", (A_prev, W, b, Z), (A_prev, W), b),
         Operation("backward_W", (A_prev, dZ, dW), (A_prev.T, dZ)),
@@ -131,12 +134,14 @@ def show(case: dict[str, Any]) -> None:
 def measure(
     options: argparse.Namespace, loops: Loops, floor: floors.Floors | None
 ) -> list[dict[str, Any]]:
-    line = 64 // np.dtype(options.dtype).itemsize
+    itemsize = np.dtype(options.dtype).itemsize
+    line = 64 // itemsize
     cases = []
     for n_in, n_out in SHAPES:
+        stride = Network([n_in, n_out], dtype=options.dtype).weights[0].strides[0] // itemsize
         for n in BATCHES:
             plain = operations(n, n_in, n_out, options.dtype)
-            padded = operations(n, n_in, -(-n_out // line) * line, options.dtype)
+            padded = operations(n, n_in, -(-n_out // line) * line, options.dtype, stride)
             for one, its_padded in zip(plain, padded, strict=True):
                 entrants = candidates(one, its_padded, loops, options.dtype)
                 if floor is not None:

@@ -83,6 +83,8 @@ cdef enum:
     SAMPLES = 128          # taken together; as terms they fit a panel of any width
     MAX_PANEL = 4096       # elements of the smaller dtype in one
 
+cdef double zeros[MAX_LANES]
+
 
 cdef inline floating fma(floating a, floating b, floating c) noexcept nogil:
     """a·b + c"""

@@ -6,16 +6,6 @@
 # fit a cache line, Z is made of four such sums (narrow.pxi).
 
 
-cdef inline void fill(
-    Py_ssize_t n, Py_ssize_t n_columns, const floating *row, floating *restrict C, Py_ssize_t C_stride,
-) noexcept nogil:
-    """Every row of C = row, or 0 if that is NULL: what sums start from."""
-    cdef Py_ssize_t i, j
-    for i in range(n):
-        for j in range(n_columns):
-            C[i * C_stride + j] = row[j] if row != NULL else 0
-
-
 cdef void rows_forward(
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
     const floating *A_prev, Py_ssize_t A_prev_stride, const Py_ssize_t *order,
@@ -26,8 +16,6 @@ cdef void rows_forward(
     cdef const floating *samples[SAMPLES]
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), first = 0, i, count
     cdef bint sparse = mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride, order)
-    if n_out > line:
-        fill(n, n_out, b, Z, Z_stride)
     while first < n:
         count = list_samples(first, n, A_prev, A_prev_stride, order, samples)
         if n_out < line:
@@ -36,10 +24,10 @@ cdef void rows_forward(
             narrow_forward(count, n_in, samples, W, W_stride, b, Z, Z_stride)
         elif sparse:
             for i in range(count):
-                row_of_terms(n_in, n_out, samples[i], W, W_stride, Z + i * Z_stride)
+                row_of_terms(n_in, n_out, samples[i], W, W_stride, b, Z + i * Z_stride)
         else:
             product(False, False, <floating> 0, False, count, n_in, n_out, samples,
-                    W, W_stride, Z, Z_stride)
+                    W, W_stride, b, 0, Z, Z_stride)
         Z = Z + count * Z_stride
         first += count
 
@@ -69,19 +57,22 @@ cdef void dense_backward_W(
     """dW = A_prevᵀ · dZ"""
     cdef const floating *samples[SAMPLES]
     cdef floating column[SAMPLES]
+    cdef const floating *start = NULL
     cdef Py_ssize_t first = 0, i, k, count
     cdef bint sparse = mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride, order)
-    fill(n_in, n_out, <const floating *> NULL, dW, dW_stride)
     while first < n:
         count = list_samples(first, n, A_prev, A_prev_stride, order, samples)
         if sparse:
             for k in range(n_in):
                 for i in range(count):
                     column[i] = samples[i][k]
-                row_of_terms(count, n_out, column, dZ, dZ_stride, dW + k * dW_stride)
+                row_of_terms(
+                    count, n_out, column, dZ, dZ_stride,
+                    start + k * dW_stride if start != NULL else start, dW + k * dW_stride)
         else:
             product(True, False, <floating> 0, False, n_in, count, n_out, samples,
-                    dZ, dZ_stride, dW, dW_stride)
+                    dZ, dZ_stride, start, dW_stride, dW, dW_stride)
+        start = dW
         dZ = dZ + count * dZ_stride
         first += count
 
@@ -113,9 +104,8 @@ cdef void dense_backward_A(
     if n == 1:
         row_of_dots(n_out, n_in, dZ, W, W_stride, dA_prev)
         return
-    fill(n, n_in, <const floating *> NULL, dA_prev, dA_prev_stride)
     while first < n:
         count = list_samples(first, n, dZ, dZ_stride, <const Py_ssize_t *> NULL, samples)
         product(False, False, <floating> 0, True, count, n_out, n_in, samples,
-                W, W_stride, dA_prev + first * dA_prev_stride, dA_prev_stride)
+                W, W_stride, <const floating *> NULL, 0, dA_prev + first * dA_prev_stride, dA_prev_stride)
         first += count

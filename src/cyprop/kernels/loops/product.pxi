@@ -1,7 +1,8 @@
-# C += A · B for many rows, the one loop nest behind Z, dW and dA_prev of a batch.
+# C = start + A · B for many rows, the one loop nest behind Z, dW and dA_prev of a batch.
 #
 # A is samples, which may lie anywhere: pointers to its rows, or to its columns if it is transposed, as
-# for dW = A_prevᵀ · dZ. So a shuffled batch needs no copy. C holds what the sums start from.
+# for dW = A_prevᵀ · dZ. So a shuffled batch needs no copy. The sums start from the rows of `start`, or
+# all from the same if its stride is 0: the biases for Z, or C itself to go on; NULL: from 0.
 #
 # Every element of C is one sum, taken in order. Speed comes from computing many sums side by side,
 # never from splitting one, so neither the vector width nor the tile changes a bit. A sum ends
@@ -32,9 +33,10 @@ cdef inline Py_ssize_t list_samples(
 cdef inline void tile(
     bint transposed, bint stepping, floating rate, Py_ssize_t rows, Py_ssize_t lanes,
     Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
-    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    """C += A · B; stepping, C −= rate · (A · B).
+    """C = start + A · B; stepping, C −= rate · (A · B).
 
     A begins at element `skip` of what its pointers point to. transposed, stepping, rows and lanes are
     constants in a call.
@@ -47,7 +49,7 @@ cdef inline void tile(
         return                  # never asked for; says so to the compiler
     for row in range(rows):
         for lane in range(lanes):
-            sums[row][lane] = 0 if stepping else C[row * C_stride + lane]
+            sums[row][lane] = 0 if stepping else start[row * start_stride + lane]
     for term in range(n_terms):
         b = B + term * B_stride
         for row in range(rows):
@@ -78,7 +80,8 @@ cdef inline bint all_zero(
 cdef inline void tiles(
     bint transposed, bint stepping, floating rate, Py_ssize_t lanes,
     Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
-    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
     """One panel's part of C: the samples of a batch spread evenly over tiles, inputs, which are
     many, over tiles of few sizes."""
@@ -96,25 +99,34 @@ cdef inline void tiles(
         if stepping and all_zero(rows, n_terms, A, skip):
             pass
         elif rows == 1:
-            tile(transposed, stepping, rate, 1, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
+            tile(transposed, stepping, rate, 1, lanes, n_terms, A, skip, B, B_stride,
+                 start, start_stride, C, C_stride)
         elif rows == 2:
-            tile(transposed, stepping, rate, 2, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
+            tile(transposed, stepping, rate, 2, lanes, n_terms, A, skip, B, B_stride,
+                 start, start_stride, C, C_stride)
         elif rows == 3 and not transposed:
-            tile(transposed, stepping, rate, 3, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
+            tile(transposed, stepping, rate, 3, lanes, n_terms, A, skip, B, B_stride,
+                 start, start_stride, C, C_stride)
         elif rows == 4 and (STEP_ROWS >= 4 or not transposed):
-            tile(transposed, stepping, rate, 4, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
+            tile(transposed, stepping, rate, 4, lanes, n_terms, A, skip, B, B_stride,
+                 start, start_stride, C, C_stride)
         elif rows == 5 and not transposed:
-            tile(transposed, stepping, rate, 5, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
+            tile(transposed, stepping, rate, 5, lanes, n_terms, A, skip, B, B_stride,
+                 start, start_stride, C, C_stride)
         elif rows == 6 and not transposed:
-            tile(transposed, stepping, rate, 6, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
+            tile(transposed, stepping, rate, 6, lanes, n_terms, A, skip, B, B_stride,
+                 start, start_stride, C, C_stride)
         elif rows == 7 and not transposed:
-            tile(transposed, stepping, rate, 7, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
+            tile(transposed, stepping, rate, 7, lanes, n_terms, A, skip, B, B_stride,
+                 start, start_stride, C, C_stride)
         elif rows == 8 and (STEP_ROWS == 8 or not transposed):
-            tile(transposed, stepping, rate, 8, lanes, n_terms, A, skip, B, B_stride, C, C_stride)
+            tile(transposed, stepping, rate, 8, lanes, n_terms, A, skip, B, B_stride,
+                 start, start_stride, C, C_stride)
         if transposed:
             skip += rows
         else:
             A = A + rows
+        start = start + rows * start_stride
         C = C + rows * C_stride
         row += rows
 
@@ -124,72 +136,79 @@ cdef inline void tiles(
 
 cdef void narrow_tiles(
     Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
-    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
     tiles(False, False, <floating> 0, LINE_BYTES // sizeof(floating),
-          n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
+          n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
 
 
 cdef void wide_tiles(
     Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
-    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
     tiles(False, False, <floating> 0, TILE_LINES * LINE_BYTES // sizeof(floating),
-          n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
+          n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
 
 
 cdef void narrow_transposed(
     Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
-    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
     tiles(True, False, <floating> 0, LINE_BYTES // sizeof(floating),
-          n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
+          n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
 
 
 cdef void wide_transposed(
     Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
-    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
     tiles(True, False, <floating> 0, TILE_LINES * LINE_BYTES // sizeof(floating),
-          n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
+          n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
 
 
 cdef void narrow_steps(
     floating rate,
     Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
-    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
     tiles(True, True, rate, LINE_BYTES // sizeof(floating),
-          n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
+          n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
 
 
 cdef void wide_steps(
     floating rate,
     Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
-    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
     tiles(True, True, rate, TILE_LINES * LINE_BYTES // sizeof(floating),
-          n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
+          n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
 
 
 cdef inline void any_tiles(
     bint transposed, bint stepping, floating rate, Py_ssize_t lanes,
     Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
-    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
     if lanes * sizeof(floating) == LINE_BYTES:
         if stepping:
-            narrow_steps(rate, n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
+            narrow_steps(rate, n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
         elif transposed:
-            narrow_transposed(n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
+            narrow_transposed(n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
         else:
-            narrow_tiles(n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
+            narrow_tiles(n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
     elif stepping:
-        wide_steps(rate, n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
+        wide_steps(rate, n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
     elif transposed:
-        wide_transposed(n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
+        wide_transposed(n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
     else:
-        wide_tiles(n_rows, n_terms, A, skip, B, B_stride, C, C_stride)
+        wide_tiles(n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
 
 
 cdef inline void copy_panel(
@@ -235,7 +254,8 @@ cdef inline void turn_panel(
 cdef inline void strip(
     bint transposed, bint stepping, floating rate, Py_ssize_t lanes, Py_ssize_t width, bint turned,
     Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A,
-    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
     """`width` columns of C, at most `lanes`, which is a constant in a call."""
     cdef floating panel[MAX_PANEL]
@@ -243,6 +263,9 @@ cdef inline void strip(
     cdef Py_ssize_t most = PANEL_BYTES // sizeof(floating) // lanes
     cdef Py_ssize_t term = 0, terms, row, rows, lane, i
     cdef bint copied = width < lanes or n_rows > COPY_ROWS
+    if start == NULL:
+        start = <const floating *> zeros
+        start_stride = 0
     if not (turned or copied):
         most = n_terms
     while term < n_terms:
@@ -254,36 +277,40 @@ cdef inline void strip(
         if width == lanes and (turned or copied):
             any_tiles(transposed, stepping, rate, lanes, n_rows, terms,
                       A + term if transposed else A, 0 if transposed else term,
-                      panel, lanes, C, C_stride)
+                      panel, lanes, start, start_stride, C, C_stride)
         elif width == lanes:
             any_tiles(transposed, stepping, rate, lanes, n_rows, terms,
                       A + term if transposed else A, 0 if transposed else term,
-                      B + term * B_stride, B_stride, C, C_stride)
+                      B + term * B_stride, B_stride, start, start_stride, C, C_stride)
         else:
             row = 0
             while row < n_rows:
                 rows = min(n_rows - row, <Py_ssize_t> TILE_ROWS)
                 for i in range(rows):
                     for lane in range(lanes):
-                        edge[i * lanes + lane] = C[(row + i) * C_stride + lane] if lane < width else 0
+                        edge[i * lanes + lane] = (
+                            start[(row + i) * start_stride + lane] if lane < width else 0)
                 any_tiles(transposed, stepping, rate, lanes, rows, terms,
                           A + (term if transposed else row), row if transposed else term,
-                          panel, lanes, edge, lanes)
+                          panel, lanes, edge, lanes, edge, lanes)
                 for i in range(rows):
                     for lane in range(width):
                         C[(row + i) * C_stride + lane] = edge[i * lanes + lane]
                 row += rows
+        start = C
+        start_stride = C_stride
         term += terms
 
 
 cdef inline void product(
     bint transposed, bint stepping, floating rate, bint turned,
     Py_ssize_t n_rows, Py_ssize_t n_terms, Py_ssize_t n_columns, const floating *const *A,
-    const floating *B, Py_ssize_t B_stride, floating *restrict C, Py_ssize_t C_stride,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    """C += A · B, or A · Bᵀ if turned; stepping, C −= rate · (A · B).
+    """C = start + A · B, or start + A · Bᵀ if turned; stepping, C −= rate · (A · B).
 
-    Stepping, there may be SAMPLES terms at most, and whole lines of columns.
+    Stepping, start is not used, and there may be SAMPLES terms at most and whole lines of columns.
     """
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
     cdef Py_ssize_t lanes = TILE_LINES * line
@@ -291,10 +318,12 @@ cdef inline void product(
     cdef Py_ssize_t column = 0
     while TILE_LINES > 1 and column + lanes <= n_columns:
         strip(transposed, stepping, rate, lanes, lanes, turned, n_rows, n_terms, A,
-              B + column * column_step, B_stride, C + column, C_stride)
+              B + column * column_step, B_stride,
+              start + column if start != NULL else start, start_stride, C + column, C_stride)
         column += lanes
     while column < n_columns:
         strip(transposed, stepping, rate, line, min(line, n_columns - column), turned,
               n_rows, n_terms, A,
-              B + column * column_step, B_stride, C + column, C_stride)
+              B + column * column_step, B_stride,
+              start + column if start != NULL else start, start_stride, C + column, C_stride)
         column += line

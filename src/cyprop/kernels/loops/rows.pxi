@@ -1,4 +1,4 @@
-# C += A · B for one row: a matrix-vector product, whose cost is one read of B.
+# C = start + A · B for one row: a matrix-vector product, whose cost is one read of B.
 #
 # The sums are those of product.pxi, in the same order. A strip of columns stays in registers while
 # all terms go by. Where many elements of A are zero, the others are listed first and only their rows
@@ -138,11 +138,13 @@ cdef void add_listed(
 
 cdef void row_of_terms(
     Py_ssize_t n_terms, Py_ssize_t n_columns,
-    const floating *A, const floating *B, Py_ssize_t B_stride, floating *restrict C,
+    const floating *A, const floating *B, Py_ssize_t B_stride, const floating *start, floating *C,
 ) noexcept nogil:
-    """One row of C += A · B, passing over the terms where A is zero."""
+    """One row of C = start + A · B, passing over the terms where A is zero. start NULL: 0"""
     cdef int index[LIST_SIZE]
     cdef Py_ssize_t term = 0, terms, i
+    for i in range(n_columns):
+        C[i] = start[i] if start != NULL else 0
     while term < n_terms:
         terms = min(n_terms - term, <Py_ssize_t> LIST_SIZE)
         add_listed(
@@ -160,11 +162,11 @@ cdef void one_row(
 ) noexcept nogil:
     """One row of C = start + A · B, in one read of B at most."""
     cdef Py_ssize_t i
+    if n_terms * n_columns >= LONG_ROW and 4 * count_zeros(n_terms, A) > n_terms:
+        row_of_terms(n_terms, n_columns, A, B, B_stride, start, C)
+        return
     for i in range(n_columns):
         C[i] = start[i]
-    if n_terms * n_columns >= LONG_ROW and 4 * count_zeros(n_terms, A) > n_terms:
-        row_of_terms(n_terms, n_columns, A, B, B_stride, C)
-        return
     add_all(n_terms, n_columns, A, B, B_stride, C)
     for i in range(n_columns):
         C[i] = C[i] + 0

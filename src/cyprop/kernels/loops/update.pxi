@@ -140,7 +140,8 @@ cdef bint sgd_step_outer(
         return False
     list_samples(0, n, A_prev, A_prev_stride, order, samples)
     if n > 1:
-        product(True, True, rate, False, n_in, n, n_out, samples, dZ, dZ_stride, W, W_stride)
+        product(True, True, rate, False, n_in, n, n_out, samples, dZ, dZ_stride,
+                <const floating *> NULL, 0, W, W_stride)
         return True
     A_prev = samples[0]
     if 4 * count_zeros(n_in, A_prev) <= n_in:
