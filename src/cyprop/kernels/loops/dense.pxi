@@ -107,5 +107,6 @@ cdef void dense_backward_A(
     while first < n:
         count = list_samples(first, n, dZ, dZ_stride, <const Py_ssize_t *> NULL, samples)
         product(False, False, <floating> 0, True, count, n_out, n_in, samples,
-                W, W_stride, <const floating *> NULL, 0, dA_prev + first * dA_prev_stride, dA_prev_stride)
+                W, W_stride, <const floating *> NULL, 0,
+                dA_prev + first * dA_prev_stride, dA_prev_stride)
         first += count
