@@ -220,6 +220,19 @@ def test_fit_names_the_first_row_and_column_that_is_not_finite(net, dtype, bad):
             refused(net, "fit", data["X"], data["Y"], ValueError, message)
 
 
+@pytest.mark.parametrize("bad", [np.nan, -np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [0, 1, 1022, 1023, 1024, 1025, 2047, 2999])
+def test_fit_looks_at_every_number(dtype, bad, place):
+    net = cyprop.Network([1, 1], dtype=dtype)
+    Y = np.resize([0, np.finfo(dtype).max, -np.finfo(dtype).tiny / 8], 3000).astype(dtype)
+    assert net._first_nonfinite(Y.reshape(-1, 1)) is None
+    Y[place] = bad
+    before = net.parameters.tobytes()
+    with pytest.raises(ValueError, match=f"^Y holds {bad} at row {place}, column 0, expected"):
+        net.fit(np.zeros(3000), Y)
+    assert net.parameters.tobytes() == before
+
+
 def test_fit_checks_the_validation_data_too(net, dtype):
     X, Y = good("fit", dtype)
     before = net.parameters.tobytes()

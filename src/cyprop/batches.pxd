@@ -31,3 +31,5 @@ cdef Py_ssize_t train(
     Model *model, Py_ssize_t n, const char *X, const char *Y, const Py_ssize_t *order,
     Py_ssize_t batch_size, Py_ssize_t start, double *total, char *scratch,
     Py_ssize_t n_parts) noexcept nogil
+
+cdef Py_ssize_t first_nonfinite(Py_ssize_t dtype, Py_ssize_t n, const char *x) noexcept nogil

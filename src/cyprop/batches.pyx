@@ -6,6 +6,7 @@ Nothing here can fail.
 """
 
 from libc.math cimport isfinite
+from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from cyprop.chain cimport (
@@ -76,6 +77,42 @@ cdef void input_gradient_of_rows(
             model, rows, X + i * n_in * size, n_in, dA + i * n_out * size, dX + i * n_in * size,
             scratch)
         i += rows
+
+
+cdef inline bint all_finite32(Py_ssize_t n, const char *x) noexcept nogil:
+    """An exponent of all ones, which NaN and infinity have, carries into the sign by adding one."""
+    cdef uint32_t bits, carried = 0
+    cdef Py_ssize_t i
+    for i in range(n):
+        memcpy(&bits, x + 4 * i, 4)
+        carried |= (bits & <uint32_t> 0x7f800000) + <uint32_t> 0x00800000
+    return carried >> 31 == 0
+
+
+cdef inline bint all_finite64(Py_ssize_t n, const char *x) noexcept nogil:
+    cdef uint64_t bits, carried = 0
+    cdef Py_ssize_t i
+    for i in range(n):
+        memcpy(&bits, x + 8 * i, 8)
+        carried |= (bits & <uint64_t> 0x7ff0000000000000) + <uint64_t> 0x0010000000000000
+    return carried >> 63 == 0
+
+
+cdef Py_ssize_t first_nonfinite(Py_ssize_t dtype, Py_ssize_t n, const char *x) noexcept nogil:
+    """Where among n numbers the first NaN or infinity is; n if there is none. One read of them."""
+    cdef Py_ssize_t i = 0, size = 4 if dtype == 0 else 8, count
+    while i < n:
+        count = min(n - i, <Py_ssize_t> 1024)
+        if not (
+            all_finite32(count, x + i * size) if dtype == 0 else all_finite64(count, x + i * size)
+        ):
+            while (
+                all_finite32(1, x + i * size) if dtype == 0 else all_finite64(1, x + i * size)
+            ):
+                i += 1
+            return i
+        i += count
+    return n
 
 
 cdef struct Evaluation:

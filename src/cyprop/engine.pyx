@@ -8,7 +8,6 @@ Predictions bring their own scratch, so any number run at once; how calls take t
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals, PyErr_Occurred
 from cpython.mem cimport PyMem_RawFree
-from libc.math cimport isfinite
 
 import numpy as np
 
@@ -17,8 +16,8 @@ from cyprop.layers import aligned_zeros
 from cyprop.threads import threads_for_rows
 
 from cyprop.batches cimport (
-    gradient_of_rows, gradient_of_rows_scratch_size, loss_of_rows, loss_of_rows_scratch_size,
-    predict_rows, predict_rows_scratch_size, train, train_scratch_size,
+    first_nonfinite, gradient_of_rows, gradient_of_rows_scratch_size, loss_of_rows,
+    loss_of_rows_scratch_size, predict_rows, predict_rows_scratch_size, train, train_scratch_size,
 )
 from cyprop.chain cimport (
     ALIGNMENT, Model, aligned, learn, predict as predict_chain, training_scratch_size,
@@ -372,13 +371,9 @@ cdef class Engine(Layers):
     @staticmethod
     def _first_nonfinite(array):
         """(row, column) of the first NaN or infinity of a contiguous float matrix, or None."""
-        cdef Py_ssize_t size = array.size, i, found = -1
-        cdef const float *x32 = <const float *> cnp.PyArray_DATA(<cnp.ndarray> array)
-        cdef const double *x64 = <const double *> cnp.PyArray_DATA(<cnp.ndarray> array)
-        cdef bint single = array.dtype == np.float32
+        cdef Py_ssize_t size = array.size, found
+        cdef Py_ssize_t dtype = array.dtype != np.float32
+        cdef const char *data = cnp.PyArray_BYTES(<cnp.ndarray> array)
         with nogil:
-            for i in range(size):
-                if not (isfinite(x32[i]) if single else isfinite(x64[i])):
-                    found = i
-                    break
-        return None if found < 0 else divmod(found, <Py_ssize_t> array.shape[1])
+            found = first_nonfinite(dtype, size, data)
+        return None if found == size else divmod(found, <Py_ssize_t> array.shape[1])
