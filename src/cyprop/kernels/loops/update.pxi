@@ -120,6 +120,31 @@ cdef void step_listed(
         left -= lines
 
 
+cdef void step_of_terms(
+    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, floating rate,
+    const floating *const *A_prev, const floating *dZ, Py_ssize_t dZ_stride,
+    floating *restrict W, Py_ssize_t W_stride,
+) noexcept nogil:
+    """W ← W − rate · A_prevᵀ·dZ for n_out of at most MAX_PANEL, passing over the terms where A_prev is
+    zero, and the rows of W that have no others."""
+    cdef floating column[SAMPLES]
+    cdef floating dw[MAX_PANEL]
+    cdef int index[SAMPLES]
+    cdef floating *restrict w
+    cdef Py_ssize_t i, j, k, count
+    for k in range(n_in):
+        for i in range(n):
+            column[i] = A_prev[i][k]
+        count = list_nonzero(n, column, index)
+        if count:
+            for j in range(n_out):
+                dw[j] = 0
+            add_listed(count, n_out, index, column, dZ, dZ_stride, dw)
+            w = W + k * W_stride
+            for j in range(n_out):
+                w[j] = fma(-rate, dw[j] + 0, w[j])
+
+
 cdef bint sgd_step_outer(
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
     const floating *A_prev, Py_ssize_t A_prev_stride, const Py_ssize_t *order,
@@ -136,9 +161,12 @@ cdef bint sgd_step_outer(
     cdef Py_ssize_t k = 0, rows
     if hyperparameters[1] != 0 or n > SAMPLES or n_out * sizeof(floating) % LINE_BYTES:
         return False
-    if n > 1 and mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride, order):
-        return False
     list_samples(0, n, A_prev, A_prev_stride, order, samples)
+    if n > 1 and mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride, order):
+        if n_out > MAX_PANEL:
+            return False
+        step_of_terms(n, n_in, n_out, rate, samples, dZ, dZ_stride, W, W_stride)
+        return True
     if n > 1:
         product(True, True, rate, False, n_in, n, n_out, samples, dZ, dZ_stride,
                 <const floating *> NULL, 0, W, W_stride)
