@@ -78,7 +78,9 @@ def test_data_as_the_network_wants_it_is_never_copied_whole(dtype, optimizer, sh
 
 @pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize(
-    "sizes", [[784, 300, 10], [2000, 17], [300_000, 16], [16, 30_000]], ids=str
+    "sizes",
+    [[784, 300, 10], [2000, 17], [300_000, 16], [16, 30_000], [300_000, 1], [200_000, 4]],
+    ids=str,
 )
 def test_load_and_predict_need_twice_the_file(tmp_path, dtype, sizes):
     path = tmp_path / "net"

@@ -278,6 +278,22 @@ def test_weights_and_parameters_cannot_be_replaced():
         net.weights[0] = np.zeros((2, 1))
 
 
+@pytest.mark.parametrize("n_out", [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 256])
+def test_rows_are_padded_as_documented(dtype, n_out):
+    net = cyprop.Network([5, n_out, 1], dtype=dtype)
+    itemsize = np.dtype(dtype).itemsize
+    row = n_out * itemsize
+    expected = -(-row // 64) * 64 if row > 64 else itemsize * 2 ** (n_out - 1).bit_length()
+    if expected % 1024 == 0:
+        expected += 64
+    assert net.weights[0].strides == (expected, itemsize)
+    for array in net.weights + net.biases:
+        assert array.ctypes.data % 64 == 0
+        start = array.ctypes.data - net.parameters.ctypes.data
+        assert start >= 0
+        assert start + -(-array.shape[-1] * itemsize // 64) * 64 <= net.parameters.nbytes
+
+
 def test_what_lies_in_the_padding_takes_no_part(rng, dtype):
     # Whoever fills or sums the flat vector writes the padding too.
     plain = make(DEEP, dtype)

@@ -8,14 +8,16 @@ from cyprop.kernels.table cimport (
 )
 
 cdef enum:
-    ALIGNMENT = 64        # bytes; a row of W, and of every scratch array, starts at a multiple of it
+    ALIGNMENT = 64        # bytes, a cache line; what W, b and every row of scratch start at
 
 cdef struct Layer:
     Py_ssize_t n_in
     Py_ssize_t n_out
     Py_ssize_t width                 # n_out rounded up to whole cache lines, in elements
-    Py_ssize_t stride                # from one row of W, A or Z to the next
-    Py_ssize_t offset                # of W in the parameter vector, in elements; b follows W
+    Py_ssize_t stride                # from one row of A or Z to the next
+    Py_ssize_t W_stride              # from one row of W to the next; less than a line for few outputs
+    Py_ssize_t offset                # of W in the parameter vector, in elements
+    Py_ssize_t b_offset              # of b
     Py_ssize_t A_offset              # of A in the scratch of one row, in elements
     Py_ssize_t Z_offset              # the same for Z; equal to A_offset where Z need not be kept
     const Activation *activation
@@ -75,6 +77,7 @@ cdef inline Py_ssize_t output_size(const Model *model) noexcept nogil:
 
 cdef Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil
 cdef Py_ssize_t row_stride(Py_ssize_t width, Py_ssize_t itemsize) noexcept nogil
+cdef Py_ssize_t weight_stride(Py_ssize_t n_out, Py_ssize_t itemsize) noexcept nogil
 
 cdef Py_ssize_t predict_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil
 cdef void predict(

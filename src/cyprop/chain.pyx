@@ -11,8 +11,10 @@ cache: the gradient never goes to memory.
 Parameters are one vector: of each layer the rows of W, each padded to whole cache lines, then b
 padded likewise. Rows of a multiple of 1 KiB get one line more, which is not read when predicting:
 otherwise rows that a loop visits side by side would compete for the same few places of the cache.
-Padding of W and b stays as it was; padding of dZ is kept at zero, so that padding never adds to a
-gradient. Scratch belongs to the caller. Nothing here can fail.
+Rows of less than a line are padded to a power of two instead, so that one output costs one number an
+input and not a line: `forward` reads on into the next rows and gets, past n_out, numbers that
+nobody uses. Padding of W and b stays as it was; padding of dZ is kept at zero, so that padding never
+adds to a gradient. Scratch belongs to the caller. Nothing here can fail.
 
 A team of threads shares a batch: each member takes some of its rows through `forward` and to dZ,
 then some of the rows of W through dA_prev, dW and the update. No sum is ever split, so bits do not
@@ -44,12 +46,22 @@ cdef Py_ssize_t row_stride(Py_ssize_t width, Py_ssize_t itemsize) noexcept nogil
     return width + (ALIGNMENT // itemsize if width * itemsize % 1024 == 0 else 0)
 
 
+cdef Py_ssize_t weight_stride(Py_ssize_t n_out, Py_ssize_t itemsize) noexcept nogil:
+    """From one row of W to the next, in elements."""
+    cdef Py_ssize_t fitting = 1
+    if n_out * itemsize > ALIGNMENT:
+        return row_stride(round_up(n_out, itemsize), itemsize)
+    while fitting < n_out:
+        fitting *= 2
+    return fitting
+
+
 cdef inline char *weights_of(const Model *model, const Layer *layer) noexcept nogil:
     return model.parameters + layer.offset * model.itemsize
 
 
 cdef inline const char *biases_of(const Model *model, const Layer *layer) noexcept nogil:
-    return model.parameters + (layer.offset + layer.n_in * layer.stride) * model.itemsize
+    return model.parameters + layer.b_offset * model.itemsize
 
 
 cdef inline void activate(
@@ -85,7 +97,7 @@ cdef void predict(
         A = scratch + (l % 2) * n * model.widest * model.itemsize
         kernels.dense_forward[model.dtype](
             n, layer.n_in, layer.width, A_prev, A_prev_stride, NULL,
-            weights_of(model, layer), layer.stride, biases_of(model, layer), A, layer.stride)
+            weights_of(model, layer), layer.W_stride, biases_of(model, layer), A, layer.stride)
         activate(model, layer, n, A, A)
         A_prev = A
         A_prev_stride = layer.stride
@@ -109,7 +121,7 @@ cdef inline Py_ssize_t strip_size(const Model *model) noexcept nogil:
 
 
 cdef inline Py_ssize_t strip_rows(const Model *model, const Layer *layer) noexcept nogil:
-    cdef Py_ssize_t fitting = STRIP_BYTES // (layer.stride * model.itemsize)
+    cdef Py_ssize_t fitting = STRIP_BYTES // (layer.W_stride * model.itemsize)
     return max(fitting // STRIP_ROWS, 1) * STRIP_ROWS
 
 
@@ -139,7 +151,7 @@ cdef void forward(
             A = scratch + (n * layer.A_offset + first * layer.stride) * size
             kernels.dense_forward[model.dtype](
                 last - first, layer.n_in, layer.width, A_prev, A_prev_stride, order,
-                weights_of(model, layer), layer.stride, biases_of(model, layer), Z, layer.stride)
+                weights_of(model, layer), layer.W_stride, biases_of(model, layer), Z, layer.stride)
             activate(model, layer, last - first, Z, A)
             order = NULL
             A_prev = A
@@ -182,8 +194,8 @@ cdef inline bint step_outer(
     """The same for rows of W, straight from A_prevᵀ·dZ, if the optimizer can."""
     cdef const Optimizer *optimizer = model.optimizer
     return optimizer.step_outer[model.dtype] != NULL and optimizer.step_outer[model.dtype](
-        n, n_rows, layer.width, A_prev, A_prev_stride, order, dZ, layer.stride, W, layer.stride,
-        model.hyperparameters)
+        n, n_rows, min(layer.width, layer.W_stride), A_prev, A_prev_stride, order,
+        dZ, layer.stride, W, layer.W_stride, model.hyperparameters)
 
 
 cdef bint interrupted(const Part *part) noexcept nogil:
@@ -273,30 +285,30 @@ cdef bint backward(
         n_terms = layer.n_out
         if n == 1:
             # one sample's dA_prev takes outputs by fours; its first layer needs no strips
-            n_terms = min(layer.width, (n_terms + 3) // 4 * 4)
+            n_terms = min(layer.W_stride, (n_terms + 3) // 4 * 4)
             if learning and dA_prev == NULL and step_outer(
                 model, layer, n, k_end - k, A_prev + k * size, A_prev_stride, order, dZ,
-                weights_of(model, layer) + k * layer.stride * size
+                weights_of(model, layer) + k * layer.W_stride * size
             ):
                 k = k_end
         while k < k_end:
             n_rows = min(n_rows, k_end - k)
-            W = weights_of(model, layer) + k * layer.stride * size
+            W = weights_of(model, layer) + k * layer.W_stride * size
             if dA_prev != NULL:
                 kernels.dense_backward_A[dtype](
-                    n, n_rows, n_terms, dZ, layer.stride, W, layer.stride,
+                    n, n_rows, n_terms, dZ, layer.stride, W, layer.W_stride,
                     dA_prev + k * size, dA_prev_stride)
             if not (learning and step_outer(
                 model, layer, n, n_rows, A_prev + k * size, A_prev_stride, order, dZ, W
             )):
-                dW = strip if learning else gradient + (layer.offset + k * layer.stride) * size
+                dW = strip if learning else gradient + (layer.offset + k * layer.W_stride) * size
                 kernels.dense_backward_W[dtype](
-                    n, n_rows, layer.stride, A_prev + k * size, A_prev_stride, order,
-                    dZ, layer.stride, dW, layer.stride)
+                    n, n_rows, layer.W_stride, A_prev + k * size, A_prev_stride, order,
+                    dZ, layer.stride, dW, layer.W_stride)
                 if learning:
-                    step(model, layer.offset + k * layer.stride, n_rows * layer.stride, dW)
+                    step(model, layer.offset + k * layer.W_stride, n_rows * layer.W_stride, dW)
             k += n_rows
-            work += n * n_rows * layer.stride
+            work += n * n_rows * layer.W_stride
             if part.stoppable and work > POLL:
                 work = 0
                 if interrupted(part):
@@ -306,10 +318,10 @@ cdef bint backward(
 
         # db = Σ_rows dZ
         if part.index == 0:
-            db = strip if learning else gradient + (layer.offset + layer.n_in * layer.stride) * size
-            kernels.dense_backward_b[dtype](n, layer.stride, dZ, layer.stride, db)
+            db = strip if learning else gradient + layer.b_offset * size
+            kernels.dense_backward_b[dtype](n, layer.W_stride, dZ, layer.stride, db)
             if learning:
-                step(model, layer.offset + layer.n_in * layer.stride, layer.stride, db)
+                step(model, layer.b_offset, layer.W_stride, db)
         if wait_for_others(part):
             return True
 
@@ -359,7 +371,7 @@ cdef void input_gradient(
 
         # dA_prev = dZ · Wᵀ
         model.kernels.dense_backward_A[model.dtype](
-            n, layer.n_in, layer.n_out, dZ, layer.stride, weights_of(model, layer), layer.stride,
+            n, layer.n_in, layer.n_out, dZ, layer.stride, weights_of(model, layer), layer.W_stride,
             dA_prev, dA_prev_stride)
         swap = dZ
         dZ = dA_prev

@@ -13,7 +13,7 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from cyprop.chain cimport ALIGNMENT, Layer, Model, round_up, row_stride
+from cyprop.chain cimport ALIGNMENT, Layer, Model, round_up, row_stride, weight_stride
 from cyprop.kernels cimport activation as activation_kernels
 from cyprop.kernels cimport loss as loss_kernels
 from cyprop.kernels cimport update as update_kernels
@@ -84,8 +84,10 @@ cdef class Layers(Turns):
                 raise ValueError(
                     f"activation {activations[l]!r} is for the output layer, not a hidden one"
                 )
+            layer.W_stride = weight_stride(layer.n_out, model.itemsize)
             layer.offset = n_parameters
-            n_parameters += (sizes[l] + 1) * layer.stride
+            layer.b_offset = n_parameters + round_up(layer.n_in * layer.W_stride, model.itemsize)
+            n_parameters = layer.b_offset + layer.stride
             layer.A_offset = layer.Z_offset = kept
             if layer.activation.keeps_Z or (l == n_layers - 1 and model.loss.output_activation):
                 layer.Z_offset = kept + layer.stride
@@ -110,10 +112,9 @@ cdef class Layers(Turns):
         biases = []
         for l in range(n_layers):
             layer = &self.model.layers[l]
-            rows = flat[layer.offset:layer.offset + (layer.n_in + 1) * layer.stride]
-            rows = rows.reshape(layer.n_in + 1, layer.stride)[:, :layer.n_out]
-            weights.append(rows[:layer.n_in])
-            biases.append(rows[layer.n_in])
+            rows = flat[layer.offset:layer.offset + layer.n_in * layer.W_stride]
+            weights.append(rows.reshape(layer.n_in, layer.W_stride)[:, :layer.n_out])
+            biases.append(flat[layer.b_offset:layer.b_offset + layer.n_out])
         return tuple(weights), tuple(biases)
 
     def _set_optimizer(self, str name, list values):

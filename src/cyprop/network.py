@@ -60,7 +60,8 @@ class Network(Engine):
         Writable views of shape (n_in, n_out) and (n_out,) for each layer.
     parameters : ndarray
         All of them as one 64-byte aligned vector: of each layer the rows of W, then b, each padded
-        to whole cache lines. The padding takes no part in anything.
+        to whole cache lines, and rows of less than half a line to a power of two. The padding takes
+        no part in anything.
 
     Raises
     ------

@@ -55,11 +55,34 @@ cdef inline void narrow_rows(
                 (p0[row][lane] + p1[row][lane]) + (p2[row][lane] + p3[row][lane]))
 
 
+cdef inline void one_output(
+    Py_ssize_t n_in, const floating *A_prev, const floating *W, const floating *b,
+    floating *restrict Z,
+) noexcept nogil:
+    """One row of Z, whose first element alone is wanted; W has no gaps."""
+    cdef floating p[4]
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), i = 0, lane
+    p[0] = b[0]
+    p[1] = p[2] = p[3] = 0
+    while i + 4 <= n_in:
+        for lane in range(4):
+            p[lane] = fma(A_prev[i + lane], W[i + lane], p[lane])
+        i += 4
+    for lane in range(n_in - i):
+        p[lane] = fma(A_prev[i + lane], W[i + lane], p[lane])
+    Z[0] = (p[0] + p[1]) + (p[2] + p[3])
+    for lane in range(1, line):
+        Z[lane] = 0
+
+
 cdef void narrow_row(
     Py_ssize_t n_in, const floating *A_prev,
     const floating *W, Py_ssize_t W_stride, const floating *b, floating *restrict Z,
 ) noexcept nogil:
-    """One row of Z, a line wide."""
+    """One row of Z, a line wide; at a stride of 1, only the first element is W's own."""
+    if W_stride == 1:
+        one_output(n_in, A_prev, W, b, Z)
+        return
     narrow_rows(1, LINE_BYTES // sizeof(floating), n_in, &A_prev, W, W_stride, b, Z, 0)
 
 

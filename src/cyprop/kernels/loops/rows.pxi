@@ -186,6 +186,10 @@ cdef void row_of_dots(
     cdef floating total
     cdef Py_ssize_t column = 0, column_end, k, t, term, whole = n_terms // 4 * 4
     cdef int rows
+    if n_terms == 1:
+        for k in range(n_columns):
+            C[k] = A[0] * B[k * B_stride] + 0
+        return
     while column < n_columns:
         rows = 32 if column + 32 <= n_columns else 8 if column + 8 <= n_columns else 1
         column_end = column + rows

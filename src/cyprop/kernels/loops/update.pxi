@@ -120,6 +120,17 @@ cdef void step_listed(
         left -= lines
 
 
+cdef inline void step_few(
+    Py_ssize_t lanes, Py_ssize_t n_rows, floating rate,
+    const floating *A_prev, const floating *dZ, floating *restrict W, Py_ssize_t W_stride,
+) noexcept nogil:
+    """The same for all rows and less than a line of outputs, whose number may be a constant."""
+    cdef Py_ssize_t k, lane
+    for k in range(n_rows):
+        for lane in range(lanes):
+            W[k * W_stride + lane] = fma(-rate, A_prev[k] * dZ[lane] + 0, W[k * W_stride + lane])
+
+
 cdef void step_of_terms(
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, floating rate,
     const floating *const *A_prev, const floating *dZ, Py_ssize_t dZ_stride,
@@ -151,17 +162,29 @@ cdef bint sgd_step_outer(
     const floating *dZ, Py_ssize_t dZ_stride,
     floating *restrict W, Py_ssize_t W_stride, const double *hyperparameters,
 ) noexcept nogil:
-    """W ← W − learning_rate · A_prevᵀ·dZ; only without momentum, and for whole lines of outputs
+    """W ← W − learning_rate · A_prevᵀ·dZ; only without momentum
 
-    Where A_prev is zero nothing changes, and where much of it is, those rows are not touched.
+    For whole lines of outputs, or less than one of one sample. Where A_prev is zero nothing changes, and where much of it is, those rows are not touched.
     """
     cdef const floating *samples[SAMPLES]
     cdef int index[LIST_SIZE]
     cdef floating rate = <floating> hyperparameters[0]
     cdef Py_ssize_t k = 0, rows
-    if hyperparameters[1] != 0 or n > SAMPLES or n_out * sizeof(floating) % LINE_BYTES:
+    if hyperparameters[1] != 0 or n > SAMPLES:
         return False
     list_samples(0, n, A_prev, A_prev_stride, order, samples)
+    if n == 1 and n_out * sizeof(floating) < LINE_BYTES:
+        if n_out == 1 and W_stride == 1:
+            step_few(1, n_in, rate, samples[0], dZ, W, 1)
+        elif n_out == 8:
+            step_few(8, n_in, rate, samples[0], dZ, W, W_stride)
+        elif n_out == 4:
+            step_few(4, n_in, rate, samples[0], dZ, W, W_stride)
+        else:
+            step_few(n_out, n_in, rate, samples[0], dZ, W, W_stride)
+        return True
+    if n_out * sizeof(floating) % LINE_BYTES:
+        return False
     if n > 1 and mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride, order):
         if n_out > MAX_PANEL:
             return False
