@@ -101,7 +101,11 @@ def extension(name: str, *flags: str, suffix: str = "pyx") -> Extension:
 
 hot = [extension(f"cyprop.{name}") for name in ("chain", "batches")]
 cold = [extension(f"cyprop.{name}", *SMALL) for name in ("engine", "bound", "interface")]
-cold += [extension(f"cyprop.{name}", *SMALL) for name in ("layers", "turns", "kernels.*")]
+cold += [extension(f"cyprop.{name}", *SMALL) for name in ("layers", "turns")]
+cold += [
+    extension(f"cyprop.kernels.{name}", *SMALL)
+    for name in ("activation", "dense", "loss", "shapes", "update")
+]
 cold += [extension(SHARED, *SMALL, suffix="c")]
 loops = [
     extension(f"cyprop.kernels.loops.{level}", *LOOPS, *flags.split())
@@ -118,8 +122,8 @@ build = {
     "flags": [*os.environ.get("CFLAGS", "").split(), *COMPILE],
     "levels": {level: [*LOOPS, *flags.split()] for level, flags in LEVELS.items()},
 }
-compiled = extension("cyprop.compiled", *SMALL)
-compiled.define_macros.append(("CYPROP_BUILD", json.dumps(json.dumps(build))))
+dispatch = extension("cyprop.kernels.dispatch", *SMALL)
+dispatch.define_macros.append(("CYPROP_BUILD", json.dumps(json.dumps(build))))
 
 Options.warning_errors = WERROR
 
@@ -128,7 +132,7 @@ Options.warning_errors = WERROR
 with tempfile.TemporaryDirectory() as fresh:
     setup(
         ext_modules=cythonize(
-            [*hot, *cold, *loops, compiled],
+            [*hot, *cold, *loops, dispatch],
             include_path=[FOLDER],
             build_dir="build/checked" if CHECKED else "build/release",
             force=WERROR,

@@ -2,8 +2,6 @@
 
 import platform
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -73,9 +71,3 @@ def test_another_mode_is_refused(mode):
 def test_a_caller_may_change_what_it_was_given():
     cyprop.show_config("dicts")["Build"].clear()
     assert cyprop.show_config("dicts")["Build"]
-
-
-def test_importing_does_not_load_what_only_it_needs():
-    code = "import cyprop, sys; print('cyprop.compiled' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"

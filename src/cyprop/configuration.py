@@ -73,10 +73,10 @@ def _configuration() -> Configuration:
     import json
     import platform
 
-    from cyprop import compiled
     from cyprop.kernels import dispatch
 
-    build = json.loads(compiled.build)
+    compiler, compiler_version, flags = dispatch.compiled_with()
+    build = json.loads(flags)
     built = dispatch.built()
     return {
         "Versions": {
@@ -90,8 +90,8 @@ def _configuration() -> Configuration:
             "supported": list(dispatch.supported()),
         },
         "Build": {
-            "compiler": compiled.compiler,
-            "compiler version": compiled.compiler_version,
+            "compiler": compiler,
+            "compiler version": compiler_version,
             "flags": build["flags"],
             "cython": build["cython"],
             "numpy": build["numpy"],

@@ -50,7 +50,25 @@ cdef extern from * nogil:
         static int cyprop_has_avx2(void) { return 0; }
         static int cyprop_has_avx512(void) { return 0; }
     #endif
+    #define CYPROP_TEXT_(x) #x
+    #define CYPROP_TEXT(x) CYPROP_TEXT_(x)
+    #if defined(__clang__)
+        #define CYPROP_COMPILER "clang"
+        #define CYPROP_COMPILER_VERSION __clang_version__
+    #elif defined(__GNUC__)
+        #define CYPROP_COMPILER "gcc"
+        #define CYPROP_COMPILER_VERSION __VERSION__
+    #elif defined(_MSC_VER)
+        #define CYPROP_COMPILER "msvc"
+        #define CYPROP_COMPILER_VERSION CYPROP_TEXT(_MSC_FULL_VER)
+    #else
+        #define CYPROP_COMPILER "unknown"
+        #define CYPROP_COMPILER_VERSION "unknown"
+    #endif
     """
+    const char *CYPROP_COMPILER
+    const char *CYPROP_COMPILER_VERSION
+    const char *CYPROP_BUILD           # from setup.py
     bint has_avx2 "cyprop_has_avx2"()
     bint has_avx512 "cyprop_has_avx512"()
 
@@ -63,6 +81,13 @@ cdef str chosen_level = None
 def supported() -> tuple[str, ...]:
     """The levels this processor can run, slowest first."""
     return LEVELS[:1 + has_avx2() + has_avx512()]
+
+
+def compiled_with() -> tuple[str, str, str]:
+    """The compiler, its version, and as JSON the versions of Cython and NumPy and all flags."""
+    return (
+        CYPROP_COMPILER.decode(), CYPROP_COMPILER_VERSION.decode().strip(), CYPROP_BUILD.decode()
+    )
 
 
 def level() -> str:

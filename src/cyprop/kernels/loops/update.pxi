@@ -164,7 +164,8 @@ cdef bint sgd_step_outer(
 ) noexcept nogil:
     """W ← W − learning_rate · A_prevᵀ·dZ; only without momentum
 
-    For whole lines of outputs, or less than one of one sample. Where A_prev is zero nothing changes, and where much of it is, those rows are not touched.
+    For whole lines of outputs, or less than one of one sample. Where A_prev is zero nothing changes,
+    and where much of it is, those rows are not touched.
     """
     cdef const floating *samples[SAMPLES]
     cdef int index[LIST_SIZE]

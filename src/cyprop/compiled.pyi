@@ -1,3 +1,0 @@
-compiler: str
-compiler_version: str
-build: str
