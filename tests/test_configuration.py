@@ -2,6 +2,7 @@
 
 import platform
 import re
+import sys
 
 import numpy as np
 import pytest
