@@ -21,6 +21,8 @@ ARCHITECTURES = [
     {"sizes": [784, 30, 10]},
     # So large that a prediction lets go of the GIL.
     {"sizes": [300, 250, 7], "activation": "relu", "loss": "cross_entropy"},
+    # So large that one row is taken through a few rows of W at a time.
+    {"sizes": [1031, 270, 3], "activation": "tanh"},
 ]
 # A product that is added is one rounding on these; without FMA it is two.
 WITH_FMA = [level for level in dispatch.supported() if level != "baseline"]

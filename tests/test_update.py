@@ -5,6 +5,7 @@ import numpy_twin as twin
 import pytest
 from arrays_for_tests import SIZES, misaligned, read_only, same_bits
 
+import cyprop
 from cyprop.kernels import update
 
 HYPERPARAMETERS = {
@@ -185,3 +186,21 @@ def test_an_unknown_name_lists_the_known(dtype):
             call()
     with pytest.raises(TypeError, match="optimizer is None, expected a name"):
         update.step(None, theta, theta, [], [], np.zeros(8))
+
+
+@pytest.mark.usefixtures("level")
+@pytest.mark.parametrize(
+    "sizes", [[70, 31, 4], [1031, 270, 3], [300_001, 1], [9, 33_000, 2]], ids=str
+)
+def test_one_sample_is_learned_by_its_gradient(rng, dtype, sizes):
+    net = cyprop.Network(sizes, activation="tanh", dtype=dtype, optimizer=cyprop.SGD(0.25))
+    x = rng.normal(size=sizes[0]).astype(dtype)
+    y = rng.normal(size=sizes[-1]).astype(dtype)
+    gradients = net.gradients(x[None], y[None])
+    before = [array.copy() for array in net.weights + net.biases]
+    net.learn_one(x, y)
+    steps = gradients.weights + gradients.biases
+    for old, step, new in zip(before, steps, net.weights + net.biases, strict=True):
+        expected = (old - np.longdouble(0.25) * step).astype(dtype)
+        assert (abs(new - expected) <= np.spacing(abs(expected))).all()
+        assert (new != old).any()

@@ -77,6 +77,8 @@ cdef enum:
     PANEL_BYTES = 16384    # half a first-level cache
     LIST_SIZE = 256        # of terms that are not zero, at a time
     LONG_ROW = 16384       # weights from which on inputs are searched for zeros
+    LARGE_BYTES = 1 << 20  # of weights: more than the second-level cache holds
+    ROWS_OF_LARGE = 16     # of such weights at a time
     MAX_ROW_LINES = 4
     MAX_LINE = 16          # elements in a cache line
     SPARSE_COLUMNS = 64    # fewer than this are done sooner than a list is made

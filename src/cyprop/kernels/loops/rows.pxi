@@ -166,14 +166,23 @@ cdef void one_row(
     const floating *A, const floating *B, Py_ssize_t B_stride, const floating *start,
     floating *restrict C,
 ) noexcept nogil:
-    """One row of C = start + A · B, in one read of B at most."""
-    cdef Py_ssize_t i
+    """One row of C = start + A · B, in one read of B at most.
+
+    Where B is too large for the second-level cache, some rows of it at a time: memory is read fastest
+    along a few rows.
+    """
+    cdef Py_ssize_t i, term = 0, terms, at_once = n_terms
     if n_terms * n_columns >= LONG_ROW and 4 * count_zeros(n_terms, A) > n_terms:
         row_of_terms(n_terms, n_columns, A, B, B_stride, start, C)
         return
     for i in range(n_columns):
         C[i] = start[i]
-    add_all(n_terms, n_columns, A, B, B_stride, C)
+    if n_terms * n_columns * sizeof(floating) > LARGE_BYTES:
+        at_once = ROWS_OF_LARGE
+    while term < n_terms:
+        terms = min(n_terms - term, at_once)
+        add_all(terms, n_columns, A + term, B + term * B_stride, B_stride, C)
+        term += terms
     for i in range(n_columns):
         C[i] = C[i] + 0
 

@@ -197,8 +197,10 @@ cdef bint sgd_step_outer(
         return True
     A_prev = samples[0]
     if 4 * count_zeros(n_in, A_prev) <= n_in:
-        step_all(n_in, n_out, rate, A_prev, dZ, W, W_stride)
-        return True
+        rows = ROWS_OF_LARGE if n_in * n_out * sizeof(floating) > LARGE_BYTES else n_in
+        while k < n_in:
+            step_all(min(rows, n_in - k), n_out, rate, A_prev + k, dZ, W + k * W_stride, W_stride)
+            k += rows
     while k < n_in:
         rows = min(n_in - k, <Py_ssize_t> LIST_SIZE)
         step_listed(
