@@ -56,11 +56,9 @@ def counted(task: str, sizes: tuple[int, ...]) -> list[dict[str, object]]:
             int(re.findall(r"^(?:summary|totals): (\d+)", path.read_text(), re.MULTILINE)[0])
             for path in dumps
         ]
-    between = totals[1::2]
     return [
         {"label": label, "instructions": total / CALLS}
-        for label, total in zip(done.stdout.split("\n"), between, strict=False)
-        if label
+        for label, total in zip(done.stdout.splitlines(), totals[1::2], strict=True)
     ]
 
 

@@ -1,4 +1,5 @@
-"""Many rows, a few at a time, without the GIL: predicting, measuring the loss, training.
+"""Many rows, a few at a time, without the GIL: predicting, measuring the loss, training, and a look
+for numbers that are not finite.
 
 X is (n, n_in) and Y (n, n_out), C-contiguous and of the model's dtype. Scratch belongs to the
 caller. Each task is shared among n_parts threads, and ends in the same bits for any number of them.
