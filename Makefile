@@ -2,7 +2,7 @@
 PYTHON ?= python
 
 KIND ?= thread
-THREAD_TESTS = tests/test_turns.py tests/test_threads.py tests/test_bound.py
+THREAD_TESTS = tests/engine/test_turns.py tests/engine/test_threads.py tests/engine/test_bound.py
 
 .PHONY: help install test sanitize lint bench wheel wheels examples clang clean
 
@@ -17,7 +17,7 @@ test:  ## run the tests
 	$(PYTHON) -m pytest
 
 sanitize:  ## run tests under a sanitizer: make sanitize KIND=thread (address, undefined)
-	bash tests/sanitize.sh $(KIND) $(if $(filter thread,$(KIND)),$(THREAD_TESTS))
+	bash tools/sanitize.sh $(KIND) $(if $(filter thread,$(KIND)),$(THREAD_TESTS))
 
 lint:  ## check style and types
 	ruff check

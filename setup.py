@@ -94,17 +94,19 @@ def extension(name: str, *flags: str, suffix: str = "pyx") -> Extension:
         [f"src/{name.replace('.', '/')}.{suffix}"],
         extra_compile_args=[*COMPILE, *flags],
         extra_link_args=LINK,
-        include_dirs=[numpy.get_include(), "src/cyprop", FOLDER],
+        include_dirs=[numpy.get_include(), "src/cyprop", "src/cyprop/engine", FOLDER],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
     )
 
 
-hot = [extension(f"cyprop.{name}") for name in ("chain", "batches")]
-cold = [extension(f"cyprop.{name}", *SMALL) for name in ("engine", "bound", "interface")]
-cold += [extension(f"cyprop.{name}", *SMALL) for name in ("layers", "turns")]
+hot = [extension(f"cyprop.engine.{name}") for name in ("chain", "batches")]
+cold = [extension("cyprop.interface", *SMALL)]
+cold += [
+    extension(f"cyprop.engine.{name}", *SMALL) for name in ("engine", "bound", "memory", "turns")
+]
 cold += [
     extension(f"cyprop.kernels.{name}", *SMALL)
-    for name in ("activation", "dense", "loss", "shapes", "update")
+    for name in ("activation", "dense", "loss", "registry", "shapes", "update")
 ]
 cold += [extension(SHARED, *SMALL, suffix="c")]
 loops = [

@@ -21,12 +21,12 @@ ONE_THREAD = {
 
 
 def suites() -> dict[str, tuple[str, str]]:
-    """Name, and (module, one line about it), of every module here that has a main(arguments)."""
+    """Name, and (module, one line about it), of every module in suites/ that has a main(arguments)."""
     found = {}
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted((Path(__file__).parent / "suites").glob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
-        if "main" in functions and path.stem != "__main__":
+        if "main" in functions:
             line = (ast.get_docstring(tree) or "").partition("\n")[0]
             found[path.stem.rstrip("_")] = (path.stem, line)
     return found
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> None:
     if name not in known:
         sys.exit(f"suite {name!r} is unknown; known are {', '.join(known)}")
     os.environ.update(ONE_THREAD)
-    importlib.import_module(f"benchmarks.{known[name][0]}").main(rest)
+    importlib.import_module(f"benchmarks.suites.{known[name][0]}").main(rest)
 
 
 if __name__ == "__main__":

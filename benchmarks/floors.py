@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ class Floors:
     """The compiled loops."""
 
     def __init__(self) -> None:
-        self.library = native.library(Path(__file__).with_name("floors.c").read_text())
+        self.library = native.library(native.source("floors.c").read_text())
         self.library.fma_float32.restype = ctypes.c_double
         self.library.fma_float64.restype = ctypes.c_double
         self.library.fma_operations.restype = ctypes.c_long

@@ -95,3 +95,8 @@ def extension(
     sys.modules[path.stem] = loaded
     spec.loader.exec_module(loaded)
     return loaded
+
+
+def source(name: str) -> Path:
+    """A file of compiled/."""
+    return Path(__file__).parent / "compiled" / name

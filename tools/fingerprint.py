@@ -153,9 +153,7 @@ def interface(dtype: str) -> Iterator[Any]:
     X, Y = images(dtype)
     kinds = {"predict": 4, "predict_rows": 5, "learn_one": 5, "input_gradient": 6}
     call: dict[str, Callable[..., int]] = {
-        name: ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * count)(
-            address(f"{name}_{dtype}")
-        )
+        name: ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * count)(address(f"{name}_{dtype}"))
         for name, count in kinds.items()
     }
     for lesson in MORE:

@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 from cyprop.errors import DivergenceError, FormatError
 from cyprop.network import Network
-from cyprop.optimizers import SGD, Adam, Optimizer
+from cyprop.rules import SGD, Adam, Optimizer
 from cyprop.version import __version__
 
 if TYPE_CHECKING:
+    from cyprop import datasets as datasets
     from cyprop import storage as storage
     from cyprop.configuration import get_include, show_config
     from cyprop.gradients import Gradients
-    from cyprop.training import History
+    from cyprop.training.history import History
 
 __all__ = [
     "SGD",
@@ -32,7 +33,7 @@ __all__ = [
 _LATER = {
     "_C_API": "cyprop.interface",
     "Gradients": "cyprop.gradients",
-    "History": "cyprop.training",
+    "History": "cyprop.training.history",
     "get_include": "cyprop.configuration",
     "show_config": "cyprop.configuration",
 }

@@ -2,7 +2,7 @@
 
 import sys
 
-from cyprop.cli import main
+from cyprop.cli.parser import main
 
 if __name__ == "__main__":
     sys.exit(main())

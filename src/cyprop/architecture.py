@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
-from cyprop.arguments import (
+from cyprop.checks.numbers import whole_number
+from cyprop.engine.engine import Engine
+from cyprop.kernels import loss as losses
+from cyprop.rules import SGD, Optimizer
+from cyprop.settings import (
     checked_activations,
     checked_dtype,
     checked_name,
     checked_optimizer,
     checked_sizes,
 )
-from cyprop.checks import whole_number
-from cyprop.engine import Engine
-from cyprop.kernels import loss as losses
-from cyprop.optimizers import SGD, Optimizer
 
 if TYPE_CHECKING:
     import numpy.typing as npt

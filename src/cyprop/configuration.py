@@ -7,7 +7,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from cyprop.checks import is_list
+from cyprop.checks.numbers import is_list
 from cyprop.version import __version__
 
 Configuration = dict[str, dict[str, Any]]

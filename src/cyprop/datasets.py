@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cyprop.checks import real_number, whole_number
+from cyprop.checks.numbers import real_number, whole_number
 
 Array = npt.NDArray[Any]
 

@@ -1,6 +1,6 @@
 from typing import NoReturn, final
 
-from cyprop.engine import Engine
+from cyprop.engine.engine import Engine
 
 @final
 class Handle:

@@ -15,13 +15,13 @@ from libc.stdint cimport uintptr_t
 
 cimport cython
 
-from cyprop cimport chain
-from cyprop.batches cimport (
+from cyprop.engine cimport chain
+from cyprop.engine.batches cimport (
     input_gradient_of_rows, input_gradient_of_rows_scratch_size, predict_rows,
     predict_rows_scratch_size,
 )
-from cyprop.engine cimport Engine
-from cyprop.flag cimport give, take
+from cyprop.engine.engine cimport Engine
+from cyprop.engine.flag cimport give, take
 
 cdef enum:
     MOST_RETIRED = 1 << 16

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cyprop.architecture import Architecture
-from cyprop.initialisation import draw_weights
+from cyprop.training.initialisation import draw_weights
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from cyprop.bound import BoundPrediction
+    from cyprop.engine.bound import BoundPrediction
     from cyprop.gradients import Array, Gradients
     from cyprop.interface import Handle
-    from cyprop.optimizers import Optimizer
-    from cyprop.training import History
+    from cyprop.rules import Optimizer
+    from cyprop.training.history import History
 
 
 class Network(Architecture):
@@ -129,7 +129,7 @@ class Network(Architecture):
         >>> step() is y
         True
         """
-        from cyprop.bound import BoundPrediction
+        from cyprop.engine.bound import BoundPrediction
 
         return BoundPrediction(self, x, out)
 
@@ -207,7 +207,7 @@ class Network(Architecture):
         Thread-safety: any thread. Others that use this network meanwhile get their turn within some
         milliseconds, between two updates; one that trains it too adds its updates among these.
         """
-        from cyprop import training  # here and below: what not every program needs
+        from cyprop.training import fit as training  # here and below: what not every program needs
 
         return training.fit(
             self,
@@ -271,7 +271,7 @@ class Network(Architecture):
         The optimizer's state and the random generator are not saved; pickle keeps them.
         Thread-safety: any number of threads at once; each sees the weights of a complete update.
         """
-        from cyprop import storage
+        from cyprop.formats import safetensors as storage
 
         storage.save(self, path, metadata)
 
@@ -303,7 +303,7 @@ class Network(Architecture):
         -----
         Thread-safety: must not run while another thread trains this network.
         """
-        from cyprop import export
+        from cyprop.formats import c99 as export
 
         export.to_c(self, path, name)
 
@@ -322,6 +322,6 @@ class Network(Architecture):
         -----
         Thread-safety: any number of threads at once.
         """
-        from cyprop import storage
+        from cyprop.formats import safetensors as storage
 
         return storage.load(cls, path)

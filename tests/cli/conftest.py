@@ -2,7 +2,7 @@
 
 import pytest
 
-from cyprop import cli
+from cyprop.cli import parser as cli
 
 
 @pytest.fixture(autouse=True)

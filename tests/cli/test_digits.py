@@ -10,7 +10,9 @@ import pandas
 import pytest
 
 import cyprop
-from cyprop import datasets, lesson, storage
+from cyprop import datasets
+from cyprop.cli import lesson
+from cyprop.formats import safetensors as storage
 
 
 def held_out_accuracy(printed):

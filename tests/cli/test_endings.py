@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import cyprop
-from cyprop import cli, commands
+from cyprop.cli import commands
+from cyprop.cli import parser as cli
 from cyprop.kernels import activation
 
 

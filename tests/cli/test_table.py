@@ -8,7 +8,9 @@ import pandas
 import pytest
 
 import cyprop
-from cyprop import cli, commands, datasets
+from cyprop import datasets
+from cyprop.cli import commands
+from cyprop.cli import parser as cli
 
 
 def fruits(n=300, seed=0):

@@ -4,7 +4,7 @@ from cyprop.kernels.table cimport Activation
 
 cdef const Activation *find(str name) except NULL
 
-cpdef forward(str name, const floating[:, :] Z, floating[:, :] A)
+cpdef forward(str name, const floating[:, :] Z, floating[:, :] A, values=*)
 cpdef backward(
     str name, const floating[:, :] Z, const floating[:, :] A, const floating[:, :] dA,
-    floating[:, :] dZ)
+    floating[:, :] dZ, values=*)

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -7,12 +8,19 @@ _Floating = TypeVar("_Floating", np.float32, np.float64)  # of all arrays of a c
 _Array = npt.NDArray[_Floating]
 
 def names() -> tuple[str, ...]: ...
+def hyperparameters(name: str) -> dict[str, tuple[float, float, bool, float]]: ...
 def initialisation(name: str) -> str: ...
-def forward(name: str, Z: _Array[_Floating], A: _Array[_Floating]) -> None: ...
+def forward(
+    name: str,
+    Z: _Array[_Floating],
+    A: _Array[_Floating],
+    values: Sequence[float] | None = None,
+) -> None: ...
 def backward(
     name: str,
     Z: _Array[_Floating],
     A: _Array[_Floating],
     dA: _Array[_Floating],
     dZ: _Array[_Floating],
+    values: Sequence[float] | None = None,
 ) -> None: ...

@@ -6,5 +6,6 @@ cdef const Loss *find(str name) except NULL
 
 cpdef forward(
     str name, const floating[:, :] Z, const floating[:, :] A, const floating[:, :] Y,
-    double[:] C)
-cpdef backward(str name, const floating[:, :] A, const floating[:, :] Y, floating[:, :] dA)
+    double[:] C, values=*)
+cpdef backward(str name, const floating[:, :] A, const floating[:, :] Y, floating[:, :] dA,
+    values=*)

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -7,6 +8,7 @@ _Floating = TypeVar("_Floating", np.float32, np.float64)  # of all arrays of a c
 _Array = npt.NDArray[_Floating]
 
 def names() -> tuple[str, ...]: ...
+def hyperparameters(name: str) -> dict[str, tuple[float, float, bool, float]]: ...
 def output_activation(name: str) -> str | None: ...
 def forward(
     name: str,
@@ -14,7 +16,12 @@ def forward(
     A: _Array[_Floating],
     Y: _Array[_Floating],
     C: npt.NDArray[np.float64],
+    values: Sequence[float] | None = None,
 ) -> None: ...
 def backward(
-    name: str, A: _Array[_Floating], Y: _Array[_Floating], dA: _Array[_Floating]
+    name: str,
+    A: _Array[_Floating],
+    Y: _Array[_Floating],
+    dA: _Array[_Floating],
+    values: Sequence[float] | None = None,
 ) -> None: ...

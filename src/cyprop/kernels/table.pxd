@@ -4,7 +4,8 @@ A kernel's arrays are passed as `void *`, so one table type serves both dtypes: 
 is the float32 kernel, entry [1] the float64 one. Strides are counted in elements, from one row to
 the next; within a row elements are adjacent. Where there is an order, A_prev's samples are the rows of
 the array that it names; NULL: all, in turn. No kernel allocates, raises, or touches an element
-outside the n_out (or n_in) columns it was given.
+outside the n_out (or n_in) columns it was given. The hyperparameters of a rule come in the order in
+which it registers them.
 """
 
 cdef enum:
@@ -37,23 +38,27 @@ ctypedef void (*DenseBackwardA)(
 # Z and A share a stride, and so do dA and dZ. Z may be A, and dA may be dZ.
 ctypedef void (*ActivationForward)(
     Py_ssize_t n, Py_ssize_t n_out,
-    const void *Z, void *A, Py_ssize_t A_stride) noexcept nogil
+    const void *Z, void *A, Py_ssize_t A_stride,
+    const double *hyperparameters) noexcept nogil
 
 ctypedef void (*ActivationBackward)(
     Py_ssize_t n, Py_ssize_t n_out,
     const void *Z, const void *A, Py_ssize_t A_stride,
-    const void *dA, void *dZ, Py_ssize_t dZ_stride) noexcept nogil
+    const void *dA, void *dZ, Py_ssize_t dZ_stride,
+    const double *hyperparameters) noexcept nogil
 
 ctypedef void (*LossForward)(
     Py_ssize_t n, Py_ssize_t n_out,
     const void *Z, const void *A, Py_ssize_t A_stride,
-    const void *Y, Py_ssize_t Y_stride, double *C) noexcept nogil
+    const void *Y, Py_ssize_t Y_stride, double *C,
+    const double *hyperparameters) noexcept nogil
 
 ctypedef void (*LossBackward)(
     Py_ssize_t n, Py_ssize_t n_out, Py_ssize_t n_batch,
     const void *A, Py_ssize_t A_stride,
     const void *Y, Py_ssize_t Y_stride,
-    void *dA, Py_ssize_t dA_stride) noexcept nogil
+    void *dA, Py_ssize_t dA_stride,
+    const double *hyperparameters) noexcept nogil
 
 ctypedef void (*OptimizerBegin)(const double *hyperparameters, double *memory) noexcept nogil
 
@@ -68,20 +73,6 @@ ctypedef bint (*OptimizerStepOuter)(
     const void *dZ, Py_ssize_t dZ_stride,
     void *W, Py_ssize_t W_stride, const double *hyperparameters) noexcept nogil
 
-cdef struct Activation:
-    const char *name
-    const char *initialisation     # "glorot" or "he": how weights in front of it are drawn
-    bint couples_units             # a unit's output depends on the whole row (softmax)
-    bint keeps_Z                   # backward reads Z, not A alone
-    ActivationForward forward[2]
-    ActivationBackward backward[2]
-
-cdef struct Loss:
-    const char *name
-    const char *output_activation  # NULL, or the one activation whose dZ `backward` gives at once
-    LossForward forward[2]
-    LossBackward backward[2]
-
 cdef struct Hyperparameter:
     const char *name
     double default
@@ -89,10 +80,27 @@ cdef struct Hyperparameter:
     bint low_allowed
     double high
 
-cdef struct Optimizer:
+cdef struct Rule:                  # what an activation, a loss and an optimizer begin with
     const char *name
     Py_ssize_t n_hyperparameters
     Hyperparameter hyperparameters[MAX_HYPERPARAMETERS]
+
+cdef struct Activation:
+    Rule rule
+    const char *initialisation     # "glorot" or "he": how weights in front of it are drawn
+    bint couples_units             # a unit's output depends on the whole row (softmax)
+    bint keeps_Z                   # backward reads Z, not A alone
+    ActivationForward forward[2]
+    ActivationBackward backward[2]
+
+cdef struct Loss:
+    Rule rule
+    const char *output_activation  # NULL, or the one activation whose dZ `backward` gives at once
+    LossForward forward[2]
+    LossBackward backward[2]
+
+cdef struct Optimizer:
+    Rule rule
     Py_ssize_t n_states            # flat vectors shaped like the parameters, zero at first
     OptimizerBegin begin           # NULL, or called once before the steps of an update
     OptimizerStep step[2]

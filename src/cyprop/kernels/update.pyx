@@ -10,45 +10,32 @@ Thread-safety: a call touches nothing but the arrays it is given.
 
 from cython cimport floating
 
+from cyprop.kernels cimport registry
 from cyprop.kernels.dispatch cimport current_table
 from cyprop.kernels.shapes cimport vector
-from cyprop.kernels.table cimport (
-    MAX_HYPERPARAMETERS, MAX_STATES, Hyperparameter, Optimizer, Table,
-)
+from cyprop.kernels.table cimport MAX_HYPERPARAMETERS, MAX_STATES, Optimizer, Table
 
 
-def names() -> tuple[str, ...]:
-    """The known optimizers, in the order they are registered."""
-    cdef const Table *kernels = current_table()
-    cdef Py_ssize_t i
-    return tuple([kernels.optimizers[i].name.decode() for i in range(kernels.n_optimizers)])
+cdef inline registry.Entries entries(const Table *kernels):
+    return registry.Entries(
+        <const char *> kernels.optimizers, kernels.n_optimizers, sizeof(Optimizer))
 
 
 cdef const Optimizer *find(str name, const Table *kernels = NULL) except NULL:
     """The optimizer of that name in a table, by default the current level's."""
-    cdef bytes key
-    cdef Py_ssize_t i
     if kernels == NULL:
         kernels = current_table()
-    if name is None:
-        raise TypeError("optimizer is None, expected a name")
-    key = name.encode()
-    for i in range(kernels.n_optimizers):
-        if kernels.optimizers[i].name == key:
-            return &kernels.optimizers[i]
-    raise ValueError(f"optimizer {name!r} is unknown; known are {', '.join(names())}")
+    return <const Optimizer *> registry.find("optimizer", entries(kernels), name)
+
+
+def names() -> tuple[str, ...]:
+    """The known optimizers, in the order they are registered."""
+    return registry.names(entries(current_table()))
 
 
 def hyperparameters(str name not None) -> dict[str, tuple[float, float, bool, float]]:
     """Of each hyperparameter: its default, and low, whether low itself is allowed, and high."""
-    cdef const Optimizer *optimizer = find(name)
-    cdef Hyperparameter entry
-    cdef Py_ssize_t i
-    found = {}
-    for i in range(optimizer.n_hyperparameters):
-        entry = optimizer.hyperparameters[i]
-        found[entry.name.decode()] = (entry.default, entry.low, bool(entry.low_allowed), entry.high)
-    return found
+    return registry.hyperparameters(&find(name).rule)
 
 
 def n_states(str name not None) -> int:
@@ -76,17 +63,11 @@ cpdef step(
     vector("memory", memory, MAX_HYPERPARAMETERS)
     if len(states) != optimizer.n_states:
         raise ValueError(f"states has {len(states)} vectors, expected {optimizer.n_states}")
-    if len(hyperparameter_values) != optimizer.n_hyperparameters:
-        raise ValueError(
-            f"hyperparameter_values has {len(hyperparameter_values)} numbers,"
-            f" expected {optimizer.n_hyperparameters}"
-        )
     for i in range(optimizer.n_states):
         state = states[i]
         vector(f"states[{i}]", state, n)
         state_pointers[i] = &state[0]
-    for i in range(optimizer.n_hyperparameters):
-        values[i] = hyperparameter_values[i]
+    registry.read(&optimizer.rule, list(hyperparameter_values), values)
     with nogil:
         if optimizer.begin != NULL:
             optimizer.begin(values, &memory[0])

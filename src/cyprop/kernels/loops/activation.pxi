@@ -4,20 +4,12 @@
 # to know. `initialisation` says how the weights in front of it are drawn; an activation whose
 # backward needs Z as well as A sets keeps_Z; one that couples the units of a row, couples_units.
 
-cdef Activation *new_activation(const char *name, const char *initialisation):
-    cdef Activation *entry = &table.activations[table.n_activations]
-    table.n_activations += 1
-    entry.name = name
-    entry.initialisation = initialisation
-    entry.couples_units = False
-    entry.keeps_Z = False
-    return entry
-
 cdef Activation *entry
 
 
 cdef void sigmoid_forward(
     Py_ssize_t n, Py_ssize_t n_out, const floating *Z, floating *A, Py_ssize_t A_stride,
+    const double *hyperparameters,
 ) noexcept nogil:
     """A = 1 / (1 + e^−Z)"""
     cdef Py_ssize_t i, j
@@ -28,7 +20,7 @@ cdef void sigmoid_forward(
 
 cdef void sigmoid_backward(
     Py_ssize_t n, Py_ssize_t n_out, const floating *Z, const floating *A, Py_ssize_t A_stride,
-    const floating *dA, floating *dZ, Py_ssize_t dZ_stride,
+    const floating *dA, floating *dZ, Py_ssize_t dZ_stride, const double *hyperparameters,
 ) noexcept nogil:
     """dZ = dA · A · (1 − A)"""
     cdef Py_ssize_t i, j
@@ -47,6 +39,7 @@ entry.backward[1] = <ActivationBackward> sigmoid_backward[double]
 
 cdef void tanh_forward(
     Py_ssize_t n, Py_ssize_t n_out, const floating *Z, floating *A, Py_ssize_t A_stride,
+    const double *hyperparameters,
 ) noexcept nogil:
     """A = tanh(Z)"""
     cdef Py_ssize_t i, j
@@ -57,7 +50,7 @@ cdef void tanh_forward(
 
 cdef void tanh_backward(
     Py_ssize_t n, Py_ssize_t n_out, const floating *Z, const floating *A, Py_ssize_t A_stride,
-    const floating *dA, floating *dZ, Py_ssize_t dZ_stride,
+    const floating *dA, floating *dZ, Py_ssize_t dZ_stride, const double *hyperparameters,
 ) noexcept nogil:
     """dZ = dA · (1 − A²)"""
     cdef Py_ssize_t i, j
@@ -76,6 +69,7 @@ entry.backward[1] = <ActivationBackward> tanh_backward[double]
 
 cdef void relu_forward(
     Py_ssize_t n, Py_ssize_t n_out, const floating *Z, floating *A, Py_ssize_t A_stride,
+    const double *hyperparameters,
 ) noexcept nogil:
     """A = max(Z, 0), and NaN for NaN"""
     cdef Py_ssize_t i, j
@@ -86,7 +80,7 @@ cdef void relu_forward(
 
 cdef void relu_backward(
     Py_ssize_t n, Py_ssize_t n_out, const floating *Z, const floating *A, Py_ssize_t A_stride,
-    const floating *dA, floating *dZ, Py_ssize_t dZ_stride,
+    const floating *dA, floating *dZ, Py_ssize_t dZ_stride, const double *hyperparameters,
 ) noexcept nogil:
     """dZ = dA where A > 0, else 0"""
     cdef Py_ssize_t i, j
@@ -105,6 +99,7 @@ entry.backward[1] = <ActivationBackward> relu_backward[double]
 
 cdef void identity_forward(
     Py_ssize_t n, Py_ssize_t n_out, const floating *Z, floating *A, Py_ssize_t A_stride,
+    const double *hyperparameters,
 ) noexcept nogil:
     """A = Z"""
     cdef Py_ssize_t i, j
@@ -117,7 +112,7 @@ cdef void identity_forward(
 
 cdef void identity_backward(
     Py_ssize_t n, Py_ssize_t n_out, const floating *Z, const floating *A, Py_ssize_t A_stride,
-    const floating *dA, floating *dZ, Py_ssize_t dZ_stride,
+    const floating *dA, floating *dZ, Py_ssize_t dZ_stride, const double *hyperparameters,
 ) noexcept nogil:
     """dZ = dA"""
     cdef Py_ssize_t i, j
@@ -136,6 +131,7 @@ entry.backward[1] = <ActivationBackward> identity_backward[double]
 
 cdef void softmax_forward(
     Py_ssize_t n, Py_ssize_t n_out, const floating *Z, floating *A, Py_ssize_t A_stride,
+    const double *hyperparameters,
 ) noexcept nogil:
     """A_j = e^Z_j / Σ_i e^Z_i, with max Z taken from every Z first so that nothing overflows"""
     cdef Py_ssize_t i, j
@@ -159,7 +155,7 @@ cdef void softmax_forward(
 
 cdef void softmax_backward(
     Py_ssize_t n, Py_ssize_t n_out, const floating *Z, const floating *A, Py_ssize_t A_stride,
-    const floating *dA, floating *dZ, Py_ssize_t dZ_stride,
+    const floating *dA, floating *dZ, Py_ssize_t dZ_stride, const double *hyperparameters,
 ) noexcept nogil:
     """dZ = A · (dA − Σ_i dA_i·A_i)"""
     cdef Py_ssize_t i, j

@@ -4,14 +4,14 @@
 from cpython.pycapsule cimport PyCapsule_New
 
 from cyprop.kernels.table cimport (
-    Activation, ActivationBackward, ActivationForward, DenseBackwardA, DenseBackwardW,
-    DenseBackwardB, DenseForward, Hyperparameter, Loss, LossBackward, LossForward, Optimizer,
-    OptimizerStep, OptimizerStepOuter, Table,
+    MAX_ENTRIES, MAX_HYPERPARAMETERS, MAX_STATES, Activation, ActivationBackward, ActivationForward,
+    DenseBackwardA, DenseBackwardB, DenseBackwardW, DenseForward, Hyperparameter, Loss, LossBackward,
+    LossForward, Optimizer, OptimizerStep, OptimizerStepOuter, Rule, Table,
 )
 
 cdef Table table
-table.n_activations = table.n_losses = table.n_optimizers = 0
 
+include "registry.pxi"
 include "arithmetic.pxi"
 include "elementary.pxi"
 include "product.pxi"

@@ -6,19 +6,12 @@
 # cancel: its forward reads Z, so that a probability that rounds to 0 costs no infinity.
 # C is summed in float64, in order.
 
-cdef Loss *new_loss(const char *name, const char *output_activation):
-    cdef Loss *loss = &table.losses[table.n_losses]
-    table.n_losses += 1
-    loss.name = name
-    loss.output_activation = output_activation
-    return loss
-
 cdef Loss *loss
 
 
 cdef void mse_forward(
     Py_ssize_t n, Py_ssize_t n_out, const floating *Z, const floating *A, Py_ssize_t A_stride,
-    const floating *Y, Py_ssize_t Y_stride, double *C,
+    const floating *Y, Py_ssize_t Y_stride, double *C, const double *hyperparameters,
 ) noexcept nogil:
     """C = 1/N_out · Σ_j (A_j − Y_j)²"""
     cdef Py_ssize_t i, j
@@ -34,7 +27,7 @@ cdef void mse_forward(
 cdef void mse_backward(
     Py_ssize_t n, Py_ssize_t n_out, Py_ssize_t n_batch,
     const floating *A, Py_ssize_t A_stride, const floating *Y, Py_ssize_t Y_stride,
-    floating *dA, Py_ssize_t dA_stride,
+    floating *dA, Py_ssize_t dA_stride, const double *hyperparameters,
 ) noexcept nogil:
     """dA = 2/N_out · (A − Y) / n"""
     cdef Py_ssize_t i, j
@@ -52,7 +45,7 @@ loss.backward[1] = <LossBackward> mse_backward[double]
 
 cdef void cross_entropy_forward(
     Py_ssize_t n, Py_ssize_t n_out, const floating *Z, const floating *A, Py_ssize_t A_stride,
-    const floating *Y, Py_ssize_t Y_stride, double *C,
+    const floating *Y, Py_ssize_t Y_stride, double *C, const double *hyperparameters,
 ) noexcept nogil:
     """C = −Σ_j Y_j · ln A_j,  A = softmax(Z),  ln A_j = Z_j − ln Σ_i e^Z_i"""
     cdef Py_ssize_t i, j
@@ -76,7 +69,7 @@ cdef void cross_entropy_forward(
 cdef void cross_entropy_backward(
     Py_ssize_t n, Py_ssize_t n_out, Py_ssize_t n_batch,
     const floating *A, Py_ssize_t A_stride, const floating *Y, Py_ssize_t Y_stride,
-    floating *dZ, Py_ssize_t dZ_stride,
+    floating *dZ, Py_ssize_t dZ_stride, const double *hyperparameters,
 ) noexcept nogil:
     """dZ = (A · Σ_i Y_i − Y) / n;  Σ_i Y_i is 1 when Y is a distribution"""
     cdef Py_ssize_t i, j
@@ -98,7 +91,7 @@ loss.backward[1] = <LossBackward> cross_entropy_backward[double]
 
 cdef void binary_cross_entropy_forward(
     Py_ssize_t n, Py_ssize_t n_out, const floating *Z, const floating *A, Py_ssize_t A_stride,
-    const floating *Y, Py_ssize_t Y_stride, double *C,
+    const floating *Y, Py_ssize_t Y_stride, double *C, const double *hyperparameters,
 ) noexcept nogil:
     """C = −1/N_out · Σ_j (Y_j·ln A_j + (1 − Y_j)·ln(1 − A_j)),  A = sigmoid(Z)
 
@@ -118,7 +111,7 @@ cdef void binary_cross_entropy_forward(
 cdef void binary_cross_entropy_backward(
     Py_ssize_t n, Py_ssize_t n_out, Py_ssize_t n_batch,
     const floating *A, Py_ssize_t A_stride, const floating *Y, Py_ssize_t Y_stride,
-    floating *dZ, Py_ssize_t dZ_stride,
+    floating *dZ, Py_ssize_t dZ_stride, const double *hyperparameters,
 ) noexcept nogil:
     """dZ = 1/N_out · (A − Y) / n"""
     cdef Py_ssize_t i, j

@@ -5,30 +5,6 @@
 # To add one: write its step here and register it under a name with its hyperparameters. Nothing else
 # needs to know: cyprop.Optimizer("name", …) finds it.
 
-from libc.math cimport INFINITY
-
-cdef Optimizer *new_optimizer(const char *name, Py_ssize_t n_states):
-    cdef Optimizer *optimizer = &table.optimizers[table.n_optimizers]
-    table.n_optimizers += 1
-    optimizer.name = name
-    optimizer.n_states = n_states
-    optimizer.n_hyperparameters = 0
-    optimizer.begin = NULL
-    optimizer.step_outer[0] = optimizer.step_outer[1] = NULL
-    return optimizer
-
-cdef void hyperparameter(
-    Optimizer *optimizer, const char *name, double default,
-    double low, bint low_allowed, double high,
-):
-    cdef Hyperparameter *entry = &optimizer.hyperparameters[optimizer.n_hyperparameters]
-    optimizer.n_hyperparameters += 1
-    entry.name = name
-    entry.default = default
-    entry.low = low
-    entry.low_allowed = low_allowed
-    entry.high = high
-
 cdef Optimizer *optimizer
 
 
@@ -210,8 +186,8 @@ cdef bint sgd_step_outer(
     return True
 
 optimizer = new_optimizer(b"sgd", 1)
-hyperparameter(optimizer, b"learning_rate", 0.1, 0, False, INFINITY)
-hyperparameter(optimizer, b"momentum", 0.0, 0, True, 1)
+hyperparameter(&optimizer.rule, b"learning_rate", 0.1, 0, False, INFINITY)
+hyperparameter(&optimizer.rule, b"momentum", 0.0, 0, True, 1)
 optimizer.step[0] = <OptimizerStep> sgd_step[float]
 optimizer.step[1] = <OptimizerStep> sgd_step[double]
 optimizer.step_outer[0] = <OptimizerStepOuter> sgd_step_outer[float]
@@ -251,10 +227,10 @@ cdef void adam_step(
         theta[i] = theta[i] - rate * m[i] / fma(square_root(v[i]), scale, epsilon)
 
 optimizer = new_optimizer(b"adam", 2)
-hyperparameter(optimizer, b"learning_rate", 0.001, 0, False, INFINITY)
-hyperparameter(optimizer, b"beta1", 0.9, 0, True, 1)
-hyperparameter(optimizer, b"beta2", 0.999, 0, True, 1)
-hyperparameter(optimizer, b"epsilon", 1e-8, 0, False, INFINITY)
+hyperparameter(&optimizer.rule, b"learning_rate", 0.001, 0, False, INFINITY)
+hyperparameter(&optimizer.rule, b"beta1", 0.9, 0, True, 1)
+hyperparameter(&optimizer.rule, b"beta2", 0.999, 0, True, 1)
+hyperparameter(&optimizer.rule, b"epsilon", 1e-8, 0, False, INFINITY)
 optimizer.begin = adam_begin
 optimizer.step[0] = <OptimizerStep> adam_step[float]
 optimizer.step[1] = <OptimizerStep> adam_step[double]

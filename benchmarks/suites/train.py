@@ -1,0 +1,88 @@
+"""One epoch of shuffled mini-batches: cyprop's fit and its peers."""
+
+import argparse
+
+from benchmarks import common, data, networks, pictures, report
+from benchmarks.networks import Problem, assert_same_parameters, sgd_step
+from benchmarks.timing import Candidate, compare
+
+CONFIGURATIONS = (
+    ((784, 30, 10), 10),
+    ((784, 30, 10), 32),
+    ((784, 300, 10), 32),
+    ((784, 300, 10), 128),
+    ((64, 256, 256, 256, 1), 32),
+)
+LEARNING_RATE = 0.5
+
+
+def check(modules: list, problem: Problem, batch_size: int) -> None:
+    """Train every peer on three batches and a rest, unshuffled, and compare all weights."""
+    n = 3 * batch_size + 1
+    X, Y = data.images(n, problem.sizes[0], problem.sizes[-1], problem.dtype.name)
+    trainers, _ = common.offers(
+        modules, "trainers", problem, X, Y, batch_size, LEARNING_RATE, False
+    )
+    for trainer in trainers:
+        expected = trainer.problem
+        for start in range(0, n, batch_size):
+            rows = slice(start, start + batch_size)
+            expected = sgd_step(expected, X[rows], Y[rows], LEARNING_RATE)
+        trainer.epoch()
+        assert_same_parameters(trainer.parameters(), expected, problem.dtype, trainer.label)
+
+
+def operations(problem: Problem) -> int:
+    """Multiplications and additions that training takes for a sample: forward, dW, dA_prev."""
+    products = [W.size for W in problem.weights]
+    return 2 * (3 * sum(products) - products[0])
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = common.parser("train", __doc__, repeats=9)
+    parser.add_argument("--batch-size", type=int, help="of a network of your own; default 32")
+    parser.add_argument("--samples", type=int, default=50_000, help="default 50,000")
+    parser.add_argument("--mnist", metavar="FILE", help="real images instead of made ones")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> None:
+    options = parse(arguments)
+    modules, missing = common.load_peers()
+    floor = common.load_floors(missing)
+    if options.layers:
+        configurations = [(sizes, options.batch_size or 32) for sizes in options.layers]
+    else:
+        configurations = list(CONFIGURATIONS)
+    cases = []
+    for sizes, batch_size in configurations:
+        problem = networks.make(sizes, options.dtype, options.activation)
+        check(modules, problem, batch_size)
+        for kind in common.kinds_of_data(problem, options):
+            X, Y = data.samples(kind, options.samples, problem, options.mnist)
+            trainers, without = common.offers(
+                modules, "trainers", problem, X, Y, batch_size, LEARNING_RATE, True
+            )
+            entrants = [
+                Candidate(trainer.label, trainer.epoch, kind=trainer.kind) for trainer in trainers
+            ]
+            if floor is not None:
+                entrants.append(floor.fma(options.dtype, operations(problem) * len(X)))
+            rows = report.entries(entrants, compare(entrants, options.repeats))
+            title = f"{problem.name}, batch {batch_size}, {kind}"
+            report.show(f"{title}: one epoch of {len(X):,} samples", rows, without)
+            cases.append(
+                {
+                    "case": title,
+                    "network": problem.name,
+                    "batch_size": batch_size,
+                    "data": kind,
+                    "dtype": problem.dtype.name,
+                    "samples": len(X),
+                    "real_images": bool(options.mnist) and kind == "images",
+                    "results": rows,
+                }
+            )
+    name = common.result_name("train", options)
+    pictures.bars(name, f"train one epoch, {options.dtype}", cases)
+    report.save(name, {"missing": missing, "cases": cases})

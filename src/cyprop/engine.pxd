@@ -1,4 +1,0 @@
-from cyprop.layers cimport Layers
-
-cdef class Engine(Layers):
-    cdef object predict_general(self, X, out, n_threads)

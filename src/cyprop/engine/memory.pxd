@@ -1,0 +1,22 @@
+cimport numpy as cnp
+
+from cyprop.engine.chain cimport Model
+from cyprop.engine.turns cimport Turns
+
+cdef enum:
+    LONG_CALL = 1 << 16          # multiplications from which a call lets go of the GIL
+
+cdef char *allocate(Py_ssize_t size) except NULL
+
+cdef class Layers(Turns):
+    cdef Model model
+    cdef int typenum
+    cdef Py_ssize_t n_in, n_out
+    cdef char *scratch               # of training; predictions bring their own
+    cdef Py_ssize_t scratch_size
+    cdef readonly cnp.ndarray parameters
+    cdef readonly tuple weights, biases
+    cdef list states
+    cdef object keep                 # what the model's plain pointers point into
+
+    cdef int need_scratch(self, Py_ssize_t size) except -1

@@ -1,0 +1,195 @@
+"""A network as one C99 header: weights, arithmetic, and a function that predicts.
+
+The functions are in c_code.py. Here they are named, and the weights written out: decimals with so
+many digits that a compiler reads back the same bits (9 for float32, 17 for float64).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cyprop.formats import atomic, c_code
+from cyprop.version import __version__
+
+if TYPE_CHECKING:
+    from cyprop.network import Network
+
+REAL = {"float32": "float", "float64": "double"}
+NUMBER = {"float32": "% .8ef", "float64": "% .16e"}
+A_LINE = {"float32": 5, "float64": 4}  # that many numbers
+
+# Underscores at the start, at the end and in a row are C's and C++'s own. Keywords are no trouble,
+# since every name that is written goes on after it.
+NAME = re.compile("[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
+
+HEAD = """\
+/* NAME: a network of LAYERS, made by cyprop VERSION.
+ *
+ *     REAL x[NAME_n_in], out[NAME_n_out];
+ *     NAME_predict(x, out);
+ *
+ * predicts one sample, with the same bits as Network.predict. It allocates nothing, keeps nothing
+ * between calls, and takes NAME_scratch_bytes of the stack, so any number of threads may call it.
+ * x must have NAME_n_in elements and out NAME_n_out; out may be x.
+ *
+ * C99 or C++11, with nothing but the standard library (-lm). For speed, compile with -O3 and for a
+ * processor with fused multiply-add (-march=native, or -mfma). Without that instruction the library
+ * computes it, with the same bits, but dozens of times as slowly; define CYPROP_NO_FMA to round
+ * twice instead, which is fast and changes the last bits. */
+#ifndef NAME_header
+#define NAME_header
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __FAST_MATH__
+#error "-ffast-math reorders sums, and breaks the exponential function; compile without it"
+#endif
+
+enum { NAME_n_in = N_IN, NAME_n_out = N_OUT, NAME_scratch_bytes = SCRATCH };
+"""
+
+
+def to_c(network: Network, path: str | os.PathLike[str], name: str | None = None) -> None:
+    """Write a network as a C99 header, which is replaced whole or not at all.
+
+    Parameters
+    ----------
+    network : Network
+        No other thread may train it meanwhile.
+    path : path
+    name : str, optional
+        What the names in the header begin with; by default the file's name without its suffix.
+
+    Raises
+    ------
+    TypeError
+        If path is not a path of str, or name not a str.
+    ValueError
+        If C would not take the name, or a parameter is NaN or infinite.
+    OSError
+        If the file cannot be written.
+    """
+    target = atomic.checked_path(path)
+    name = checked_name(target, name)
+    check_finite(network)
+    atomic.write(target, (piece.encode("ascii") for piece in _pieces(network, name)))
+
+
+def checked_name(path: str, name: str | None) -> str:
+    """The name, or one from the path, if names in C can begin with it."""
+    stem = os.path.splitext(os.path.basename(path))[0]
+    found = stem if name is None else name
+    if not isinstance(found, str):
+        raise TypeError(f"name is {name!r}, expected a str")
+    if not NAME.fullmatch(found):
+        what = f"the file's name {found!r} cannot begin a name in C; pass a name of"
+        if name is not None:
+            what = f"name is {name!r}, expected"
+        raise ValueError(
+            f"{what} ASCII letters, digits and single underscores in between, a letter first"
+        )
+    return found
+
+
+def check_finite(network: Network) -> None:
+    """Raise ValueError for the first parameter that C has no number for."""
+    for what, arrays in (("weights", network.weights), ("biases", network.biases)):
+        for layer, array in enumerate(arrays):
+            wrong = np.argwhere(~np.isfinite(array))
+            if len(wrong):
+                at = tuple(wrong[0].tolist())
+                raise ValueError(
+                    f"{what}[{layer}] has {array[at]} at {list(at)}, expected finite numbers"
+                )
+
+
+def _pieces(network: Network, name: str) -> Iterator[str]:
+    """The header, one function or array after the other."""
+    words = _words(network, name)
+    for text in [HEAD, *_functions(network)]:
+        yield re.sub("|".join(words), lambda found: words[found[0]], text) + "\n"
+    real = words["REAL"]
+    for layer, (W, b) in enumerate(zip(network.weights, network.biases, strict=True), start=1):
+        yield f"static const {real} {name}_W{layer}[{W.size}] = {{\n"
+        for row in W:
+            yield _numbers(row)
+        yield f"}};\n\nstatic const {real} {name}_b{layer}[{b.size}] = {{\n"
+        yield _numbers(b)
+        yield "};\n\n"
+    yield _predict(network, name)
+
+
+def _functions(network: Network) -> list[str]:
+    """The C functions it needs, in an order in which they can stand."""
+    dtype = network.dtype.name
+    activations = [c_code.ACTIVATIONS[key][dtype] for key in dict.fromkeys(network.activations)]
+    functions = [c_code.FUSED[dtype]]
+    narrow = [_is_narrow(network, n_out) for n_out in network.sizes[1:]]
+    if not all(narrow):
+        functions.append(c_code.DENSE)
+    if any(narrow):
+        functions.append(c_code.NARROW)
+    if any("NAME_exp" in text for text in activations):
+        functions.append(c_code.EXP[dtype])
+    return functions + [text for text in activations if text]
+
+
+def _words(network: Network, name: str) -> dict[str, str]:
+    """What stands for the words in capitals."""
+    sizes, dtype, itemsize = network.sizes, network.dtype.name, network.dtype.itemsize
+    scratch = sum(sizes[1:]) * itemsize
+    if any(_is_narrow(network, n_out) for n_out in sizes[1:]):
+        scratch += c_code.NARROW_SCRATCH
+    return {
+        "NAME": name,
+        "REAL": REAL[dtype],
+        "LAYERS": f"{'-'.join(map(str, sizes))} units, {', '.join(network.activations)}, {dtype}",
+        "VERSION": __version__,
+        "N_IN": str(sizes[0]),
+        "N_OUT": str(sizes[-1]),
+        "SCRATCH": str(scratch),
+        "NARROW": str(c_code.NARROW_BYTES // itemsize),
+    }
+
+
+def _is_narrow(network: Network, n_out: int) -> bool:
+    """Whether the kernels sum a layer of that many outputs in four parts."""
+    return n_out * network.dtype.itemsize <= c_code.NARROW_BYTES
+
+
+def _numbers(row: npt.NDArray[Any]) -> str:
+    """The elements of a vector, each with a comma behind it."""
+    dtype = row.dtype.name
+    form, n = NUMBER[dtype], A_LINE[dtype]
+    numbers = [form % x for x in row.tolist()]
+    lines = [", ".join(numbers[i : i + n]) for i in range(0, len(numbers), n)]
+    return "".join(f"    {line},\n" for line in lines)
+
+
+def _predict(network: Network, name: str) -> str:
+    """The function that predicts, and the end of the header."""
+    real = REAL[network.dtype.name]
+    vectors = [f"A{layer}" for layer in range(1, len(network.sizes))]
+    lines = [f"static inline void {name}_predict(const {real} *x, {real} *out)", "{"]
+    for A, size in zip(vectors, network.sizes[1:], strict=True):
+        lines.append(f"    {real} {A}[{size}];")
+    lines.append("")
+    for layer, (n_in, n_out) in enumerate(pairwise(network.sizes), start=1):
+        A_prev, A = ["x", *vectors][layer - 1 : layer + 1]
+        dense = f"{name}_dense_narrow" if _is_narrow(network, n_out) else f"{name}_dense"
+        lines.append(
+            f"    {dense}({n_in}, {n_out}, {A_prev}, {name}_W{layer}, {name}_b{layer}, {A});"
+        )
+        if network.activations[layer - 1] != "identity":
+            lines.append(f"    {name}_{network.activations[layer - 1]}({n_out}, {A});")
+    lines += [f"    memcpy(out, {vectors[-1]}, sizeof {vectors[-1]});", "}", "", "#endif", ""]
+    return "\n".join(lines)

@@ -1,0 +1,274 @@
+"""Networks as files: safetensors, in the layout of the matching PyTorch ``nn.Sequential``.
+
+A file is the length of its header (8 bytes, little-endian), the header, and the payload: the
+parameters, little-endian, without gaps. The header is JSON in ASCII without blanks, padded with
+fewer than 8 spaces to a multiple of 8 bytes::
+
+    {"__metadata__":{"cyprop":"1","crc32":"89abcdef","network":"{…}","note:author":"Ada"},
+     "0.weight":{"dtype":"F32","shape":[30,784],"data_offsets":[0,94080]},
+     "0.bias":{"dtype":"F32","shape":[30],"data_offsets":[94080,94200]},"2.weight":…}
+
+- ``cyprop``: the number of this format. Any other is refused.
+- ``crc32``: 8 hexadecimal digits, of the header with 00000000 in this place and the payload.
+- ``network``: JSON again: ``version`` (of the cyprop that wrote it) and the arguments of `Network`,
+  all but the seed. Of the optimizer it has the name and the hyperparameters, not the state.
+- ``note:KEY``: the user's notes, in ascending order of KEY.
+
+Layer l is ``2l.weight``, of shape (n_out, n_in), and ``2l.bias``: in an ``nn.Sequential`` each
+activation takes an index too ("identity" is ``nn.Identity``). Parameters keep their bits, whatever
+they are, also NaN, infinity and -0.0: a file tells what the network is, not whether it is good.
+
+The same network and notes give the same bytes. That is why header.py makes the header: the
+safetensors package writes metadata in random order. `load` makes the header anew from what
+describes the network and compares, so that it accepts nothing but what `save` writes. It checks the
+file's size before it reads the payload, and the CRC before it makes the network, then once more
+while it reads the parameters into that, a piece at a time. Only the description is parsed as nested
+JSON, and its length is bounded. So `load` needs little more memory than the network.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import safetensors
+
+from cyprop.checks.numbers import is_dict
+from cyprop.errors import FormatError
+from cyprop.formats import atomic, header
+from cyprop.version import __version__
+
+if TYPE_CHECKING:
+    from cyprop.network import Network
+
+PIECE = 1 << 18  # bytes of the payload at a time
+
+__all__ = ["FormatError", "load", "read_metadata", "save"]
+
+
+def save(
+    network: Network, path: str | os.PathLike[str], metadata: dict[str, str] | None = None
+) -> None:
+    """Write a network to a file, which is replaced whole or not at all.
+
+    Parameters
+    ----------
+    network : Network
+    path : path
+        A symbolic link stays, and the file it leads to is replaced.
+    metadata : dict of str to str, optional
+        Notes of the user, which `read_metadata` gives back.
+
+    Raises
+    ------
+    TypeError
+        If path is not a path of str, or metadata not a dict of str to str.
+    ValueError
+        If metadata has lone surrogates, or it or the number of layers is too large for a header.
+    OSError
+        If the file cannot be written.
+
+    Notes
+    -----
+    Thread-safety: any number of threads at once; each sees the weights of a complete update.
+    """
+    target = atomic.checked_path(path)
+    notes = _checked_notes({} if metadata is None else metadata)
+    text = bytearray(header.make(network._arguments(), __version__, notes), "ascii")
+    little = network.dtype.newbyteorder("<")
+    parameters = np.empty_like(network.parameters)
+    network._read_parameters(parameters)
+    views = network._views(parameters, len(network.weights))
+    payload = [array.astype(little, copy=False).tobytes() for array in _arrays(*views)]
+    text[header.DIGITS] = _digits(_header_crc(text), payload)
+    atomic.write(target, [len(text).to_bytes(8, "little"), bytes(text), *payload])
+
+
+def load(cls: type[Network], path: str | os.PathLike[str]) -> Network:
+    """Read a network that `save` has written.
+
+    Parameters
+    ----------
+    cls : type
+        Network or a subclass, whose own constructor is not called.
+    path : path
+
+    Returns
+    -------
+    Network
+        Equal to the one saved, of the class `cls`; the optimizer's state starts afresh.
+
+    Raises
+    ------
+    FormatError
+        If the file is anything else; one sentence says what is wrong.
+    TypeError
+        If path is not a path of str.
+    OSError
+        If the file cannot be read.
+
+    Notes
+    -----
+    Thread-safety: any number of threads at once.
+    """
+    with _opened(path) as file:
+        arguments, crc, digits = _read_header(file)
+        try:
+            network = cls._from_arguments(arguments)
+        except (TypeError, ValueError) as error:
+            raise FormatError(str(error)) from None
+        if _digits(crc, _fill(network, path, arguments)) != digits:
+            raise FormatError("it changed while it was read")
+    return network
+
+
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Read the notes that `save` was given as metadata.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    dict of str to str
+        Empty if there were none.
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged, or not written by `save`; one sentence says what is wrong.
+    TypeError
+        If path is not a path of str.
+    OSError
+        If the file cannot be read.
+
+    Notes
+    -----
+    Thread-safety: any number of threads at once.
+    """
+    notes: dict[str, str] = {}
+    with _opened(path) as file:
+        _read_header(file, notes)
+    return notes
+
+
+def _checked_notes(metadata: Any) -> dict[str, str]:
+    if not is_dict(metadata):
+        raise TypeError(f"metadata is {metadata!r}, expected a dict of str to str")
+    for key, value in metadata.items():
+        if not (isinstance(key, str) and isinstance(value, str)):
+            raise TypeError(f"metadata has the entry {key!r}: {value!r}, expected a str for a str")
+        if not (header.is_unicode(key) and header.is_unicode(value)):
+            raise ValueError(f"metadata has the entry {key!r}: {value!r}, which is no Unicode text")
+    return metadata
+
+
+def _arrays(
+    weights: Iterable[npt.NDArray[Any]], biases: Iterable[npt.NDArray[Any]]
+) -> Iterator[npt.NDArray[Any]]:
+    """Views of the parameters, in the order and shapes of ``header.tensors``."""
+    for W, b in zip(weights, biases, strict=True):
+        yield W.T
+        yield b
+
+
+def _header_crc(text: bytes | bytearray) -> int:
+    """The CRC of a header, whatever digits are in it now."""
+    whole = memoryview(text)
+    crc = zlib.crc32(whole[: header.DIGITS.start])
+    crc = zlib.crc32(header.NO_DIGITS, crc)
+    return zlib.crc32(whole[header.DIGITS.stop :], crc)
+
+
+def _digits(crc: int, payload: Iterable[bytes | memoryview]) -> bytes:
+    """The digits that go into a header of that CRC in front of that payload."""
+    for piece in payload:
+        crc = zlib.crc32(piece, crc)
+    return b"%08x" % crc
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Generator[BinaryIO, None, None]:
+    """The file, whose name goes into every FormatError."""
+    source = atomic.checked_path(path)
+    with open(source, "rb") as file:
+        try:
+            yield file
+        except FormatError as error:
+            raise FormatError(f"cannot load {source!r}: {error}") from None
+
+
+def _read_header(
+    file: BinaryIO, notes: dict[str, str] | None = None
+) -> tuple[dict[str, Any], int, bytes]:
+    """The network's arguments, the CRC of the header, and the digits of the file's; adds to notes.
+
+    All that can be checked without the network has been.
+    """
+    size = os.fstat(file.fileno()).st_size
+    prefix = file.read(8)
+    length = int.from_bytes(prefix, "little")
+    if len(prefix) < 8 or length > min(size - 8, header.MAX_HEADER):
+        raise FormatError("it is no safetensors file, or was cut short")
+    opening = _ascii(file.read(min(length, header.OPENING)))
+    arguments, notes_start = header.read_description(opening)
+    expected = 8 + length + header.payload_size(arguments)
+    if size != expected:
+        raise FormatError(f"it has {size} bytes, expected {expected}")
+    file.seek(8)
+    text = file.read(length)
+    crc, digits = _header_crc(text), text[header.DIGITS]
+    if _digits(crc, iter(lambda: file.read(PIECE), b"")) != digits:
+        raise FormatError("its CRC is wrong, so it is damaged")
+    whole = _ascii(text)
+    del text  # notes may be long
+    end = notes_start
+    for key, value, end in header.read_notes(whole, notes_start):  # noqa: B007
+        if notes is not None:
+            notes[key] = value
+    header.check_tensors(whole, end, arguments)
+    return arguments, crc, digits
+
+
+def _fill(
+    network: Network, path: str | os.PathLike[str], arguments: dict[str, Any]
+) -> Iterator[memoryview]:
+    """Read the parameters, a piece at a time; the bytes of each are given out too."""
+    little = network.dtype.newbyteorder("<")
+    arrays = _arrays(network.weights, network.biases)
+    opened: Any = safetensors.safe_open  # it has no types
+    try:
+        with opened(path, framework="numpy") as file:
+            for tensor, array in zip(header.tensors(arguments), arrays, strict=True):
+                part = file.get_slice(tensor.name)
+                for place in _pieces(array.shape, PIECE // little.itemsize):
+                    array[place] = part[place]
+                    yield np.ascontiguousarray(array[place], little).data.cast("B")
+    except safetensors.SafetensorError:
+        return  # which the CRC tells
+
+
+def _pieces(shape: tuple[int, ...], most: int) -> Iterator[tuple[slice, ...]]:
+    """Cut an array into pieces of at most that many elements, in the order they lie in."""
+    if len(shape) == 1:
+        for start in range(0, shape[0], most):
+            yield (slice(start, min(start + most, shape[0])),)
+        return
+    n_rows, n_columns = shape
+    some = max(1, most // n_columns)
+    for row in range(0, n_rows, some):
+        for columns in _pieces((n_columns,), most):
+            yield slice(row, min(row + some, n_rows)), *columns
+
+
+def _ascii(text: bytes) -> str:
+    try:
+        return str(text, "ascii")
+    except UnicodeDecodeError:
+        raise FormatError("its header is not ASCII") from None

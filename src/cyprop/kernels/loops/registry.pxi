@@ -1,0 +1,71 @@
+# How activations, losses and optimizers enter the table. What does not fit there is refused when the
+# module is imported.
+
+from libc.math cimport INFINITY
+
+table.n_activations = table.n_losses = table.n_optimizers = 0
+
+
+cdef int begin_rule(Rule *rule, const char *name, Py_ssize_t n_before) except -1:
+    """A rule without hyperparameters, behind n_before others of its kind."""
+    if n_before >= MAX_ENTRIES:
+        raise ImportError(
+            f"{name.decode()!r} does not fit into the table of kernels: raise MAX_ENTRIES"
+            f" ({MAX_ENTRIES}) in kernels/table.pxd"
+        )
+    rule.name = name
+    rule.n_hyperparameters = 0
+    return 0
+
+
+cdef int hyperparameter(
+    Rule *rule, const char *name, double default, double low, bint low_allowed, double high,
+) except -1:
+    """Give a rule one more: low < value < high, or low ≤ value."""
+    cdef Hyperparameter *entry
+    if rule.n_hyperparameters >= MAX_HYPERPARAMETERS:
+        raise ImportError(
+            f"{rule.name.decode()!r} has more hyperparameters than fit: raise MAX_HYPERPARAMETERS"
+            f" ({MAX_HYPERPARAMETERS}) in kernels/table.pxd"
+        )
+    entry = &rule.hyperparameters[rule.n_hyperparameters]
+    rule.n_hyperparameters += 1
+    entry.name = name
+    entry.default = default
+    entry.low = low
+    entry.low_allowed = low_allowed
+    entry.high = high
+    return 0
+
+
+cdef Activation *new_activation(const char *name, const char *initialisation) except NULL:
+    cdef Activation *entry = &table.activations[table.n_activations]
+    begin_rule(&entry.rule, name, table.n_activations)
+    table.n_activations += 1
+    entry.initialisation = initialisation
+    entry.couples_units = False
+    entry.keeps_Z = False
+    return entry
+
+
+cdef Loss *new_loss(const char *name, const char *output_activation) except NULL:
+    cdef Loss *entry = &table.losses[table.n_losses]
+    begin_rule(&entry.rule, name, table.n_losses)
+    table.n_losses += 1
+    entry.output_activation = output_activation
+    return entry
+
+
+cdef Optimizer *new_optimizer(const char *name, Py_ssize_t n_states) except NULL:
+    cdef Optimizer *entry = &table.optimizers[table.n_optimizers]
+    begin_rule(&entry.rule, name, table.n_optimizers)
+    if n_states > MAX_STATES:
+        raise ImportError(
+            f"{name.decode()!r} keeps {n_states} states: raise MAX_STATES ({MAX_STATES}) in"
+            " kernels/table.pxd"
+        )
+    table.n_optimizers += 1
+    entry.n_states = n_states
+    entry.begin = NULL
+    entry.step_outer[0] = entry.step_outer[1] = NULL
+    return entry

@@ -1,0 +1,206 @@
+"""The update kernels against their NumPy twin."""
+
+import numpy as np
+import numpy_twin as twin
+import pytest
+from arrays_for_tests import SIZES, misaligned, read_only, same_bits
+
+import cyprop
+from cyprop.kernels import update
+
+HYPERPARAMETERS = {
+    "sgd": [[0.1, 0.0], [0.5, 0.9]],
+    "adam": [[0.001, 0.9, 0.999, 1e-8], [0.3, 0.0, 0.5, 1e-3]],
+}
+EACH = [(name, values) for name, choices in HYPERPARAMETERS.items() for values in choices]
+TOLERANCE = {"float32": 3e-6, "float64": 5e-15}
+
+
+def fresh(name, n, dtype):
+    return [np.zeros(n, dtype) for _ in range(update.n_states(name))], np.zeros(8)
+
+
+def test_the_twin_knows_every_optimizer():
+    assert set(update.names()) == set(vars(twin.update)) == set(HYPERPARAMETERS)
+
+
+def test_hyperparameters_and_their_bounds():
+    assert update.hyperparameters("sgd") == {
+        "learning_rate": (0.1, 0.0, False, np.inf),
+        "momentum": (0.0, 0.0, True, 1.0),
+    }
+    assert update.hyperparameters("adam") == {
+        "learning_rate": (0.001, 0.0, False, np.inf),
+        "beta1": (0.9, 0.0, True, 1.0),
+        "beta2": (0.999, 0.0, True, 1.0),
+        "epsilon": (1e-8, 0.0, False, np.inf),
+    }
+
+
+@pytest.mark.usefixtures("level")
+@pytest.mark.parametrize(("name", "values"), EACH)
+class TestNumbers:
+    def test_several_steps(self, rng, dtype, name, values):
+        for n in SIZES:
+            theta = rng.normal(size=n + 2).astype(dtype)
+            edges = theta[0], theta[-1]
+            expected = theta[1:-1].astype(np.float64)
+            states, memory = fresh(name, n, dtype)
+            twin_state = {}
+            # The twin takes the hyperparameters as the kernel has them, rounded to the dtype,
+            # where they multiply a vector.
+            named = dict(zip(update.hyperparameters(name), values, strict=True))
+            travelled = 0
+            for _ in range(7):
+                before = expected.copy()
+                d_theta = rng.normal(size=n).astype(dtype)
+                d_theta[rng.random(n) < 0.2] = 0
+                update.step(name, theta[1:-1], read_only(d_theta), states, values, memory)
+                getattr(twin.update, name)(
+                    expected, d_theta.astype(np.float64), twin_state, **named
+                )
+                travelled = travelled + np.abs(expected - before)
+            bound = TOLERANCE[dtype.name] * (np.abs(expected) + travelled + 1)
+            assert (np.abs(theta[1:-1] - expected) <= bound).all()
+            assert (theta[0], theta[-1]) == edges
+
+    def test_an_element_has_the_same_bits_wherever_it_lies(self, rng, dtype, name, values):
+        n = 65
+        theta, d_theta = rng.normal(size=(2, n)).astype(dtype)
+        whole, parts = theta.copy(), theta.copy()
+        states, memory = fresh(name, n, dtype)
+        for _ in range(3):
+            update.step(name, whole, d_theta, states, values, memory)
+        for start, stop in ((0, 1), (1, 8), (8, 41), (41, 65)):
+            states, memory = fresh(name, stop - start, dtype)
+            for _ in range(3):
+                update.step(name, parts[start:stop], d_theta[start:stop], states, values, memory)
+        assert same_bits(whole, parts)
+
+    def test_a_nan_touches_no_other_element(self, rng, dtype, name, values):
+        theta, d_theta = rng.normal(size=(2, 33)).astype(dtype)
+        good, bad = theta.copy(), theta.copy()
+        states, memory = fresh(name, 33, dtype)
+        update.step(name, good, d_theta, states, values, memory)
+        d_theta[16] = np.nan
+        states, memory = fresh(name, 33, dtype)
+        update.step(name, bad, d_theta, states, values, memory)
+        others = np.arange(33) != 16
+        assert same_bits(bad[others], good[others])
+        assert np.isnan(bad[16])
+
+    def test_a_gradient_of_zero_moves_nothing(self, rng, dtype, name, values):
+        theta = rng.normal(size=33).astype(dtype)
+        before = theta.copy()
+        states, memory = fresh(name, 33, dtype)
+        update.step(name, theta, np.zeros_like(theta), states, values, memory)
+        assert same_bits(theta, before)
+
+
+def test_adam_first_step_is_the_learning_rate_in_the_gradients_direction(dtype):
+    # m/(1 − beta1) is dθ and √(v/(1 − beta2)) is |dθ|: the size of the gradient cancels.
+    d_theta = np.array([1e-3, -1e-3, 5.0, -5.0], dtype)
+    theta = np.zeros_like(d_theta)
+    states, memory = fresh("adam", 4, dtype)
+    update.step("adam", theta, d_theta, states, [0.25, 0.9, 0.999, 1e-12], memory)
+    np.testing.assert_allclose(theta, -0.25 * np.sign(d_theta), rtol=1e-6)
+
+
+# refusals
+
+
+@pytest.mark.parametrize("place", ["theta", "d_theta", "state", "memory"])
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        (lambda v: None, (TypeError, ValueError), "is None, expected a vector|dtype mismatch"),
+        (misaligned, ValueError, "misaligned"),
+        (lambda v: v[:0], ValueError, r"is empty|shape \(0,\)|expected \(0,\)"),
+        (lambda v: np.zeros(len(v) + 1, v.dtype), ValueError, r"has shape .* expected"),
+        (lambda v: np.zeros(2 * len(v), v.dtype)[::2], ValueError, "adjacent"),
+        (lambda v: v.astype("int32"), (TypeError, ValueError), "dtype mismatch|signature"),
+        (lambda v: v[None], (TypeError, ValueError), "dimensions|signature"),
+    ],
+)
+def test_each_vector_is_checked(dtype, place, change, error, match):
+    arrays = {key: np.ones(5, dtype) for key in ("theta", "d_theta", "state")}
+    arrays["memory"] = np.zeros(8)
+    theta = arrays["theta"]
+    arrays[place] = change(arrays[place])
+    with pytest.raises(error, match=match):
+        update.step(
+            "sgd",
+            arrays["theta"],
+            arrays["d_theta"],
+            [arrays["state"]],
+            [0.1, 0.9],
+            arrays["memory"],
+        )
+    assert (theta == 1).all()
+
+
+@pytest.mark.parametrize("place", ["theta", "state", "memory"])
+def test_what_is_updated_may_not_be_read_only(dtype, place):
+    arrays = {"theta": np.ones(5, dtype), "state": np.ones(5, dtype), "memory": np.zeros(8)}
+    arrays[place] = read_only(arrays[place])
+    with pytest.raises(ValueError, match="read-only"):
+        update.step(
+            "sgd",
+            arrays["theta"],
+            np.ones(5, dtype),
+            [arrays["state"]],
+            [0.1, 0.9],
+            arrays["memory"],
+        )
+
+
+@pytest.mark.parametrize(
+    ("states", "values", "error", "match"),
+    [
+        ([], [0.1, 0.0], ValueError, "states has 0 vectors, expected 1"),
+        (2, [0.1, 0.0], ValueError, "states has 2 vectors, expected 1"),
+        (1, [0.1], ValueError, "sgd was given 1 hyperparameters, expected 2"),
+        (1, [0.1] * 9, ValueError, "sgd was given 9 hyperparameters, expected 2"),
+        (None, [0.1, 0.0], TypeError, "NoneType"),
+        (1, None, TypeError, "NoneType"),
+        (1, [0.1, "x"], TypeError, "must be real number|float"),
+    ],
+)
+def test_states_and_hyperparameters_are_counted(dtype, states, values, error, match):
+    theta = np.ones(5, dtype)
+    if isinstance(states, int):
+        states = [np.zeros(5, dtype) for _ in range(states)]
+    with pytest.raises(error, match=match):
+        update.step("sgd", theta, np.ones(5, dtype), states, values, np.zeros(8))
+    assert (theta == 1).all()
+
+
+def test_an_unknown_name_lists_the_known(dtype):
+    theta = np.ones(5, dtype)
+    for call in (
+        lambda: update.step("lion", theta, theta, [], [], np.zeros(8)),
+        lambda: update.hyperparameters("lion"),
+        lambda: update.n_states("lion"),
+    ):
+        with pytest.raises(ValueError, match="'lion' is unknown; known are sgd, adam"):
+            call()
+    with pytest.raises(TypeError, match="optimizer is None, expected a name"):
+        update.step(None, theta, theta, [], [], np.zeros(8))
+
+
+@pytest.mark.usefixtures("level")
+@pytest.mark.parametrize(
+    "sizes", [[70, 31, 4], [1031, 270, 3], [300_001, 1], [9, 33_000, 2]], ids=str
+)
+def test_one_sample_is_learned_by_its_gradient(rng, dtype, sizes):
+    net = cyprop.Network(sizes, activation="tanh", dtype=dtype, optimizer=cyprop.SGD(0.25))
+    x = rng.normal(size=sizes[0]).astype(dtype)
+    y = rng.normal(size=sizes[-1]).astype(dtype)
+    gradients = net.gradients(x[None], y[None])
+    before = [array.copy() for array in net.weights + net.biases]
+    net.learn_one(x, y)
+    steps = gradients.weights + gradients.biases
+    for old, step, new in zip(before, steps, net.weights + net.biases, strict=True):
+        expected = (old - np.longdouble(0.25) * step).astype(dtype)
+        assert (abs(new - expected) <= np.spacing(abs(expected))).all()
+        assert (new != old).any()
