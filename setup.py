@@ -99,10 +99,11 @@ def extension(name: str, *flags: str, suffix: str = "pyx") -> Extension:
     )
 
 
-hot = [extension(f"cyprop.engine.{name}") for name in ("chain", "batches")]
+hot = [extension(f"cyprop.engine.{name}") for name in ("chain", "batches", "finite")]
 cold = [extension("cyprop.interface", *SMALL)]
 cold += [
-    extension(f"cyprop.engine.{name}", *SMALL) for name in ("engine", "bound", "memory", "turns")
+    extension(f"cyprop.engine.{name}", *SMALL)
+    for name in ("engine", "bound", "derivatives", "memory", "turns")
 ]
 cold += [
     extension(f"cyprop.kernels.{name}", *SMALL)

@@ -1,15 +1,17 @@
 """Small neural networks at the speed of memory."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cyprop.errors import DivergenceError, FormatError
 from cyprop.network import Network
-from cyprop.rules import SGD, Adam, Optimizer
+from cyprop.rules import SGD, Activation, Adam, Loss, Optimizer
+from cyprop.settings import Settings
 from cyprop.version import __version__
 
 if TYPE_CHECKING:
     from cyprop import datasets as datasets
+    from cyprop import interface as interface
     from cyprop import storage as storage
     from cyprop.configuration import get_include, show_config
     from cyprop.gradients import Gradients
@@ -17,13 +19,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SGD",
+    "Activation",
     "Adam",
     "DivergenceError",
     "FormatError",
     "Gradients",
     "History",
+    "Loss",
     "Network",
     "Optimizer",
+    "Settings",
     "__version__",
     "get_include",
     "show_config",
@@ -37,15 +42,19 @@ _LATER = {
     "get_include": "cyprop.configuration",
     "show_config": "cyprop.configuration",
 }
+_MODULES = ("datasets", "interface", "storage")
 
+# Type checkers do not see this function, which would let them take any name for one of cyprop's.
+if not TYPE_CHECKING:
 
-def __getattr__(name: str) -> Any:
-    if name == "storage":
-        return import_module("cyprop.storage")
-    if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
-    raise AttributeError(f"module 'cyprop' has no attribute {name!r}")
+    def __getattr__(name):
+        if name in _MODULES:
+            return import_module(f"cyprop.{name}")
+        if name in _LATER:
+            return getattr(import_module(_LATER[name]), name)
+        raise AttributeError(f"module 'cyprop' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "storage"})
+    own = {"__doc__", "__file__", "__name__", "__path__"}
+    return sorted({*__all__, *_MODULES, *own})

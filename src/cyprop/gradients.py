@@ -1,4 +1,4 @@
-"""What `Network.gradients` gives."""
+"""What `Network.gradients` and `Network.vjp` give."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from typing import Any
 
 import numpy.typing as npt
 
+from cyprop._restore import restore
+
 Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Gradients:
-    """The derivatives of the mean loss of a batch.
+    """The derivatives of the mean loss of a batch, or of a C of the caller's.
 
     Attributes
     ----------
     loss : float
+        NaN from `Network.vjp`.
     weights, biases : tuple of ndarray
         One for each layer, shaped like ``net.weights[l]`` and ``net.biases[l]``.
-    inputs : ndarray, (n, n_in)
-        The derivative by X.
+    inputs : ndarray, (n, n_in), or None
+        The derivative by X, unless it was not wanted.
     parameters : ndarray
         Weights and biases as one vector laid out like ``net.parameters``, of which they are views.
 
@@ -32,5 +35,9 @@ class Gradients:
     loss: float
     weights: tuple[Array, ...]
     biases: tuple[Array, ...]
-    inputs: Array
+    inputs: Array | None
     parameters: Array
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = (self.loss, self.weights, self.biases, self.inputs, self.parameters)
+        return restore, ("gradients", *fields)

@@ -15,11 +15,7 @@ from libc.stdint cimport uintptr_t
 
 cimport cython
 
-from cyprop.engine cimport chain
-from cyprop.engine.batches cimport (
-    input_gradient_of_rows, input_gradient_of_rows_scratch_size, predict_rows,
-    predict_rows_scratch_size,
-)
+from cyprop.engine cimport batches, chain, model as engine_model
 from cyprop.engine.engine cimport Engine
 from cyprop.engine.flag cimport give, take
 
@@ -28,7 +24,7 @@ cdef enum:
 
 
 cdef struct Record:
-    chain.Model *model               # NULL when stale
+    engine_model.Model *model               # NULL when stale
     long *writing                    # the flag of the network (turns.pyx)
     Record *next                     # retired after this one
 
@@ -167,7 +163,7 @@ cdef inline int check_model(const Model *model) noexcept nogil:
 
 
 cdef inline int check_dtype(const Model *model, Py_ssize_t index) noexcept nogil:
-    """The same, and that it is of float32 (index 0) or float64 (1)."""
+    """The code for a model that is not there, or not of float32 (index 0) or float64 (1)."""
     cdef int code = check_model(model)
     return WRONG_DTYPE if code == OK and inside(model).dtype != index else code
 
@@ -182,23 +178,23 @@ cdef inline int check_arrays(
     return OK
 
 
-cdef inline chain.Model *inside(const Model *model) noexcept nogil:
+cdef inline engine_model.Model *inside(const Model *model) noexcept nogil:
     return (<const Record *> model).model
 
 
 cdef Py_ssize_t n_inputs(const Model *model) noexcept nogil:
     cdef int code = check_model(model)
-    return code if code != OK else chain.input_size(inside(model))
+    return code if code != OK else engine_model.input_size(inside(model))
 
 
 cdef Py_ssize_t n_outputs(const Model *model) noexcept nogil:
     cdef int code = check_model(model)
-    return code if code != OK else chain.output_size(inside(model))
+    return code if code != OK else engine_model.output_size(inside(model))
 
 
 cdef Py_ssize_t n_parameters(const Model *model) noexcept nogil:
     cdef Py_ssize_t l, count = check_model(model)
-    cdef chain.Layer *layer
+    cdef engine_model.Layer *layer
     if count == OK:
         for l in range(inside(model).n_layers):
             layer = &inside(model).layers[l]
@@ -219,10 +215,10 @@ cdef Py_ssize_t scratch_size(const Model *model, Py_ssize_t n) noexcept nogil:
         return code
     if n < 0:
         return NEGATIVE_COUNT
-    return chain.ALIGNMENT + max(
-        predict_rows_scratch_size(inside(model), n, 1),
-        chain.training_scratch_size(inside(model), 1, 1),
-        input_gradient_of_rows_scratch_size(inside(model), n),
+    return engine_model.ALIGNMENT + max(
+        batches.predict_rows_scratch_size(inside(model), n, 1),
+        chain.tape_size(inside(model), 1, 1),
+        batches.input_gradient_scratch_size(inside(model), n, 1),
     )
 
 
@@ -246,8 +242,8 @@ cdef inline int predict(
         code = check_arrays(index, x, out, out, scratch)
     if code == OK:
         chain.predict(
-            inside(model), 1, <const char *> x, chain.input_size(inside(model)), <char *> out,
-            chain.aligned(scratch))
+            inside(model), 1, <const char *> x, engine_model.input_size(inside(model)), <char *> out,
+            engine_model.aligned(scratch))
     return code
 
 
@@ -268,7 +264,8 @@ cdef inline int predict_many(
 ) noexcept nogil:
     cdef int code = check_rows(model, index, n, X, out, out, scratch)
     if code == OK and n > 0:
-        predict_rows(inside(model), n, <const char *> X, <char *> out, chain.aligned(scratch), 1)
+        batches.predict_rows(
+            inside(model), n, <const char *> X, <char *> out, engine_model.aligned(scratch), 1)
     return code
 
 
@@ -276,7 +273,7 @@ cdef inline int check_rows(
     const Model *model, Py_ssize_t index, Py_ssize_t n, const void *a, const void *b,
     const void *c, const void *scratch,
 ) noexcept nogil:
-    """The same for n rows; where there are none, no memory is needed."""
+    """The code for n rows in these arrays; where there are none, no memory is needed."""
     cdef int code = check_dtype(model, index)
     if code != OK or n == 0:
         return code
@@ -308,7 +305,7 @@ cdef inline int learn_one(
     if not take(writing):
         return BUSY
     loss[0] = chain.learn(
-        inside(model), <const char *> x, <const char *> y, chain.aligned(scratch))
+        inside(model), <const char *> x, <const char *> y, engine_model.aligned(scratch))
     give(writing)
     return OK if isfinite(loss[0]) else NOT_FINITE
 
@@ -332,9 +329,9 @@ cdef inline int input_gradient(
 ) noexcept nogil:
     cdef int code = check_rows(model, index, n, X, dA, dX, scratch)
     if code == OK and n > 0:
-        input_gradient_of_rows(
+        batches.input_gradient(
             inside(model), n, <const char *> X, <const char *> dA, <char *> dX,
-            chain.aligned(scratch))
+            engine_model.aligned(scratch), 1)
     return code
 
 

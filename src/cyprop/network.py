@@ -3,35 +3,51 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
-from cyprop.architecture import Architecture
+import numpy as np
+
+from cyprop import copying, deriving
+from cyprop._restore import restore
+from cyprop.checks.numbers import whole_number
+from cyprop.engine import memory
+from cyprop.engine.engine import Engine
+from cyprop.settings import Settings
 from cyprop.training.initialisation import draw_weights
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from cyprop.checks.arrays import Array
     from cyprop.engine.bound import BoundPrediction
-    from cyprop.gradients import Array, Gradients
     from cyprop.interface import Handle
-    from cyprop.rules import Optimizer
+    from cyprop.rules import (
+        Activation,
+        ActivationName,
+        Loss,
+        LossName,
+        Optimizer,
+        OptimizerName,
+    )
     from cyprop.training.history import History
 
+N = TypeVar("N", bound="Network")
 
-class Network(Architecture):
+
+class Network(Engine):
     """A multilayer perceptron: Z = A_prev · W + b, A = f(Z), layer upon layer.
 
     Parameters
     ----------
     sizes : sequence of int
         Units of each layer, inputs first: at least two numbers, each at least 1.
-    activation : str or sequence of str, default "sigmoid"
+    activation : str, Activation, or a sequence of these, default "sigmoid"
         Of all hidden layers, or one for each: "sigmoid", "tanh", "relu" or "identity".
-    output_activation : str, optional
+    output_activation : str or Activation, optional
         Of the last layer; also "softmax". By default the one that the loss belongs to (softmax for
         cross_entropy, sigmoid for binary_cross_entropy), else the same as `activation`.
-    loss : str, default "mse"
+    loss : str or Loss, default "mse"
         "mse": the mean over outputs of the squared error. "cross_entropy": needs softmax.
         "binary_cross_entropy": the mean over outputs; needs sigmoid. C is its mean over the batch.
     optimizer : Optimizer or str, default SGD(learning_rate=0.1)
@@ -44,6 +60,8 @@ class Network(Architecture):
 
     Attributes
     ----------
+    settings : Settings
+        All of the above but the seed.
     weights, biases : tuple of ndarray
         Writable views of shape (n_in, n_out) and (n_out,) for each layer.
     parameters : ndarray
@@ -60,8 +78,8 @@ class Network(Architecture):
     -----
     Thread-safety: any number of threads may use one network. Predictions run at once, and take no
     lock unless an update is under way or waits. Updates follow one another, and a prediction sees
-    the weights as some complete update left them. Who has to wait is served in the order of
-    arrival. Assigning to the views is no update: let no other thread use the network meanwhile.
+    the weights as some complete update left them. A caller that has to wait is served in the order
+    of arrival. Assigning to the views is no update: let no other thread use the network meanwhile.
     A signal handler that uses a network in the midst of a call of the same one gets a
     RuntimeError.
 
@@ -80,15 +98,107 @@ class Network(Architecture):
     def __init__(
         self,
         sizes: Sequence[int],
-        activation: str | Sequence[str] = "sigmoid",
-        output_activation: str | None = None,
-        loss: str = "mse",
-        optimizer: Optimizer | str | None = None,
+        activation: (
+            ActivationName | Activation | Sequence[ActivationName | Activation]
+        ) = "sigmoid",
+        output_activation: ActivationName | Activation | None = None,
+        loss: LossName | Loss = "mse",
+        optimizer: OptimizerName | Optimizer | None = None,
         dtype: npt.DTypeLike = "float32",
         seed: int = 0,
     ) -> None:
-        self._lay_out(sizes, activation, output_activation, loss, optimizer, dtype, seed)
-        draw_weights(self.weights, self._activations, self._rng)
+        settings = Settings(sizes, activation, output_activation, loss, optimizer, dtype)
+        rng = np.random.Generator(np.random.PCG64(whole_number(seed, "seed", low=0)))
+        memory.lay_out(self, settings)
+        self._rng = rng
+        draw_weights(self.weights, settings.activation_names, rng)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units of each layer, inputs first. Thread-safety: it never changes."""
+        return self.settings.sizes
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """The name of each layer's activation, the output layer's last.
+
+        Thread-safety: it never changes.
+        """
+        return self.settings.activation_names
+
+    @property
+    def loss(self) -> str:
+        """The name of the loss. Thread-safety: it never changes."""
+        return self.settings.loss.name
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the parameters and of all results. Thread-safety: it never changes."""
+        return self.settings.dtype
+
+    @property
+    def n_parameters(self) -> int:
+        """How many weights and biases there are, padding not counted.
+
+        Thread-safety: it never changes.
+        """
+        return self.settings.n_parameters
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """How the parameters follow their gradient. Setting it starts its state afresh.
+
+        Thread-safety: any number of threads may get or set it; setting it waits its turn.
+        """
+        return self.settings.optimizer
+
+    @optimizer.setter
+    def optimizer(self, value: Optimizer | OptimizerName) -> None:
+        memory.set_optimizer(self, self.settings.with_optimizer(value).optimizer)
+
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's. Setting it keeps momentum and moments.
+
+        Thread-safety: any number of threads may get or set it; setting it waits its turn.
+        """
+        return self.settings.optimizer.hyperparameters["learning_rate"]
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self.set_hyperparameters(learning_rate=value)
+
+    def set_hyperparameters(self, **hyperparameters: float) -> None:
+        """Change hyperparameters of the optimizer, which keeps its state.
+
+        Parameters
+        ----------
+        **hyperparameters : float
+            Those that change, such as ``momentum=0.9``.
+
+        Raises
+        ------
+        TypeError
+            If the optimizer has no such hyperparameter, or it is not a number.
+        ValueError
+            If it is out of its range, or the network's dtype cannot hold it.
+
+        Notes
+        -----
+        Setting ``net.optimizer`` starts with momentum and moments of zero instead.
+        Thread-safety: any number of threads at once; it waits its turn.
+
+        Examples
+        --------
+        >>> import cyprop
+        >>> net = cyprop.Network([2, 3, 1], optimizer=cyprop.SGD(0.1, momentum=0.5))
+        >>> net.set_hyperparameters(momentum=0.9)
+        >>> net.learning_rate = 0.01
+        >>> net.optimizer
+        SGD(learning_rate=0.01, momentum=0.9)
+        """
+        changed = self.settings.optimizer.with_hyperparameters(**hyperparameters)
+        memory.set_hyperparameters(self, self.settings.with_optimizer(changed).optimizer)
 
     def bind(self, x: Array, out: Array) -> BoundPrediction:
         """Make a prediction ready that reads x and writes out, the same arrays each time.
@@ -181,8 +291,8 @@ class Network(Architecture):
         progress : bool, default False
             Whether to show each epoch on standard error (with tqdm where it is installed).
         n_threads : int, default 1
-            How many threads share each batch, from 1 to 256; fewer where batches are small. None
-            is left when `fit` returns, and bits do not depend on how many there were.
+            How many threads share each batch, from 1 to 256; fewer where batches are small. All have
+            ended when `fit` returns, and bits do not depend on how many there were.
 
         Returns
         -------
@@ -207,47 +317,24 @@ class Network(Architecture):
         Thread-safety: any thread. Others that use this network meanwhile get their turn within some
         milliseconds, between two updates; one that trains it too adds its updates among these.
         """
-        from cyprop.training import fit as training  # here and below: what not every program needs
+        from cyprop.training import fit  # here and below: what not every program needs
 
-        return training.fit(
+        plan = fit.plan(
             self,
             X,
             Y,
-            n_epochs=epochs,
             batch_size=batch_size,
             shuffle=shuffle,
             validation_data=validation_data,
-            progress=progress,
             n_threads=n_threads,
         )
+        return fit.fit(self, plan, epochs, progress=progress)
 
-    def gradients(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> Gradients:
-        """The derivatives of the mean loss over the rows of X; the network is unchanged.
-
-        Parameters
-        ----------
-        X : array_like, (n, n_in)
-        Y : array_like, (n, n_out)
-
-        Returns
-        -------
-        Gradients
-            With ``loss``, ``weights[l]``, ``biases[l]``, ``inputs`` and ``parameters``.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If X or Y is not real numbers of that shape, or has no rows.
-
-        Notes
-        -----
-        Thread-safety: any number of threads at once; each sees the weights of a complete update.
-        """
-        from cyprop.gradients import Gradients
-
-        loss, gradient, inputs = self._gradient(X, Y)
-        weights, biases = self._views(gradient, len(self.weights))
-        return Gradients(loss, weights, biases, inputs, gradient)
+    # In deriving.py, with what they need.
+    gradients = deriving.gradients
+    vjp = deriving.vjp
+    jacobian = deriving.jacobian
+    step = deriving.step
 
     def save(self, path: str | os.PathLike[str], metadata: dict[str, str] | None = None) -> None:
         """Write the network to a safetensors file, which PyTorch can read too.
@@ -271,9 +358,9 @@ class Network(Architecture):
         The optimizer's state and the random generator are not saved; pickle keeps them.
         Thread-safety: any number of threads at once; each sees the weights of a complete update.
         """
-        from cyprop.formats import safetensors as storage
+        from cyprop.formats import safetensors
 
-        storage.save(self, path, metadata)
+        safetensors.save(self, path, metadata)
 
     def to_c(self, path: str | os.PathLike[str], name: str | None = None) -> None:
         """Write the network as one C99 header that needs nothing else.
@@ -303,12 +390,12 @@ class Network(Architecture):
         -----
         Thread-safety: must not run while another thread trains this network.
         """
-        from cyprop.formats import c99 as export
+        from cyprop.formats import c99
 
-        export.to_c(self, path, name)
+        c99.to_c(self, path, name)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Network:
+    def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read a network that `save` has written.
 
         Raises
@@ -322,6 +409,49 @@ class Network(Architecture):
         -----
         Thread-safety: any number of threads at once.
         """
-        from cyprop.formats import safetensors as storage
+        from cyprop.formats import safetensors
 
-        return storage.load(cls, path)
+        return safetensors.load(cls, path)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return copying.state_of(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        copying.take_state(self, state)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return restore, ("network", type(self)), self.__getstate__()
+
+    def __copy__(self) -> Self:
+        return copying.shallow(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return copying.deep(self, memo)
+
+    def __eq__(self, other: object) -> bool:
+        """Same settings and parameters; the optimizer's state does not count.
+
+        Thread-safety: no other thread may train either of them meanwhile.
+        """
+        if not isinstance(other, Network):
+            return NotImplemented
+        return self.settings == other.settings and all(
+            np.array_equal(mine, theirs)
+            for mine, theirs in zip(
+                self.weights + self.biases, other.weights + other.biases, strict=True
+            )
+        )
+
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Network({self.settings.shown()})"
+
+    def __dir__(self) -> Iterable[str]:
+        """What a person may use; names with one underscore are not among it."""
+        return [name for name in super().__dir__() if name[:1] != "_" or name[:2] == "__"]
+
+
+def blank(kind: type[N]) -> N:
+    """A network of that class without settings, for `restore` to fill."""
+    return kind.__new__(kind)

@@ -7,6 +7,8 @@ import pytest
 from arrays_for_tests import misaligned, read_only, same_bits
 
 import cyprop
+from cyprop.engine import memory
+from cyprop.engine.finite import place_of_nonfinite
 
 METHODS = ("predict", "learn_one", "train_on_batch", "evaluate", "gradients", "fit")
 N_IN, N_OUT = 3, 2
@@ -32,11 +34,11 @@ def good(method, dtype):
 
 def refused(net, method, X, Y, error, match):
     before = net.parameters.tobytes()
-    states = [state.tobytes() for state in net._state()[1]]
+    states = [state.tobytes() for state in memory.state(net)[2]]
     with pytest.raises(error, match=match) as caught:
         call(net, method, X, Y)
     assert net.parameters.tobytes() == before
-    assert [state.tobytes() for state in net._state()[1]] == states
+    assert [state.tobytes() for state in memory.state(net)[2]] == states
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -108,8 +110,8 @@ def test_Y_of_the_wrong_shape_is_refused(net, dtype, method, shape):
 @pytest.mark.parametrize("method", METHODS[2:])
 def test_another_number_of_rows_in_Y_is_refused(net, dtype, method):
     X, Y = good(method, dtype)
-    refused(net, method, X, Y[:5], ValueError, "X has 6 rows and Y has 5, expected as many")
-    refused(net, method, X[:1], Y, ValueError, "X has 1 rows and Y has 6, expected as many")
+    refused(net, method, X, Y[:5], ValueError, "X has 6 rows and Y has 5, expected the same number")
+    refused(net, method, X[:1], Y, ValueError, "X has 1 rows and Y has 6, expected the same number")
 
 
 @pytest.mark.parametrize("method", METHODS[2:])
@@ -225,7 +227,7 @@ def test_fit_names_the_first_row_and_column_that_is_not_finite(net, dtype, bad):
 def test_fit_looks_at_every_number(dtype, bad, place):
     net = cyprop.Network([1, 1], dtype=dtype)
     Y = np.resize([0, np.finfo(dtype).max, -np.finfo(dtype).tiny / 8], 3000).astype(dtype)
-    assert net._first_nonfinite(Y.reshape(-1, 1)) is None
+    assert place_of_nonfinite(Y.reshape(-1, 1)) is None
     Y[place] = bad
     before = net.parameters.tobytes()
     with pytest.raises(ValueError, match=f"^Y holds {bad} at row {place}, column 0, expected"):

@@ -12,7 +12,7 @@ import pytest
 from arrays_for_tests import same_bits, sparse
 
 import cyprop
-from cyprop.engine import threads
+from cyprop.engine import memory, threads
 
 COUNTS = (2, 3, 4, 8)
 NETWORKS = [
@@ -93,8 +93,8 @@ def trained(arguments, optimizer, dtype, X, Y, n_threads, batch_size):
     history = net.fit(
         X, Y, epochs=2, batch_size=batch_size, validation_data=(X, Y), n_threads=n_threads
     )
-    _, states, memory = net._state()
-    numbers = np.array([*history.loss, *history.validation_loss, *memory])
+    _, _, states, tally = memory.state(net)
+    numbers = np.array([*history.loss, *history.validation_loss, *tally])
     return [net.parameters, numbers, *states]
 
 

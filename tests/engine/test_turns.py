@@ -13,6 +13,7 @@ import pytest
 from arrays_for_tests import same_bits
 
 import cyprop
+from cyprop.engine import memory
 
 ROUNDS = 50
 WRITERS = ("learn_one", "train_on_batch", "fit")
@@ -102,7 +103,7 @@ def test_eight_threads_see_whole_updates_and_lose_none(dtype, tmp_path, sizes, r
     for said in expected.values():
         assert len(set(said)) == len(said)  # or it could not be told which state was seen
     end = shared.net.parameters.copy()
-    shared.net._set_state(start)
+    memory.go_back(shared.net, start)
     seen = {how: [] for how in readers}
 
     def write(how):

@@ -24,6 +24,7 @@ from compiled_calls import (
 )
 
 import cyprop
+from cyprop.engine import memory
 from cyprop.interface import Handle, address
 
 NETWORKS = [
@@ -340,9 +341,9 @@ def test_a_handle_sees_what_becomes_of_its_network(tmp_path, rng):
     [
         lambda net: net.__init__([500, 400, 300]),
         lambda net: net.__setstate__(cyprop.Network([500, 300]).__getstate__()),
-        lambda net: net._build([500, 300], ["tanh"], "mse", "float64"),
+        lambda net: memory.lay_out(net, cyprop.Settings([500, 300], dtype="float64")),
     ],
-    ids=["__init__", "__setstate__", "_build"],
+    ids=["__init__", "__setstate__", "lay_out"],
 )
 def test_a_network_never_changes_its_size(again, rng):
     net = cyprop.Network([4, 8, 3])

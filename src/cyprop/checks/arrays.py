@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    Array = npt.NDArray[Any]
+
 REAL_KINDS = "biuf"
 
 
@@ -95,7 +97,7 @@ def check_same_rows(
     """Raise ValueError unless X and Y have the same number of rows."""
     if X.shape[0] != Y.shape[0]:
         raise ValueError(
-            f"{x_name} has {X.shape[0]} rows and {y_name} has {Y.shape[0]}, expected as many"
+            f"{x_name} has {X.shape[0]} rows and {y_name} has {Y.shape[0]}, expected the same number"
         )
 
 
@@ -132,3 +134,26 @@ def check_bound(x: Any, out: Any, n_in: int, n_out: int, dtype: npt.DTypeLike) -
     if not (x.flags.c_contiguous and x.flags.aligned):
         raise ValueError("x must be C-contiguous and aligned")
     checked_out(out, (*x.shape[:-1], n_out), dtype, x)
+
+
+def rows_or_row(
+    value: Any, name: str, n_columns: int, dtype: npt.DTypeLike
+) -> tuple[npt.NDArray[Any], bool]:
+    """`value` as (n, n_columns), and whether it was one row, (n_columns,).
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `real_array`; and for another shape, or no rows.
+    """
+    expected = f"({n_columns},) or (n, {n_columns})"
+    array = real_array(value, name, dtype, f"an array of shape {expected}")
+    if array.shape == (n_columns,):
+        return array.reshape(1, n_columns), True
+    if array.ndim == 1 and n_columns == 1:
+        array = array.reshape(-1, 1)
+    if array.ndim != 2 or array.shape[1] != n_columns:
+        raise ValueError(f"{name} has shape {array.shape}, expected {expected}")
+    if array.shape[0] == 0:
+        raise ValueError(f"{name} has no rows, expected at least one")
+    return array, False

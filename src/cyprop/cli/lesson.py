@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cyprop.errors import DivergenceError
 from cyprop.network import Network
-from cyprop.rules import Optimizer
 from cyprop.tables.encoding import Encoding, choose
 from cyprop.tables.scaling import Scaling, fold
 from cyprop.tables.scores import held_out
 from cyprop.tables.table import Table
-from cyprop.training import fit as training
+from cyprop.training import fit
 from cyprop.training.history import History
 
 Array = npt.NDArray[Any]
 
-LAST_EPOCHS, LAST_RATE = 5, 0.1  # the last fifth of the epochs, at a tenth of the learning rate
+# The last fifth of the epochs goes at a tenth of the learning rate, so that the result depends less
+# on the rows that came last.
+LAST_EPOCHS, LAST_RATE = 5, 0.1
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,10 @@ def learn(network: Network, lesson: Lesson, n_epochs: int, batch_size: int) -> H
     if validation:
         header += f"  {'held-out loss':>13}  {'accuracy' if outputs is None else 'RMS error':>9}"
     print(header, flush=True)
+    plan = fit.plan(network, X[~held], Y[~held], batch_size=batch_size, validation_data=validation)
+    rate = network.learning_rate
     history = History()
-    for history in _steps(network, X[~held], Y[~held], n_epochs, batch_size, validation):
+    for history in fit.epochs(network, plan, n_epochs):
         line = f"{len(history):>{digits}}/{n_epochs:<{digits}}  {history.loss[-1]:9.5f}"
         if validation:
             line += f"  {history.validation_loss[-1]:13.5f}"
@@ -112,40 +114,7 @@ def learn(network: Network, lesson: Lesson, n_epochs: int, batch_size: int) -> H
             else:
                 line += f"  {np.sqrt(history.validation_loss[-1]) * outputs.scale[0]:9.4g}"
         print(line, flush=True)
+        if len(history) == n_epochs - n_epochs // LAST_EPOCHS < n_epochs:
+            network.learning_rate = rate * LAST_RATE
+    network.learning_rate = rate  # which a saved network names
     return history
-
-
-def _steps(
-    network: Network,
-    X: Array,
-    Y: Array,
-    n_epochs: int,
-    batch_size: int,
-    validation: tuple[Array, Array] | None,
-) -> Iterator[History]:
-    """All epochs; the last of them slower, so that less hangs on the rows that came last."""
-    history = History()
-    optimizer = network.optimizer
-    slow = n_epochs // LAST_EPOCHS
-    for part in filter(None, (n_epochs - slow, slow)):
-        before = len(history)
-        if before:
-            network.optimizer = _slower(optimizer)
-        steps = training.epochs(
-            network, X, Y, n_epochs=part, batch_size=batch_size, validation_data=validation
-        )
-        try:
-            for seen in steps:
-                history.loss.append(seen.loss[-1])
-                history.validation_loss += seen.validation_loss[-1:]
-                history.seconds.append(seen.seconds[-1])
-                yield history
-        except DivergenceError as error:
-            raise DivergenceError(before + error.epoch, error.batch) from None
-    network.optimizer = optimizer  # which a saved network names
-
-
-def _slower(optimizer: Optimizer) -> Optimizer:
-    hyperparameters = optimizer.hyperparameters
-    hyperparameters["learning_rate"] *= LAST_RATE
-    return Optimizer(optimizer.name, **hyperparameters)

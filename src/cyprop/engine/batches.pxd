@@ -1,6 +1,6 @@
 """Many rows, a few at a time, without the GIL."""
 
-from cyprop.engine.chain cimport Model
+from cyprop.engine.model cimport Batch, Model, Sink
 
 cdef Py_ssize_t predict_rows_scratch_size(
     const Model *model, Py_ssize_t n, Py_ssize_t n_parts) noexcept nogil
@@ -8,28 +8,27 @@ cdef void predict_rows(
     const Model *model, Py_ssize_t n, const char *X, char *out, char *scratch,
     Py_ssize_t n_parts) noexcept nogil
 
-cdef Py_ssize_t input_gradient_of_rows_scratch_size(
-    const Model *model, Py_ssize_t n) noexcept nogil
-cdef void input_gradient_of_rows(
-    const Model *model, Py_ssize_t n, const char *X, const char *dA, char *dX,
-    char *scratch) noexcept nogil
+cdef Py_ssize_t input_gradient_scratch_size(
+    const Model *model, Py_ssize_t n, Py_ssize_t n_parts) noexcept nogil
+cdef void input_gradient(
+    const Model *model, Py_ssize_t n, const char *X, const char *dA, char *dX, char *scratch,
+    Py_ssize_t n_parts) noexcept nogil
 
 cdef Py_ssize_t loss_of_rows_scratch_size(
     const Model *model, Py_ssize_t n, Py_ssize_t n_parts) noexcept nogil
 cdef double loss_of_rows(
-    const Model *model, Py_ssize_t n, const char *X, const char *Y, char *scratch,
+    const Model *model, const Batch *data, char *scratch, Py_ssize_t n_parts) noexcept nogil
+
+cdef Py_ssize_t derive_scratch_size(
+    const Model *model, Py_ssize_t n, Py_ssize_t n_parts) noexcept nogil
+cdef double derive(
+    Model *model, const Batch *batch, const char *dA, const Sink *sink, char *scratch,
     Py_ssize_t n_parts) noexcept nogil
 
-cdef Py_ssize_t gradient_of_rows_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil
-cdef double gradient_of_rows(
-    Model *model, Py_ssize_t n, const char *X, const char *Y, char *gradient, char *dX,
-    char *scratch) noexcept nogil
+cdef void step_by_vector(Model *model, const char *gradient, Py_ssize_t n_parts) noexcept nogil
 
 cdef Py_ssize_t train_scratch_size(
     const Model *model, Py_ssize_t batch_size, Py_ssize_t n_parts) noexcept nogil
 cdef Py_ssize_t train(
-    Model *model, Py_ssize_t n, const char *X, const char *Y, const Py_ssize_t *order,
-    Py_ssize_t batch_size, Py_ssize_t start, double *total, char *scratch,
-    Py_ssize_t n_parts) noexcept nogil
-
-cdef Py_ssize_t first_nonfinite(Py_ssize_t dtype, Py_ssize_t n, const char *x) noexcept nogil
+    Model *model, const Batch *data, Py_ssize_t batch_size, Py_ssize_t start, double *total,
+    char *scratch, Py_ssize_t n_parts) noexcept nogil

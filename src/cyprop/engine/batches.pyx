@@ -1,26 +1,57 @@
-"""Many rows, a few at a time, without the GIL: predicting, measuring the loss, training, and a look
-for numbers that are not finite.
+"""Many rows, a few at a time, without the GIL: predicting, measuring the loss, deriving, training.
 
-X is (n, n_in) and Y (n, n_out), C-contiguous and of the model's dtype. Scratch belongs to the
+X is (n, n_in), Y and dA (n, n_out), C-contiguous and of the model's dtype. Scratch belongs to the
 caller. Each task is shared among n_parts threads, and ends in the same bits for any number of them.
 Nothing here can fail.
 """
 
 from libc.math cimport isfinite
-from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from cyprop.engine.chain cimport (
-    ALIGNMENT, Part, backward, forward, input_gradient, input_gradient_scratch_size, input_size,
-    interrupted, output_size, predict, predict_scratch_size, share, training_scratch_size,
-    wait_for_others, whole,
+    backward, forward, interrupted, predict, predict_scratch_size, pull_back, step_by, tape_size,
+    wait_for_others,
+)
+from cyprop.engine.model cimport (
+    ALIGNMENT, NOTHING, UPDATE, Part, Tape, input_size, output_size, rows_of, share, tape_in, whole,
 )
 from cyprop.engine.team cimport Team, run
 
 cdef enum:
     ROWS_AT_ONCE = 64            # so that their activations stay in the cache
-    TURN = 1 << 24               # multiplications after which training stops for a look at Ctrl-C
-    TEAM_TURN = 1 << 27          # the same for each of several threads: longer, to repay their start
+    SLICE = 1 << 24              # multiplications after which training stops for a look at Ctrl-C
+    TEAM_SLICE = 1 << 27         # the same for each of several threads: longer, to repay their start
+
+
+cdef inline Py_ssize_t some(Py_ssize_t n) noexcept nogil:
+    """As many of n rows as go through a network together where they need not all."""
+    return min(n, <Py_ssize_t> ROWS_AT_ONCE)
+
+
+cdef inline Py_ssize_t whole_lines(Py_ssize_t size) noexcept nogil:
+    return (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+
+
+cdef inline Py_ssize_t losses_size(Py_ssize_t n) noexcept nogil:
+    return whole_lines(n * sizeof(double))
+
+
+cdef inline double sum_of(Py_ssize_t n, const double *C, double total) noexcept nogil:
+    """total and then C, in order"""
+    cdef Py_ssize_t i
+    for i in range(n):
+        total += C[i]
+    return total
+
+
+cdef inline Batch rows_from(const Model *model, const Batch *data, Py_ssize_t i) noexcept nogil:
+    """Some rows of data without an order, from row i on."""
+    cdef Batch batch = data[0]
+    batch.n = some(data.n - i)
+    batch.X = data.X + i * data.X_stride * model.itemsize
+    if data.Y != NULL:
+        batch.Y = data.Y + i * data.Y_stride * model.itemsize
+    return batch
 
 
 cdef struct Prediction:
@@ -34,7 +65,7 @@ cdef struct Prediction:
 cdef Py_ssize_t predict_rows_scratch_size(
     const Model *model, Py_ssize_t n, Py_ssize_t n_parts,
 ) noexcept nogil:
-    return n_parts * predict_scratch_size(model, min(n, <Py_ssize_t> ROWS_AT_ONCE))
+    return n_parts * predict_scratch_size(model, some(n))
 
 
 cdef void predict_rows(
@@ -47,80 +78,68 @@ cdef void predict_rows(
 
 cdef void predict_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     cdef const Prediction *task = <const Prediction *> work
-    cdef Part part = Part(index, team.n_parts, team, False, NULL)
+    cdef Part part = Part(index, team.n_parts, team, False)
     cdef const Model *model = task.model
     cdef Py_ssize_t n_in = input_size(model), n_out = output_size(model), size = model.itemsize
     cdef char *scratch = task.scratch + predict_rows_scratch_size(model, task.n, index)
     cdef Py_ssize_t i, end, rows
     i, end = share(&part, task.n, 1)
     while i < end:
-        rows = min(end - i, <Py_ssize_t> ROWS_AT_ONCE)
+        rows = some(end - i)
         predict(
             model, rows, task.X + i * n_in * size, n_in, task.out + i * n_out * size, scratch)
         i += rows
 
 
-cdef Py_ssize_t input_gradient_of_rows_scratch_size(
-    const Model *model, Py_ssize_t n,
+cdef struct InputGradient:
+    const Model *model
+    Batch data
+    const char *dA
+    char *dX
+    char *scratch
+
+
+cdef Py_ssize_t input_gradient_scratch_size(
+    const Model *model, Py_ssize_t n, Py_ssize_t n_parts,
 ) noexcept nogil:
-    return input_gradient_scratch_size(model, min(n, <Py_ssize_t> ROWS_AT_ONCE))
+    return n_parts * tape_size(model, some(n), 0)
 
 
-cdef void input_gradient_of_rows(
+cdef void input_gradient(
     const Model *model, Py_ssize_t n, const char *X, const char *dA, char *dX, char *scratch,
+    Py_ssize_t n_parts,
 ) noexcept nogil:
     """dX = dA · ∂A⁽ᴸ⁾/∂X of n rows, dX (n, n_in)."""
-    cdef Py_ssize_t n_in = input_size(model), n_out = output_size(model), size = model.itemsize
-    cdef Py_ssize_t i = 0, rows
-    while i < n:
-        rows = min(n - i, <Py_ssize_t> ROWS_AT_ONCE)
-        input_gradient(
-            model, rows, X + i * n_in * size, n_in, dA + i * n_out * size, dX + i * n_in * size,
-            scratch)
-        i += rows
+    cdef InputGradient work = InputGradient(model, rows_of(model, n, X, NULL), dA, dX, scratch)
+    run(input_gradient_part, &work, n_parts)
 
 
-cdef inline bint all_finite32(Py_ssize_t n, const char *x) noexcept nogil:
-    """An exponent of all ones, which NaN and infinity have, carries into the sign by adding one."""
-    cdef uint32_t bits, carried = 0
-    cdef Py_ssize_t i
-    for i in range(n):
-        memcpy(&bits, x + 4 * i, 4)
-        carried |= (bits & <uint32_t> 0x7f800000) + <uint32_t> 0x00800000
-    return carried >> 31 == 0
-
-
-cdef inline bint all_finite64(Py_ssize_t n, const char *x) noexcept nogil:
-    cdef uint64_t bits, carried = 0
-    cdef Py_ssize_t i
-    for i in range(n):
-        memcpy(&bits, x + 8 * i, 8)
-        carried |= (bits & <uint64_t> 0x7ff0000000000000) + <uint64_t> 0x0010000000000000
-    return carried >> 63 == 0
-
-
-cdef Py_ssize_t first_nonfinite(Py_ssize_t dtype, Py_ssize_t n, const char *x) noexcept nogil:
-    """Where among n numbers the first NaN or infinity is; n if there is none. One read of them."""
-    cdef Py_ssize_t i = 0, size = 4 if dtype == 0 else 8, count
-    while i < n:
-        count = min(n - i, <Py_ssize_t> 1024)
-        if not (
-            all_finite32(count, x + i * size) if dtype == 0 else all_finite64(count, x + i * size)
-        ):
-            while (
-                all_finite32(1, x + i * size) if dtype == 0 else all_finite64(1, x + i * size)
-            ):
-                i += 1
-            return i
-        i += count
-    return n
+cdef void input_gradient_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
+    cdef const InputGradient *task = <const InputGradient *> work
+    cdef Part part = Part(index, team.n_parts, team, False), alone = whole()
+    cdef const Model *model = task.model
+    cdef Py_ssize_t x_row = input_size(model) * model.itemsize
+    cdef Py_ssize_t y_row = output_size(model) * model.itemsize
+    cdef char *scratch = task.scratch + input_gradient_scratch_size(model, task.data.n, index)
+    cdef Batch batch
+    cdef Tape tape
+    cdef Sink sink = Sink(NOTHING, NULL, NULL)
+    cdef Py_ssize_t i, end
+    i, end = share(&part, task.data.n, 1)
+    while i < end:
+        batch = rows_from(model, &task.data, i)
+        batch.n = min(batch.n, end - i)
+        tape = tape_in(model, batch.n, scratch)
+        sink.dX = task.dX + i * x_row
+        forward(model, &alone, &batch, &tape, NULL)
+        # Without a target for the derivatives by the parameters, nothing is written to the model.
+        pull_back(<Model *> model, &alone, &batch, &tape, task.dA + i * y_row, &sink)
+        i += batch.n
 
 
 cdef struct Evaluation:
     const Model *model
-    Py_ssize_t n
-    const char *X
-    const char *Y
+    Batch data
     double *C
     char *scratch
 
@@ -128,82 +147,101 @@ cdef struct Evaluation:
 cdef Py_ssize_t loss_of_rows_scratch_size(
     const Model *model, Py_ssize_t n, Py_ssize_t n_parts,
 ) noexcept nogil:
-    """For each part a training scratch, behind the loss of each row."""
-    return losses_size(n) + n_parts * evaluation_scratch_size(model, n)
-
-
-cdef inline Py_ssize_t losses_size(Py_ssize_t n) noexcept nogil:
-    return whole_lines(n * sizeof(double))
-
-
-cdef inline Py_ssize_t whole_lines(Py_ssize_t size) noexcept nogil:
-    return (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
-
-
-cdef inline Py_ssize_t evaluation_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil:
-    return training_scratch_size(model, min(n, <Py_ssize_t> ROWS_AT_ONCE), 1)
+    """For each part a tape, behind the loss of each row."""
+    return losses_size(n) + n_parts * tape_size(model, some(n), 0)
 
 
 cdef double loss_of_rows(
-    const Model *model, Py_ssize_t n, const char *X, const char *Y, char *scratch,
-    Py_ssize_t n_parts,
+    const Model *model, const Batch *data, char *scratch, Py_ssize_t n_parts,
 ) noexcept nogil:
-    """The sum of C over n rows, in order."""
+    """The sum of C over all rows, in order."""
     cdef double *C = <double *> scratch
-    cdef Evaluation work = Evaluation(model, n, X, Y, C, scratch + losses_size(n))
+    cdef Evaluation work = Evaluation(model, data[0], C, scratch + losses_size(data.n))
     run(evaluate_part, &work, n_parts)
-    return sum_of(n, C, 0)
-
-
-cdef inline double sum_of(Py_ssize_t n, const double *C, double total) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        total += C[i]
-    return total
+    return sum_of(data.n, C, 0)
 
 
 cdef void evaluate_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     cdef const Evaluation *task = <const Evaluation *> work
-    cdef Part part = Part(index, team.n_parts, team, False, NULL), alone = whole()
+    cdef Part part = Part(index, team.n_parts, team, False), alone = whole()
     cdef const Model *model = task.model
-    cdef Py_ssize_t n_in = input_size(model), n_out = output_size(model), size = model.itemsize
-    cdef char *scratch = task.scratch + index * evaluation_scratch_size(model, task.n)
-    cdef Py_ssize_t i, end, rows
-    i, end = share(&part, task.n, 1)
+    cdef char *scratch = task.scratch + index * tape_size(model, some(task.data.n), 0)
+    cdef Batch batch
+    cdef Tape tape
+    cdef Py_ssize_t i, end
+    i, end = share(&part, task.data.n, 1)
     while i < end:
-        rows = min(end - i, <Py_ssize_t> ROWS_AT_ONCE)
-        forward(
-            model, &alone, rows, task.X + i * n_in * size, n_in,
-            task.Y + i * n_out * size, n_out, scratch, task.C + i)
-        i += rows
+        batch = rows_from(model, &task.data, i)
+        batch.n = min(batch.n, end - i)
+        tape = tape_in(model, batch.n, scratch)
+        forward(model, &alone, &batch, &tape, task.C + i)
+        i += batch.n
 
 
-cdef Py_ssize_t gradient_of_rows_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil:
-    return losses_size(n) + training_scratch_size(model, n, 1)
+cdef struct Derivation:
+    Model *model
+    Batch batch
+    const char *dA                       # NULL: that of the loss
+    Sink sink
+    double *C
+    char *scratch
 
 
-cdef double gradient_of_rows(
-    Model *model, Py_ssize_t n, const char *X, const char *Y, char *gradient, char *dX,
-    char *scratch,
+cdef Py_ssize_t derive_scratch_size(
+    const Model *model, Py_ssize_t n, Py_ssize_t n_parts,
 ) noexcept nogil:
-    """The sum of C over n rows; the derivatives of its mean by the parameters and by X."""
-    cdef Py_ssize_t n_in = input_size(model), n_out = output_size(model)
+    return losses_size(n) + tape_size(model, n, n_parts)
+
+
+cdef double derive(
+    Model *model, const Batch *batch, const char *dA, const Sink *sink, char *scratch,
+    Py_ssize_t n_parts,
+) noexcept nogil:
+    """The derivatives by the parameters and by X, into the sink, and the sum of C over the rows.
+
+    They are those of the mean of C; or with dA those of what dA is the derivative of by A⁽ᴸ⁾, and then
+    the batch has no targets.
+    """
     cdef double *C = <double *> scratch
-    cdef Part part = whole()
-    scratch += losses_size(n)
-    forward(model, &part, n, X, n_in, Y, n_out, scratch, C)
-    backward(model, &part, n, X, n_in, Y, n_out, scratch, gradient, dX)
-    return sum_of(n, C, 0)
+    cdef Derivation work = Derivation(
+        model, batch[0], dA, sink[0], C, scratch + losses_size(batch.n))
+    run(derive_part, &work, n_parts)
+    return sum_of(batch.n, C, 0) if dA == NULL else 0
+
+
+cdef void derive_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
+    cdef Derivation *task = <Derivation *> work
+    cdef Part part = Part(index, team.n_parts, team, False)
+    cdef Tape tape = tape_in(task.model, task.batch.n, task.scratch)
+    forward(task.model, &part, &task.batch, &tape, task.C)
+    if task.dA == NULL:
+        backward(task.model, &part, &task.batch, &tape, &task.sink)
+    else:
+        pull_back(task.model, &part, &task.batch, &tape, task.dA, &task.sink)
+
+
+cdef struct Step:
+    Model *model
+    const char *gradient
+
+
+cdef void step_by_vector(Model *model, const char *gradient, Py_ssize_t n_parts) noexcept nogil:
+    """One update from a whole gradient, laid out like the parameters."""
+    cdef Step work = Step(model, gradient)
+    run(step_part, &work, n_parts)
+
+
+cdef void step_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
+    cdef Step *task = <Step *> work
+    cdef Part part = Part(index, team.n_parts, team, False)
+    step_by(task.model, &part, task.gradient)
 
 
 cdef struct Training:
     Model *model
-    Py_ssize_t n
-    const char *X
-    const char *Y
-    const Py_ssize_t *order
+    Batch data
     Py_ssize_t batch_size
-    Py_ssize_t start, end                # the rows this turn goes from and got to
+    Py_ssize_t start, end                # the rows this slice goes from and got to
     double total_before, total           # of the losses of the rows before them
     char *scratch
 
@@ -211,9 +249,9 @@ cdef struct Training:
 cdef Py_ssize_t train_scratch_size(
     const Model *model, Py_ssize_t batch_size, Py_ssize_t n_parts,
 ) noexcept nogil:
-    """A training scratch, and in front of it the rows of Y of one batch, and their losses."""
+    """A tape, and in front of it the rows of Y of one batch, and their losses."""
     return (
-        training_scratch_size(model, batch_size, n_parts)
+        tape_size(model, batch_size, n_parts)
         + gathered_size(model, batch_size) + losses_size(batch_size)
     )
 
@@ -223,8 +261,8 @@ cdef inline Py_ssize_t gathered_size(const Model *model, Py_ssize_t batch_size) 
 
 
 cdef Py_ssize_t train(
-    Model *model, Py_ssize_t n, const char *X, const char *Y, const Py_ssize_t *order,
-    Py_ssize_t batch_size, Py_ssize_t start, double *total, char *scratch, Py_ssize_t n_parts,
+    Model *model, const Batch *data, Py_ssize_t batch_size, Py_ssize_t start, double *total,
+    char *scratch, Py_ssize_t n_parts,
 ) noexcept nogil:
     """Train on batch after batch from row `start` on, for some milliseconds or to the end.
 
@@ -233,24 +271,22 @@ cdef Py_ssize_t train(
     not learned, and is where it stops.
     """
     cdef Training work = Training(
-        model, n, X, Y, order, batch_size, start, start, total[0], total[0], scratch)
+        model, data[0], batch_size, start, start, total[0], total[0], scratch)
     run(train_part, &work, n_parts)
     total[0] = work.total
     return work.end
 
 
 cdef bint forward_in_pieces(
-    const Model *model, const Part *part, Py_ssize_t rows, const char *X, const char *Y,
-    char *scratch, double *C,
+    const Model *model, const Part *part, const Batch *batch, const Tape *tape, double *C,
 ) noexcept nogil:
     """`forward`, looking for Ctrl-C between pieces of a large batch; true if it came."""
     cdef Part piece = whole()
-    cdef Py_ssize_t i, n_pieces = rows * model.n_parameters // part.n_parts // TURN + 1
-    piece.order = part.order
+    cdef Py_ssize_t i, n_pieces = batch.n * model.n_parameters // part.n_parts // SLICE + 1
     piece.n_parts = n_pieces * part.n_parts
     for i in range(n_pieces):
         piece.index = part.index * n_pieces + i
-        forward(model, &piece, rows, X, input_size(model), Y, output_size(model), scratch, C)
+        forward(model, &piece, batch, tape, C)
         if n_pieces > 1 and interrupted(part):
             if part.n_parts == 1:
                 return True
@@ -258,47 +294,56 @@ cdef bint forward_in_pieces(
     return wait_for_others(part)
 
 
+cdef inline void gather_targets(
+    const Part *part, const Batch *data, const Py_ssize_t *order, Py_ssize_t n, Py_ssize_t row,
+    char *gathered,
+) noexcept nogil:
+    """This part's share of the rows of Y that an order names, one behind the other."""
+    cdef Py_ssize_t i, end
+    i, end = share(part, n, 1)
+    while i < end:
+        memcpy(gathered + i * row, data.Y + order[i] * row, row)
+        i += 1
+
+
 cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     """Every part adds up the losses by itself, so that all agree, unasked, on when to stop."""
     cdef Training *task = <Training *> work
-    cdef Part part = Part(index, team.n_parts, team, False, NULL)
+    cdef Part part = Part(index, team.n_parts, team, True)
     cdef Model *model = task.model
-    cdef Py_ssize_t n_in = input_size(model), n_out = output_size(model)
-    cdef Py_ssize_t x_row = n_in * model.itemsize, y_row = n_out * model.itemsize
-    cdef char *gathered_Y = task.scratch
+    cdef Py_ssize_t x_row = input_size(model) * model.itemsize
+    cdef Py_ssize_t y_row = output_size(model) * model.itemsize
+    cdef char *gathered = task.scratch
     cdef double *C = <double *> (task.scratch + gathered_size(model, task.batch_size))
     cdef char *scratch = <char *> C + losses_size(task.batch_size)
-    cdef const char *X
-    cdef const char *Y
+    cdef Batch batch = task.data
+    cdef Tape tape
+    cdef Sink sink = Sink(UPDATE, NULL, NULL)
     cdef double total = task.total_before
-    cdef Py_ssize_t turn = TURN if part.n_parts == 1 else TEAM_TURN * part.n_parts
-    cdef Py_ssize_t start = task.start, rows, i, end
-    part.stoppable = True
-    while start < task.n and turn > 0:
-        rows = min(task.batch_size, task.n - start)
-        if task.order == NULL:
-            X = task.X + start * x_row
-            Y = task.Y + start * y_row
+    cdef Py_ssize_t left = SLICE if part.n_parts == 1 else TEAM_SLICE * part.n_parts
+    cdef Py_ssize_t start = task.start
+    while start < task.data.n and left > 0:
+        batch.n = min(task.batch_size, task.data.n - start)
+        tape = tape_in(model, batch.n, scratch)
+        if task.data.order == NULL:
+            batch.X = task.data.X + start * x_row
+            batch.Y = task.data.Y + start * y_row
         else:
-            i, end = share(&part, rows, 1)
-            while i < end:
-                memcpy(gathered_Y + i * y_row, task.Y + task.order[start + i] * y_row, y_row)
-                i += 1
-            part.order = task.order + start
-            X = task.X
-            Y = gathered_Y
-        if rows * model.n_parameters > TURN:
-            if forward_in_pieces(model, &part, rows, X, Y, scratch, C):
+            batch.order = task.data.order + start
+            batch.Y = gathered
+            gather_targets(&part, &task.data, batch.order, batch.n, y_row, gathered)
+        if batch.n * model.n_parameters > SLICE:
+            if forward_in_pieces(model, &part, &batch, &tape, C):
                 break
         else:
-            forward(model, &part, rows, X, n_in, Y, n_out, scratch, C)
-        total = sum_of(rows, C, total)
+            forward(model, &part, &batch, &tape, C)
+        total = sum_of(batch.n, C, total)
         if not isfinite(total):
             break
-        if backward(model, &part, rows, X, n_in, Y, n_out, scratch, NULL, NULL):
+        if backward(model, &part, &batch, &tape, &sink):
             break
-        start += rows
-        turn -= rows * model.n_parameters
+        start += batch.n
+        left -= batch.n * model.n_parameters
     if index == 0:
         task.end = start
         task.total = total

@@ -12,9 +12,10 @@ from cyprop.checks.arrays import check_bound
 from cyprop.engine.memory import aligned_zeros
 
 from cyprop.engine.batches cimport predict_rows, predict_rows_scratch_size
-from cyprop.engine.chain cimport Model, predict as predict_chain
+from cyprop.engine.chain cimport predict as predict_chain
 from cyprop.engine.engine cimport Engine
 from cyprop.engine.memory cimport LONG_CALL
+from cyprop.engine.model cimport Model
 from cyprop.engine.turns cimport Turns, is_open
 
 cnp.import_array()
@@ -49,7 +50,7 @@ cdef class BoundPrediction(Turns):
         cdef Model *model = &network.model
         if model.n_layers == 0:
             raise RuntimeError("the network has not been initialised")
-        check_bound(x, out, network.n_in, network.n_out, network.parameters.dtype)
+        check_bound(x, out, network.n_in, network.n_out, network.settings.dtype)
         self.network = network
         self.x = x
         self.out = out

@@ -4,17 +4,17 @@
     backward   dA = ∂C/∂A⁽ᴸ⁾;   dZ = dA · f′,   dW = A_prevᵀ · dZ,
                db = Σ_rows dZ,   dA_prev = dZ · Wᵀ                    for each layer downwards
 
-dX means ∂C/∂X; in `input_gradient` C is whatever the given dA is the derivative of. Learning updates
-a strip of W as soon as its dW and its share of dA_prev are known, while both are in the first-level
-cache: the gradient never goes to memory.
+dX means ∂C/∂X, and C the mean of the loss over a batch (`backward`), or whatever a given ∂C/∂A⁽ᴸ⁾ is the
+derivative of (`pull_back`). Each derivative is one function below: output_error or given_error,
+error_of_layer, error_below, weight_gradient, bias_gradient; `descend` puts them together, for all that
+is derived or learned.
 
-Parameters are one vector: of each layer the rows of W, each padded to whole cache lines, then b
-padded likewise. Rows of a multiple of 1 KiB get one line more, which is not read when predicting:
-otherwise rows that a loop visits side by side would compete for the same few places of the cache.
-Rows of less than a line are padded to a power of two instead, so that one output costs one number an
-input and not a line: `forward` reads on into the next rows and gets, past n_out, numbers that
-nobody uses. Padding of W and b stays as it was; padding of dZ is kept at zero, so that padding never
-adds to a gradient. Scratch belongs to the caller. Nothing here can fail.
+Learning updates a strip of W as soon as its dW and its share of dA_prev are known, while both are in the
+first-level cache: the gradient never goes to memory.
+
+Where rows of W are shorter than a cache line, `forward` reads on into the next rows and gets, past
+n_out, numbers that nobody uses. Padding of dZ is kept at zero, so that padding never adds to a
+gradient. Scratch belongs to the caller. Nothing here can fail.
 
 A team of threads shares a batch: each member takes some of its rows through `forward` and to dZ,
 then some of the rows of W through dA_prev, dW and the update. No sum is ever split, so bits do not
@@ -23,8 +23,12 @@ depend on how many there are. Between the two they wait for each other.
 
 from libc.string cimport memcpy, memset
 
-from cyprop.kernels.table cimport Optimizer, Table
+from cyprop.engine.model cimport (
+    ALIGNMENT, MAX_STATES, NOTHING, UPDATE, VECTOR, A_of, Batch, Layer, Model, Part, Sink, Tape,
+    Z_of, biases_of, share, weights_of,
+)
 from cyprop.engine.team cimport Team, meet, stop, stops
+from cyprop.kernels.table cimport Optimizer, Table
 
 cdef extern from "Python.h":
     int PyErr_CheckSignals()
@@ -35,42 +39,13 @@ cdef enum:
     STRIP_ROWS = 32         # of W at least, and in multiples: what a tile of dA_prev likes
 
 
-cdef Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
-    """n elements as whole cache lines."""
-    cdef Py_ssize_t line = ALIGNMENT // itemsize
-    return (n + line - 1) // line * line
-
-
-cdef Py_ssize_t row_stride(Py_ssize_t width, Py_ssize_t itemsize) noexcept nogil:
-    """From one row of that many elements (whole cache lines) to the next, in elements."""
-    return width + (ALIGNMENT // itemsize if width * itemsize % 1024 == 0 else 0)
-
-
-cdef Py_ssize_t weight_stride(Py_ssize_t n_out, Py_ssize_t itemsize) noexcept nogil:
-    """From one row of W to the next, in elements."""
-    cdef Py_ssize_t fitting = 1
-    if n_out * itemsize > ALIGNMENT:
-        return row_stride(round_up(n_out, itemsize), itemsize)
-    while fitting < n_out:
-        fitting *= 2
-    return fitting
-
-
-cdef inline char *weights_of(const Model *model, const Layer *layer) noexcept nogil:
-    return model.parameters + layer.offset * model.itemsize
-
-
-cdef inline const char *biases_of(const Model *model, const Layer *layer) noexcept nogil:
-    return model.parameters + layer.b_offset * model.itemsize
-
-
 cdef inline void activate(
     const Model *model, const Layer *layer, Py_ssize_t n, const char *Z, char *A,
 ) noexcept nogil:
     """A = f(Z); padding is activated along with the rest where units are independent."""
     layer.activation.forward[model.dtype](
         n, layer.n_out if layer.activation.couples_units else layer.width, Z, A, layer.stride,
-        layer.activation_hyperparameters)
+        layer.hyperparameters)
 
 
 cdef bint wait_for_others(const Part *part) noexcept nogil:
@@ -107,10 +82,8 @@ cdef void predict(
         memcpy(out + i * row, A + i * layer.stride * model.itemsize, row)
 
 
-cdef Py_ssize_t training_scratch_size(
-    const Model *model, Py_ssize_t n, Py_ssize_t n_parts,
-) noexcept nogil:
-    """A and Z of every layer, then dA of one layer and of the one below, then a strip a part."""
+cdef Py_ssize_t tape_size(const Model *model, Py_ssize_t n, Py_ssize_t n_parts) noexcept nogil:
+    """Of the scratch that a tape for n rows takes, with a strip for each of n_parts."""
     return (
         n * (model.kept + 2 * model.widest) * model.itemsize
         + n_parts * strip_size(model)
@@ -127,40 +100,38 @@ cdef inline Py_ssize_t strip_rows(const Model *model, const Layer *layer) noexce
 
 
 cdef void forward(
-    const Model *model, const Part *part, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
-    const char *Y, Py_ssize_t Y_stride, char *scratch, double *C,
+    const Model *model, const Part *part, const Batch *batch, const Tape *tape, double *C,
 ) noexcept nogil:
-    """Keep Z and A of every layer in scratch, and the loss of each row in C unless Y is NULL."""
-    cdef const Table *kernels = model.kernels
-    cdef Py_ssize_t size = model.itemsize, first, last
+    """Keep Z and A of every layer on the tape, and the loss of each row in C where there are targets."""
     cdef const Layer *layer = NULL
     cdef const char *A_prev
     cdef char *Z = NULL
     cdef char *A = NULL
-    cdef Py_ssize_t A_prev_stride = X_stride
-    cdef Py_ssize_t l
     cdef const Py_ssize_t *order = NULL
-    first, last = share(part, n, 1)
-    A_prev = X + first * X_stride * size
-    if part.order != NULL:
-        order = part.order + first
-        A_prev = X
+    cdef Py_ssize_t A_prev_stride = batch.X_stride
+    cdef Py_ssize_t l, first, last
+    first, last = share(part, batch.n, 1)
+    A_prev = batch.X + first * batch.X_stride * model.itemsize
+    if batch.order != NULL:
+        order = batch.order + first
+        A_prev = batch.X
     if first < last:
         for l in range(model.n_layers):
             layer = &model.layers[l]
-            Z = scratch + (n * layer.Z_offset + first * layer.stride) * size
-            A = scratch + (n * layer.A_offset + first * layer.stride) * size
-            kernels.dense_forward[model.dtype](
+            Z = Z_of(model, layer, tape, first)
+            A = A_of(model, layer, tape, first)
+            model.kernels.dense_forward[model.dtype](
                 last - first, layer.n_in, layer.width, A_prev, A_prev_stride, order,
                 weights_of(model, layer), layer.W_stride, biases_of(model, layer), Z, layer.stride)
             activate(model, layer, last - first, Z, A)
             order = NULL
             A_prev = A
             A_prev_stride = layer.stride
-        if Y != NULL:
+        if batch.Y != NULL:
             model.loss.forward[model.dtype](
                 last - first, layer.n_out, Z, A, layer.stride,
-                Y + first * Y_stride * size, Y_stride, C + first, model.loss_hyperparameters)
+                batch.Y + first * batch.Y_stride * model.itemsize, batch.Y_stride, C + first,
+                model.loss_hyperparameters)
     wait_for_others(part)
 
 
@@ -185,18 +156,12 @@ cdef inline void step(
         states[s] = model.states[s] + offset * model.itemsize
     optimizer.step[model.dtype](
         n, model.parameters + offset * model.itemsize, d_theta, states,
-        model.hyperparameters, model.memory)
+        model.hyperparameters, model.tally)
 
 
-cdef inline bint step_outer(
-    Model *model, const Layer *layer, Py_ssize_t n, Py_ssize_t n_rows,
-    const char *A_prev, Py_ssize_t A_prev_stride, const Py_ssize_t *order, const char *dZ, char *W,
-) noexcept nogil:
-    """The same for rows of W, straight from A_prevᵀ·dZ, if the optimizer can."""
-    cdef const Optimizer *optimizer = model.optimizer
-    return optimizer.step_outer[model.dtype] != NULL and optimizer.step_outer[model.dtype](
-        n, n_rows, min(layer.width, layer.W_stride), A_prev, A_prev_stride, order,
-        dZ, layer.stride, W, layer.W_stride, model.hyperparameters)
+cdef inline void begin_update(Model *model, const Part *part) noexcept nogil:
+    if part.index == 0 and model.optimizer.begin != NULL:
+        model.optimizer.begin(model.hyperparameters, model.tally)
 
 
 cdef bint interrupted(const Part *part) noexcept nogil:
@@ -214,166 +179,247 @@ cdef bint interrupted(const Part *part) noexcept nogil:
     return found or (part.team != NULL and stops(<Team *> part.team))
 
 
-cdef bint backward(
-    Model *model, const Part *part, Py_ssize_t n, const char *X, Py_ssize_t X_stride,
-    const char *Y, Py_ssize_t Y_stride, char *scratch,
-    char *gradient, char *dA0,
+cdef struct Link:                    # a layer on the way down: what it was given and what it passes on
+    const Layer *layer
+    Py_ssize_t n                     # samples, all of them,
+    Py_ssize_t first, n_own          # and those of this part
+    const char *A_prev
+    Py_ssize_t A_prev_stride
+    const Py_ssize_t *order          # of A_prev, as a batch's
+    char *dZ
+    char *dA_prev                    # NULL where it is not wanted
+    Py_ssize_t dA_prev_stride
+    char *strip                      # of dW, this part's own
+
+
+cdef inline void output_error(
+    const Model *model, const Part *part, const Batch *batch, const Tape *tape,
 ) noexcept nogil:
-    """The derivatives of the mean of C over the n rows that `forward` has just seen.
-
-    With a gradient vector (laid out like the parameters), they are written there, and ∂C/∂X into
-    dA0 (n, n_in without gaps) unless that is NULL. Without one, the parameters are updated.
-    True if stoppable parts were interrupted; some strips are then updated, and the others as before.
-    """
-    cdef const Table *kernels = model.kernels
-    cdef Py_ssize_t size = model.itemsize, dtype = model.dtype
-    cdef bint learning = gradient == NULL
-    cdef char *dZ = scratch + n * model.kept * size
-    cdef char *dA_prev = dZ + n * model.widest * size
-    cdef char *strip = dA_prev + n * model.widest * size + part.index * strip_size(model)
-    cdef char *swap
+    """dA = ∂C/∂A⁽ᴸ⁾; or dZ at once, where the loss brings its own activation"""
     cdef const Layer *layer = &model.layers[model.n_layers - 1]
-    cdef const Layer *below
-    cdef const char *A_prev
-    cdef const Py_ssize_t *order = NULL
-    cdef char *W
-    cdef char *dW
-    cdef char *db
-    cdef Py_ssize_t l, k, k_end, n_rows, n_terms, A_prev_stride, dA_prev_stride, first, n_own, own
-    cdef Py_ssize_t work = 0
-    cdef bint dZ_is_known = model.loss.output_activation != NULL
+    cdef Py_ssize_t first, last
+    cdef char *dA
+    first, last = share(part, batch.n, 1)
+    dA = tape.dZ + first * layer.stride * model.itemsize
+    model.loss.backward[model.dtype](
+        last - first, layer.n_out, batch.n, A_of(model, layer, tape, first), layer.stride,
+        batch.Y + first * batch.Y_stride * model.itemsize, batch.Y_stride, dA, layer.stride,
+        model.loss_hyperparameters)
+    clear_padding(model, last - first, layer.n_out, layer.stride, dA)
 
-    if learning and part.index == 0 and model.optimizer.begin != NULL:
-        model.optimizer.begin(model.hyperparameters, model.memory)
 
-    # dA of the output layer (or dZ, when the loss brings its own activation)
-    first, n_own = share(part, n, 1)
-    n_own -= first
-    own = first * layer.stride * size
-    model.loss.backward[dtype](
-        n_own, layer.n_out, n, scratch + n * layer.A_offset * size + own, layer.stride,
-        Y + first * Y_stride * size, Y_stride, dZ + own, layer.stride, model.loss_hyperparameters)
-    clear_padding(model, n_own, layer.n_out, layer.stride, dZ + own)
+cdef inline void given_error(
+    const Model *model, const Part *part, const Tape *tape, const char *dA,
+) noexcept nogil:
+    """dA = ∂C/∂A⁽ᴸ⁾ from an array (n, n_out) without gaps"""
+    cdef const Layer *layer = &model.layers[model.n_layers - 1]
+    cdef Py_ssize_t row = layer.n_out * model.itemsize, stride = layer.stride * model.itemsize
+    cdef Py_ssize_t i, first, last
+    first, last = share(part, tape.n, 1)
+    for i in range(first, last):
+        memcpy(tape.dZ + i * stride, dA + i * row, row)
+    clear_padding(model, last - first, layer.n_out, layer.stride, tape.dZ + first * stride)
 
-    for l in range(model.n_layers - 1, -1, -1):
-        layer = &model.layers[l]
-        if l == 0:
-            A_prev = X
-            A_prev_stride = X_stride
-            order = part.order
-            dA_prev_stride = layer.n_in
-            dA_prev = dA0
-        else:
-            below = &model.layers[l - 1]
-            A_prev = scratch + n * below.A_offset * size
-            A_prev_stride = dA_prev_stride = below.stride
 
-        # dZ = dA · f′, in place
-        own = first * layer.stride * size
-        if not dZ_is_known:
-            layer.activation.backward[dtype](
-                n_own, layer.n_out if layer.activation.couples_units else layer.width,
-                scratch + n * layer.Z_offset * size + own,
-                scratch + n * layer.A_offset * size + own, layer.stride,
-                dZ + own, dZ + own, layer.stride, layer.activation_hyperparameters)
-        dZ_is_known = False
-        if wait_for_others(part):
-            return True
+cdef inline void error_of_layer(
+    const Model *model, const Tape *tape, const Link *link,
+) noexcept nogil:
+    """dZ = dA · f′, in place"""
+    cdef const Layer *layer = link.layer
+    cdef char *dZ = link.dZ + link.first * layer.stride * model.itemsize
+    layer.activation.backward[model.dtype](
+        link.n_own, layer.n_out if layer.activation.couples_units else layer.width,
+        Z_of(model, layer, tape, link.first), A_of(model, layer, tape, link.first), layer.stride,
+        dZ, dZ, layer.stride, layer.hyperparameters)
 
-        # dA_prev = dZ · Wᵀ and dW = A_prevᵀ · dZ, a strip of inputs (rows of W) at a time
-        k, k_end = share(part, layer.n_in, 1 if dA_prev == NULL else ALIGNMENT // size)
-        n_rows = strip_rows(model, layer) if learning else layer.n_in
-        n_terms = layer.n_out
-        if n == 1:
-            # one sample's dA_prev takes outputs by fours; its first layer needs no strips
-            n_terms = min(layer.W_stride, (n_terms + 3) // 4 * 4)
-            if learning and dA_prev == NULL and step_outer(
-                model, layer, n, k_end - k, A_prev + k * size, A_prev_stride, order, dZ,
-                weights_of(model, layer) + k * layer.W_stride * size
-            ):
-                k = k_end
-        while k < k_end:
-            n_rows = min(n_rows, k_end - k)
-            W = weights_of(model, layer) + k * layer.W_stride * size
-            if dA_prev != NULL:
-                kernels.dense_backward_A[dtype](
-                    n, n_rows, n_terms, dZ, layer.stride, W, layer.W_stride,
-                    dA_prev + k * size, dA_prev_stride)
-            if not (learning and step_outer(
-                model, layer, n, n_rows, A_prev + k * size, A_prev_stride, order, dZ, W
-            )):
-                dW = strip if learning else gradient + (layer.offset + k * layer.W_stride) * size
-                kernels.dense_backward_W[dtype](
-                    n, n_rows, layer.W_stride, A_prev + k * size, A_prev_stride, order,
-                    dZ, layer.stride, dW, layer.W_stride)
-                if learning:
-                    step(model, layer.offset + k * layer.W_stride, n_rows * layer.W_stride, dW)
-            k += n_rows
-            work += n * n_rows * layer.W_stride
-            if part.stoppable and work > POLL:
-                work = 0
-                if interrupted(part):
-                    if part.n_parts == 1:
-                        return True
-                    break
 
-        # db = Σ_rows dZ
-        if part.index == 0:
-            db = strip if learning else gradient + layer.b_offset * size
-            kernels.dense_backward_b[dtype](n, layer.W_stride, dZ, layer.stride, db)
-            if learning:
-                step(model, layer.b_offset, layer.W_stride, db)
-        if wait_for_others(part):
-            return True
+cdef inline void error_below(
+    const Model *model, const Link *link, Py_ssize_t k, Py_ssize_t n_rows, Py_ssize_t n_terms,
+) noexcept nogil:
+    """dA_prev = dZ · Wᵀ for the inputs from k on; n_terms may reach into the padding of dZ and W"""
+    model.kernels.dense_backward_A[model.dtype](
+        link.n, n_rows, n_terms, link.dZ, link.layer.stride,
+        weights_of(model, link.layer) + k * link.layer.W_stride * model.itemsize,
+        link.layer.W_stride, link.dA_prev + k * model.itemsize, link.dA_prev_stride)
 
-        # the layer below: its dA is this dA_prev
-        if l > 0:
-            clear_padding(
-                model, n_own, layer.n_in, dA_prev_stride, dA_prev + first * dA_prev_stride * size)
-        swap = dZ
-        dZ = dA_prev
-        dA_prev = swap
+
+cdef inline void weight_gradient(
+    const Model *model, const Link *link, Py_ssize_t k, Py_ssize_t n_rows, char *dW,
+) noexcept nogil:
+    """dW = A_prevᵀ · dZ for the inputs from k on"""
+    model.kernels.dense_backward_W[model.dtype](
+        link.n, n_rows, link.layer.W_stride, link.A_prev + k * model.itemsize,
+        link.A_prev_stride, link.order, link.dZ, link.layer.stride, dW, link.layer.W_stride)
+
+
+cdef inline void bias_gradient(const Model *model, const Link *link, char *db) noexcept nogil:
+    """db = Σ_rows dZ"""
+    model.kernels.dense_backward_b[model.dtype](
+        link.n, link.layer.W_stride, link.dZ, link.layer.stride, db)
+
+
+cdef inline bint step_outer(
+    Model *model, const Link *link, Py_ssize_t k, Py_ssize_t n_rows,
+) noexcept nogil:
+    """W ← W − step(A_prevᵀ·dZ) for the inputs from k on, without dW; false if there is no such step."""
+    cdef const Layer *layer = link.layer
+    cdef const Optimizer *optimizer = model.optimizer
+    return optimizer.step_outer[model.dtype] != NULL and optimizer.step_outer[model.dtype](
+        link.n, n_rows, min(layer.width, layer.W_stride),
+        link.A_prev + k * model.itemsize, link.A_prev_stride, link.order, link.dZ, layer.stride,
+        weights_of(model, layer) + k * layer.W_stride * model.itemsize, layer.W_stride,
+        model.hyperparameters)
+
+
+cdef inline void learn_strip(
+    Model *model, const Link *link, Py_ssize_t k, Py_ssize_t n_rows,
+) noexcept nogil:
+    """Update W for the inputs from k on."""
+    cdef const Layer *layer = link.layer
+    if not step_outer(model, link, k, n_rows):
+        weight_gradient(model, link, k, n_rows, link.strip)
+        step(model, layer.offset + k * layer.W_stride, n_rows * layer.W_stride, link.strip)
+
+
+cdef inline bint derive_weights(
+    Model *model, const Part *part, const Link *link, const Sink *sink,
+) noexcept nogil:
+    """dA_prev and dW of this part's inputs (rows of W), a strip at a time; true if interrupted."""
+    cdef const Layer *layer = link.layer
+    cdef Py_ssize_t k, k_end, n_rows = layer.n_in, n_terms = layer.n_out, work = 0
+    k, k_end = share(part, layer.n_in, 1 if link.dA_prev == NULL else ALIGNMENT // model.itemsize)
+    if sink.target == UPDATE:
+        n_rows = strip_rows(model, layer)
+    if link.n == 1 and sink.target != NOTHING:
+        # One sample's dA_prev takes outputs by fours; its first layer needs no strips.
+        n_terms = min(layer.W_stride, (n_terms + 3) // 4 * 4)
+        if sink.target == UPDATE and link.dA_prev == NULL and step_outer(model, link, k, k_end - k):
+            return False
+    while k < k_end:
+        n_rows = min(n_rows, k_end - k)
+        if link.dA_prev != NULL:
+            error_below(model, link, k, n_rows, n_terms)
+        if sink.target == UPDATE:
+            learn_strip(model, link, k, n_rows)
+        elif sink.target == VECTOR:
+            weight_gradient(
+                model, link, k, n_rows,
+                sink.gradient + (layer.offset + k * layer.W_stride) * model.itemsize)
+        k += n_rows
+        work += link.n * n_rows * layer.W_stride
+        if part.stoppable and work > POLL:
+            work = 0
+            if interrupted(part):
+                return True
     return False
 
 
-cdef Py_ssize_t input_gradient_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil:
-    return training_scratch_size(model, n, 0)
+cdef inline void derive_biases(Model *model, const Link *link, const Sink *sink) noexcept nogil:
+    cdef Py_ssize_t offset = link.layer.b_offset
+    if sink.target == UPDATE:
+        bias_gradient(model, link, link.strip)
+        step(model, offset, link.layer.W_stride, link.strip)
+    elif sink.target == VECTOR:
+        bias_gradient(model, link, sink.gradient + offset * model.itemsize)
 
 
-cdef void input_gradient(
-    const Model *model, Py_ssize_t n, const char *X, Py_ssize_t X_stride, const char *dA,
-    char *dX, char *scratch,
+cdef inline void choose_input(
+    const Model *model, const Batch *batch, const Tape *tape, const Sink *sink, Link *link,
 ) noexcept nogil:
-    """dX = dA · ∂A⁽ᴸ⁾/∂X of each of n rows; dA (n, n_out) and dX (n, n_in) have no gaps."""
-    cdef Py_ssize_t size = model.itemsize
-    cdef char *dZ = scratch + n * model.kept * size
-    cdef char *dA_prev = dZ + n * model.widest * size
+    """Where a layer's A_prev is, and where its dA_prev goes."""
+    cdef const Layer *below
+    if link.layer == model.layers:
+        link.A_prev = batch.X
+        link.A_prev_stride = batch.X_stride
+        link.order = batch.order
+        link.dA_prev = sink.dX
+        link.dA_prev_stride = link.layer.n_in
+    else:
+        below = link.layer - 1
+        link.A_prev = A_of(model, below, tape, 0)
+        link.A_prev_stride = link.dA_prev_stride = below.stride
+
+
+cdef bint descend(
+    Model *model, const Part *part, const Batch *batch, const Tape *tape, const Sink *sink,
+    bint dZ_is_known,
+) noexcept nogil:
+    """From dA of the output layer (or its dZ, if that is known) down to the first."""
+    cdef Link link
     cdef char *swap
-    cdef const Layer *layer = &model.layers[model.n_layers - 1]
-    cdef Part part = whole()
-    cdef Py_ssize_t l, i, dA_prev_stride
-    forward(model, &part, n, X, X_stride, NULL, 0, scratch, NULL)
-    for i in range(n):
-        memcpy(dZ + i * layer.stride * size, dA + i * layer.n_out * size, layer.n_out * size)
+    cdef Py_ssize_t l
+    cdef bint stopped
+    link.n = batch.n
+    link.first, link.n_own = share(part, batch.n, 1)
+    link.n_own -= link.first
+    link.order = NULL
+    link.dZ = tape.dZ
+    link.dA_prev = tape.dA_prev
+    link.strip = tape.strips + part.index * strip_size(model)
     for l in range(model.n_layers - 1, -1, -1):
+        link.layer = &model.layers[l]
+        choose_input(model, batch, tape, sink, &link)
+        if not dZ_is_known:
+            error_of_layer(model, tape, &link)
+        dZ_is_known = False
+        if wait_for_others(part):
+            return True
+        stopped = derive_weights(model, part, &link, sink)
+        if stopped and part.n_parts == 1:
+            return True
+        if part.index == 0 and not stopped:
+            derive_biases(model, &link, sink)
+        if wait_for_others(part):
+            return True
+        if l > 0:
+            clear_padding(
+                model, link.n_own, link.layer.n_in, link.dA_prev_stride,
+                link.dA_prev + link.first * link.dA_prev_stride * model.itemsize)
+        swap = link.dZ
+        link.dZ = link.dA_prev
+        link.dA_prev = swap
+    return False
+
+
+cdef bint backward(
+    Model *model, const Part *part, const Batch *batch, const Tape *tape, const Sink *sink,
+) noexcept nogil:
+    """The derivatives of the mean of C over the rows that `forward` has just seen, into the sink.
+
+    True if stoppable parts were interrupted; where the sink is an update, some strips are then
+    updated, and the others as before.
+    """
+    if sink.target == UPDATE:
+        begin_update(model, part)
+    output_error(model, part, batch, tape)
+    return descend(model, part, batch, tape, sink, model.loss.output_activation != NULL)
+
+
+cdef bint pull_back(
+    Model *model, const Part *part, const Batch *batch, const Tape *tape, const char *dA,
+    const Sink *sink,
+) noexcept nogil:
+    """The derivatives of a C of the caller's, given its derivative dA by A⁽ᴸ⁾, (n, n_out), no gaps."""
+    given_error(model, part, tape, dA)
+    return descend(model, part, batch, tape, sink, False)
+
+
+cdef void step_by(Model *model, const Part *part, const char *gradient) noexcept nogil:
+    """θ ← θ − step(dθ) for a whole gradient, laid out like the parameters; padding takes no part."""
+    cdef const Layer *layer
+    cdef Py_ssize_t l, k, k_end, offset
+    begin_update(model, part)
+    wait_for_others(part)
+    for l in range(model.n_layers):
         layer = &model.layers[l]
-        dA_prev_stride = layer.n_in
-        if l == 0:
-            dA_prev = dX
+        k, k_end = share(part, layer.n_in, 1)
+        offset = layer.offset + k * layer.W_stride
+        if layer.W_stride == layer.n_out:
+            step(model, offset, (k_end - k) * layer.n_out, gradient + offset * model.itemsize)
         else:
-            dA_prev_stride = model.layers[l - 1].stride
-
-        # dZ = dA · f′, in place; what may lie in the padding, denormals say, would take longer
-        clear_padding(model, n, layer.n_out, layer.stride, dZ)
-        layer.activation.backward[model.dtype](
-            n, layer.n_out if layer.activation.couples_units else layer.width,
-            scratch + n * layer.Z_offset * size, scratch + n * layer.A_offset * size, layer.stride,
-            dZ, dZ, layer.stride, layer.activation_hyperparameters)
-
-        # dA_prev = dZ · Wᵀ
-        model.kernels.dense_backward_A[model.dtype](
-            n, layer.n_in, layer.n_out, dZ, layer.stride, weights_of(model, layer), layer.W_stride,
-            dA_prev, dA_prev_stride)
-        swap = dZ
-        dZ = dA_prev
-        dA_prev = swap
+            for k in range(k, k_end):
+                offset = layer.offset + k * layer.W_stride
+                step(model, offset, layer.n_out, gradient + offset * model.itemsize)
+        if part.index == 0:
+            offset = layer.b_offset
+            step(model, offset, layer.n_out, gradient + offset * model.itemsize)

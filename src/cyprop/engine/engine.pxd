@@ -1,4 +1,4 @@
-from cyprop.engine.memory cimport Layers
+from cyprop.engine.memory cimport Memory
 
-cdef class Engine(Layers):
+cdef class Engine(Memory):
     cdef object predict_general(self, X, out, n_threads)

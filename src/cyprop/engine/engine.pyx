@@ -12,18 +12,16 @@ from cpython.mem cimport PyMem_RawFree
 import numpy as np
 
 from cyprop.checks.arrays import check_same_rows, checked_out, matrix, real_array, vector
-from cyprop.engine.memory import aligned_zeros
-from cyprop.engine.threads import threads_for_rows
+from cyprop.engine.threads import threads_for_batches, threads_for_rows
 
 from cyprop.engine.batches cimport (
-    first_nonfinite, gradient_of_rows, gradient_of_rows_scratch_size, loss_of_rows,
-    loss_of_rows_scratch_size, predict_rows, predict_rows_scratch_size, train, train_scratch_size,
+    loss_of_rows, loss_of_rows_scratch_size, predict_rows, predict_rows_scratch_size,
+    train as train_rows, train_scratch_size,
 )
-from cyprop.engine.chain cimport (
-    ALIGNMENT, Model, aligned, learn, predict as predict_chain, training_scratch_size,
-)
+from cyprop.engine.chain cimport learn, predict as predict_chain, tape_size
 from cyprop.engine.flag cimport give, take
-from cyprop.engine.memory cimport LONG_CALL, Layers, allocate
+from cyprop.engine.memory cimport LONG_CALL, Memory, allocate
+from cyprop.engine.model cimport ALIGNMENT, Batch, Model, aligned, rows_of
 from cyprop.engine.turns cimport is_open
 
 cnp.import_array()
@@ -41,12 +39,23 @@ cdef inline bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
     )
 
 
+cdef inline bint is_vector(x, int typenum, Py_ssize_t size) noexcept:
+    """Whether kernels can read x in place as (size,): an ndarray, and none of a subclass."""
+    return (
+        cnp.PyArray_CheckExact(x)
+        and cnp.PyArray_NDIM(<cnp.ndarray> x) == 1
+        and cnp.PyArray_TYPE(<cnp.ndarray> x) == typenum
+        and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> x)
+        and cnp.PyArray_DIM(<cnp.ndarray> x, 0) == size
+    )
+
+
 cdef int raise_what_is_set() except -1:
     """Raise the exception that came while training without the GIL, if one did."""
     return -1 if PyErr_Occurred() != NULL else 0
 
 
-cdef class Engine(Layers):
+cdef class Engine(Memory):
     """The compiled part of a Network; make a Network instead."""
 
     def predict(self, X, out=None, n_threads=1):
@@ -86,11 +95,7 @@ cdef class Engine(Layers):
         cdef char stack[STACK_SCRATCH + ALIGNMENT]
         cdef Model *model = &self.model
         if not (
-            cnp.PyArray_CheckExact(X)
-            and cnp.PyArray_NDIM(<cnp.ndarray> X) == 1
-            and cnp.PyArray_TYPE(<cnp.ndarray> X) == self.typenum
-            and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> X)
-            and cnp.PyArray_DIM(<cnp.ndarray> X, 0) == self.n_in
+            is_vector(X, self.typenum, self.n_in)
             and 2 * model.widest * model.itemsize <= STACK_SCRATCH
             and is_open(self)
             and n_threads is 1
@@ -100,11 +105,8 @@ cdef class Engine(Layers):
         if out is None:
             y = cnp.PyArray_EMPTY(1, <cnp.npy_intp *> &self.n_out, self.typenum, 0)
         elif (
-            cnp.PyArray_CheckExact(out)
-            and cnp.PyArray_NDIM(<cnp.ndarray> out) == 1
-            and cnp.PyArray_TYPE(<cnp.ndarray> out) == self.typenum
-            and cnp.PyArray_ISCARRAY(<cnp.ndarray> out)
-            and cnp.PyArray_DIM(<cnp.ndarray> out, 0) == self.n_out
+            is_vector(out, self.typenum, self.n_out)
+            and cnp.PyArray_ISWRITEABLE(<cnp.ndarray> out)
             and not overlap(x, <cnp.ndarray> out)
         ):
             y = <cnp.ndarray> out
@@ -132,7 +134,7 @@ cdef class Engine(Layers):
         cdef char *memory
         if model.n_layers == 0:
             raise RuntimeError("the network has not been initialised")
-        dtype = self.parameters.dtype
+        dtype = self.settings.dtype
         expected = f"({self.n_in},) or (n, {self.n_in})"
         x = real_array(X, "X", dtype, f"an array of shape {expected}")
         if cnp.PyArray_NDIM(x) not in (1, 2) or x.shape[cnp.PyArray_NDIM(x) - 1] != self.n_in:
@@ -140,7 +142,7 @@ cdef class Engine(Layers):
         n = x.shape[0] if cnp.PyArray_NDIM(x) == 2 else 1
         shape = (*np.shape(x[..., 0]), self.n_out)
         y = np.empty(shape, dtype) if out is None else checked_out(out, shape, dtype, X)
-        n_parts = 1 if n_threads is 1 else threads_for_rows(n_threads, n, self.parameters.size)
+        n_parts = 1 if n_threads is 1 else threads_for_rows(n_threads, n, model.n_parameters)
         memory = allocate(predict_rows_scratch_size(model, n, n_parts))
         source = cnp.PyArray_BYTES(x)
         target = cnp.PyArray_BYTES(y)
@@ -185,22 +187,10 @@ cdef class Engine(Layers):
         cdef const char *y_data
         if model.n_layers == 0:
             raise RuntimeError("the network has not been initialised")
-        if not (
-            cnp.PyArray_CheckExact(x)
-            and cnp.PyArray_NDIM(<cnp.ndarray> x) == 1
-            and cnp.PyArray_TYPE(<cnp.ndarray> x) == self.typenum
-            and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> x)
-            and cnp.PyArray_DIM(<cnp.ndarray> x, 0) == self.n_in
-        ):
-            x = vector(x, "x", self.n_in, self.parameters.dtype)
-        if not (
-            cnp.PyArray_CheckExact(y)
-            and cnp.PyArray_NDIM(<cnp.ndarray> y) == 1
-            and cnp.PyArray_TYPE(<cnp.ndarray> y) == self.typenum
-            and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> y)
-            and cnp.PyArray_DIM(<cnp.ndarray> y, 0) == self.n_out
-        ):
-            y = vector(y, "y", self.n_out, self.parameters.dtype)
+        if not is_vector(x, self.typenum, self.n_in):
+            x = vector(x, "x", self.n_in, self.settings.dtype)
+        if not is_vector(y, self.typenum, self.n_out):
+            y = vector(y, "y", self.n_out, self.settings.dtype)
         x_data = cnp.PyArray_BYTES(<cnp.ndarray> x)
         y_data = cnp.PyArray_BYTES(<cnp.ndarray> y)
         if (
@@ -208,20 +198,20 @@ cdef class Engine(Layers):
             and take(&self.writing)
         ):
             try:
-                self.need_scratch(training_scratch_size(model, 1, 1))
+                self.need_scratch(tape_size(model, 1, 1))
                 return learn(model, x_data, y_data, aligned(self.scratch))
             finally:
                 give(&self.writing)
         self.begin_writing()
         try:
-            self.need_scratch(training_scratch_size(model, 1, 1))
+            self.need_scratch(tape_size(model, 1, 1))
             with nogil:
                 loss = learn(model, x_data, y_data, aligned(self.scratch))
         finally:
             self.end_writing()
         return loss
 
-    def train_on_batch(self, X, Y):
+    def train_on_batch(self, X, Y, n_threads=1):
         """Make one update from one batch.
 
         Parameters
@@ -230,6 +220,9 @@ cdef class Engine(Layers):
         Y : array_like, (n, n_out)
             Of the network's dtype, C-contiguous and aligned, they are read in place; other real
             numbers are converted first. They are not checked for NaN or infinity.
+        n_threads : int, default 1
+            How many threads share the batch, from 1 to 256; fewer where it is small. They end with
+            the call.
 
         Returns
         -------
@@ -239,54 +232,19 @@ cdef class Engine(Layers):
         Raises
         ------
         TypeError, ValueError
-            If X or Y is not real numbers of that shape, or has no rows; the network is unchanged.
+            If X or Y is not real numbers of that shape, or has no rows, or n_threads is not a whole
+            number from 1 to 256; the network is unchanged.
 
         Notes
         -----
         Thread-safety: any number of threads at once; updates of one network follow one another.
         """
-        X, Y = self._checked_batch(X, Y)
-        total, _ = self._train(X, Y, None, X.shape[0], 0, 0.0, 1)
-        return total / X.shape[0]
-
-    def _checked_batch(self, X, Y):
-        if self.model.n_layers == 0:
-            raise RuntimeError("the network has not been initialised")
-        X = matrix(X, "X", self.n_in, self.parameters.dtype)
-        Y = matrix(Y, "Y", self.n_out, self.parameters.dtype)
-        check_same_rows(X, Y)
-        return X, Y
-
-    def _train(
-        self, X, Y, order, Py_ssize_t batch_size, Py_ssize_t start, double total,
-        Py_ssize_t n_parts,
-    ):
-        """Train batch after batch from row `start` on, for about as long as Ctrl-C may wait.
-
-        `order` (None, or an index array) says which rows make up the batches. Returns the total
-        with the losses of the rows seen, before their updates, added to it, and the row to go on
-        from. A batch whose loss is not finite is not learned, and is where it stops.
-        """
-        cdef Model *model = &self.model
-        cdef Py_ssize_t n = X.shape[0]
-        cdef const char *x = cnp.PyArray_BYTES(<cnp.ndarray> X)
-        cdef const char *y = cnp.PyArray_BYTES(<cnp.ndarray> Y)
-        cdef const Py_ssize_t *rows = NULL
-        if order is not None:
-            rows = <const Py_ssize_t *> cnp.PyArray_DATA(<cnp.ndarray> order)
-        batch_size = min(batch_size, n)
-        self.begin_writing()
-        try:
-            self.need_scratch(train_scratch_size(model, batch_size, n_parts))
-            with nogil:
-                start = train(
-                    model, n, x, y, rows, batch_size, start, &total, aligned(self.scratch),
-                    n_parts)
-        finally:
-            self.end_writing()
-        raise_what_is_set()
-        PyErr_CheckSignals()
-        return total, start
+        X, Y = checked_batch(self, X, Y)
+        n = X.shape[0]
+        n_parts = 1 if n_threads is 1 else threads_for_batches(
+            n_threads, n, n, self.model.n_parameters)
+        total, _ = train(self, X, Y, None, n, 0, 0.0, n_parts)
+        return total / n
 
     def evaluate(self, X, Y, n_threads=1):
         """The mean loss over the rows of X.
@@ -316,64 +274,62 @@ cdef class Engine(Layers):
         """
         cdef Model *model = &self.model
         cdef Py_ssize_t n, n_parts
-        cdef const char *x
-        cdef const char *y
+        cdef Batch data
         cdef char *memory
         cdef double total
-        X, Y = self._checked_batch(X, Y)
+        X, Y = checked_batch(self, X, Y)
         n = X.shape[0]
-        x = cnp.PyArray_BYTES(<cnp.ndarray> X)
-        y = cnp.PyArray_BYTES(<cnp.ndarray> Y)
-        n_parts = 1 if n_threads is 1 else threads_for_rows(n_threads, n, self.parameters.size)
+        data = rows_of(
+            model, n, cnp.PyArray_BYTES(<cnp.ndarray> X), cnp.PyArray_BYTES(<cnp.ndarray> Y))
+        n_parts = 1 if n_threads is 1 else threads_for_rows(n_threads, n, model.n_parameters)
         memory = allocate(loss_of_rows_scratch_size(model, n, n_parts))
         try:
             self.begin_reading()
             try:
                 with nogil:
-                    total = loss_of_rows(model, n, x, y, aligned(memory), n_parts)
+                    total = loss_of_rows(model, &data, aligned(memory), n_parts)
             finally:
                 self.end_reading()
         finally:
             PyMem_RawFree(memory)
         return total / n
 
-    def _gradient(self, X, Y):
-        """The mean loss, its gradient laid out like the parameters, and its derivative by X."""
-        cdef Model *model = &self.model
-        cdef Py_ssize_t n
-        cdef const char *x
-        cdef const char *y
-        cdef char *gradient_data
-        cdef char *inputs_data
-        cdef char *memory
-        cdef double total
-        X, Y = self._checked_batch(X, Y)
-        n = X.shape[0]
-        gradient = aligned_zeros(model.n_parameters, self.parameters.dtype)
-        inputs = np.empty((n, self.n_in), self.parameters.dtype)
-        x = cnp.PyArray_BYTES(<cnp.ndarray> X)
-        y = cnp.PyArray_BYTES(<cnp.ndarray> Y)
-        gradient_data = cnp.PyArray_BYTES(<cnp.ndarray> gradient)
-        inputs_data = cnp.PyArray_BYTES(<cnp.ndarray> inputs)
-        memory = allocate(gradient_of_rows_scratch_size(model, n))
-        try:
-            self.begin_reading()
-            try:
-                with nogil:
-                    total = gradient_of_rows(
-                        model, n, x, y, gradient_data, inputs_data, aligned(memory))
-            finally:
-                self.end_reading()
-        finally:
-            PyMem_RawFree(memory)
-        return total / n, gradient, inputs
 
-    @staticmethod
-    def _first_nonfinite(array):
-        """(row, column) of the first NaN or infinity of a contiguous float matrix, or None."""
-        cdef Py_ssize_t size = array.size, found
-        cdef Py_ssize_t dtype = array.dtype != np.float32
-        cdef const char *data = cnp.PyArray_BYTES(<cnp.ndarray> array)
+def checked_batch(Engine network not None, X, Y):
+    """X (n, n_in) and Y (n, n_out) as the network takes them, with as many rows each."""
+    if network.model.n_layers == 0:
+        raise RuntimeError("the network has not been initialised")
+    dtype = network.settings.dtype
+    X = matrix(X, "X", network.n_in, dtype)
+    Y = matrix(Y, "Y", network.n_out, dtype)
+    check_same_rows(X, Y)
+    return X, Y
+
+
+def train(
+    Engine network not None, X, Y, order, Py_ssize_t batch_size, Py_ssize_t start, double total,
+    Py_ssize_t n_parts,
+):
+    """Train batch after batch from row `start` on, for about as long as Ctrl-C may wait.
+
+    `order` (None, or an index array) says which rows make up the batches. Returns the total
+    with the losses of the rows seen, before their updates, added to it, and the row to go on
+    from. A batch whose loss is not finite is not learned, and is where it stops.
+    """
+    cdef Model *model = &network.model
+    cdef Batch data = rows_of(
+        model, X.shape[0], cnp.PyArray_BYTES(<cnp.ndarray> X), cnp.PyArray_BYTES(<cnp.ndarray> Y))
+    if order is not None:
+        data.order = <const Py_ssize_t *> cnp.PyArray_DATA(<cnp.ndarray> order)
+    batch_size = min(batch_size, data.n)
+    network.begin_writing()
+    try:
+        network.need_scratch(train_scratch_size(model, batch_size, n_parts))
         with nogil:
-            found = first_nonfinite(dtype, size, data)
-        return None if found == size else divmod(found, <Py_ssize_t> array.shape[1])
+            start = train_rows(
+                model, &data, batch_size, start, &total, aligned(network.scratch), n_parts)
+    finally:
+        network.end_writing()
+    raise_what_is_set()
+    PyErr_CheckSignals()
+    return total, start

@@ -1,6 +1,6 @@
 cimport numpy as cnp
 
-from cyprop.engine.chain cimport Model
+from cyprop.engine.model cimport Model
 from cyprop.engine.turns cimport Turns
 
 cdef enum:
@@ -8,7 +8,7 @@ cdef enum:
 
 cdef char *allocate(Py_ssize_t size) except NULL
 
-cdef class Layers(Turns):
+cdef class Memory(Turns):
     cdef Model model
     cdef int typenum
     cdef Py_ssize_t n_in, n_out
@@ -16,6 +16,8 @@ cdef class Layers(Turns):
     cdef Py_ssize_t scratch_size
     cdef readonly cnp.ndarray parameters
     cdef readonly tuple weights, biases
+    cdef object kept_settings        # None before lay_out
+    cdef public object _rng
     cdef list states
     cdef object keep                 # what the model's plain pointers point into
 

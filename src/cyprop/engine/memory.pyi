@@ -1,37 +1,47 @@
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from cyprop.engine.turns import Turns
+from cyprop.rules import Optimizer
+from cyprop.settings import Settings
 
 _Array = npt.NDArray[np.floating[Any]]
+_M = TypeVar("_M", bound=Memory)
 
 MAX_BYTES: int
 
 def aligned_zeros(n: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]: ...
 
-class Layers(Turns):
+class Memory(Turns):
+    _rng: np.random.Generator
     @property
-    def parameters(self) -> _Array: ...
+    def settings(self) -> Settings:
+        """All that the network is made of but its weights; it never changes, and setting the
+        optimizer replaces it.
+        """
     @property
-    def weights(self) -> tuple[_Array, ...]: ...
+    def parameters(self) -> _Array:
+        """All weights and biases as one 64-byte aligned vector: of each layer the rows of W, then b,
+        each padded.
+        """
     @property
-    def biases(self) -> tuple[_Array, ...]: ...
-    def _build(
-        self, sizes: list[int], activations: list[str], loss: str, dtype: npt.DTypeLike
-    ) -> None: ...
-    def _views(
-        self, flat: _Array, n_layers: int
-    ) -> tuple[tuple[_Array, ...], tuple[_Array, ...]]: ...
-    def _set_optimizer(self, name: str, values: list[float]) -> None: ...
-    def _read_parameters(self, out: _Array) -> None: ...
-    def _is_finite(self) -> bool: ...
-    def _state(self) -> tuple[_Array, list[_Array], list[float]]: ...
-    def _set_state(
-        self,
-        parameters: _Array,
-        states: list[_Array] | None = None,
-        memory: Sequence[float] = (),
-    ) -> None: ...
+    def weights(self) -> tuple[_Array, ...]:
+        """Writable views of shape (n_in, n_out), one for each layer."""
+    @property
+    def biases(self) -> tuple[_Array, ...]:
+        """Writable views of shape (n_out,), one for each layer."""
+
+def make(kind: type[_M], settings: Settings) -> _M: ...
+def lay_out(network: Memory, settings: Settings) -> None: ...
+def views(network: Memory, flat: _Array) -> tuple[tuple[_Array, ...], tuple[_Array, ...]]: ...
+def set_optimizer(network: Memory, optimizer: Optimizer) -> None: ...
+def set_hyperparameters(network: Memory, optimizer: Optimizer) -> None: ...
+def read_parameters(network: Memory, out: _Array) -> None: ...
+def is_finite(network: Memory) -> bool: ...
+def state(network: Memory) -> tuple[Settings, _Array, list[_Array], list[float]]: ...
+def set_state(
+    network: Memory, parameters: _Array, states: list[_Array], tally: list[float]
+) -> None: ...
+def go_back(network: Memory, parameters: _Array) -> None: ...

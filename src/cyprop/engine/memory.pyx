@@ -1,10 +1,14 @@
-"""The layers of a network: who owns the parameters, and who may touch them when.
+"""The memory of a network: who owns the parameters, how they lie, and who may touch them when.
 
-Parameters are one vector, laid out as chain.pyx says; `weights` and `biases` are views of it, and so
-is what the optimizer keeps. All are NumPy arrays, so a view outlives the network safely.
+Parameters are one vector: of each layer the rows of W, each padded to whole cache lines, then b
+padded likewise. Rows of a multiple of 1 KiB get one line more, which is not read when predicting:
+otherwise rows that a loop visits side by side would compete for the same few places of the cache.
+Rows of less than a line are padded to a power of two instead: a network of one output then has one
+number for each input, where a whole line would be sixteen. `weights` and `biases` are views of the vector, and what the optimizer keeps is
+laid out like it. All are NumPy arrays, so a view outlives the network safely.
 
 Predictions read the parameters and updates write them, in turns (turns.pyx): a prediction sees the
-weights as some complete update of Python's left them. Who assigns to the views takes no turn.
+weights as some complete update of Python's left them. Assigning to the views takes no turn.
 """
 
 cimport numpy as cnp
@@ -13,17 +17,39 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from cyprop.engine.chain cimport ALIGNMENT, Layer, Model, round_up, row_stride, weight_stride
+from cyprop.engine.model cimport ALIGNMENT, MAX_HYPERPARAMETERS, Layer, Model
+from cyprop.engine.turns cimport Turns
 from cyprop.kernels cimport activation as activation_kernels
 from cyprop.kernels cimport loss as loss_kernels
+from cyprop.kernels cimport registry
 from cyprop.kernels cimport update as update_kernels
 from cyprop.kernels.dispatch cimport current_table
 from cyprop.kernels.table cimport Optimizer
-from cyprop.engine.turns cimport Turns
 
 cnp.import_array()
 
 MAX_BYTES = 1 << 46              # of a parameter vector; more cannot be addressed anyway
+
+
+cdef Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t itemsize) noexcept:
+    """n elements as whole cache lines."""
+    cdef Py_ssize_t line = ALIGNMENT // itemsize
+    return (n + line - 1) // line * line
+
+
+cdef Py_ssize_t row_stride(Py_ssize_t width, Py_ssize_t itemsize) noexcept:
+    """From one row of that many elements (whole cache lines) to the next, in elements."""
+    return width + (ALIGNMENT // itemsize if width * itemsize % 1024 == 0 else 0)
+
+
+cdef Py_ssize_t weight_stride(Py_ssize_t n_out, Py_ssize_t itemsize) noexcept:
+    """From one row of W to the next, in elements."""
+    cdef Py_ssize_t fitting = 1
+    if n_out * itemsize > ALIGNMENT:
+        return row_stride(round_up(n_out, itemsize), itemsize)
+    while fitting < n_out:
+        fitting *= 2
+    return fitting
 
 
 cdef char *allocate(Py_ssize_t size) except NULL:
@@ -42,148 +68,24 @@ def aligned_zeros(Py_ssize_t n, dtype):
     return memory[start:start + n * itemsize].view(dtype)
 
 
-cdef class Layers(Turns):
-    """The part of a network that holds its layers; make a Network instead."""
+cdef class Memory(Turns):
+    """The part of a network that owns its memory; make a Network instead."""
 
     def __cinit__(self, *args, **kwargs):
-        self.n_in = self.n_out = -1        # no array has that many columns before _build
+        self.n_in = self.n_out = -1        # no array has that many columns before lay_out
 
     def __dealloc__(self):
         PyMem_RawFree(self.scratch)
 
-    def _build(self, list sizes, list activations, str loss, dtype):
-        """Lay out the layers; called once, by Network, with checked sizes."""
-        cdef Model *model = &self.model
-        cdef Layer *layer
-        cdef Py_ssize_t l, n_layers = len(sizes) - 1
-        if model.n_layers:
-            raise RuntimeError("a network cannot be initialised twice; make a new one")
-        model.kernels = current_table()
-        dtype = np.dtype(dtype)
-        self.typenum = dtype.num
-        model.dtype = 0 if dtype == np.float32 else 1
-        model.itemsize = dtype.itemsize
-        model.loss = loss_kernels.find(loss)
-        n_parameters = 0
-        for l in range(n_layers):
-            n_parameters += (sizes[l] + 1) * (sizes[l + 1] + ALIGNMENT)
-        if n_parameters > MAX_BYTES // dtype.itemsize:
-            raise ValueError(f"layers of sizes {sizes} have too many parameters to address")
-        layers = aligned_zeros(n_layers * <Py_ssize_t> sizeof(Layer), np.uint8)
-        model.layers = <Layer *> cnp.PyArray_DATA(layers)
-        n_parameters = 0
-        kept = 0
-        for l in range(n_layers):
-            layer = &model.layers[l]
-            layer.n_in = sizes[l]
-            layer.n_out = sizes[l + 1]
-            layer.width = round_up(layer.n_out, model.itemsize)
-            layer.stride = row_stride(layer.width, model.itemsize)
-            layer.activation = activation_kernels.find(activations[l])
-            if layer.activation.couples_units and l < n_layers - 1:
-                raise ValueError(
-                    f"activation {activations[l]!r} is for the output layer, not a hidden one"
-                )
-            layer.W_stride = weight_stride(layer.n_out, model.itemsize)
-            layer.offset = n_parameters
-            layer.b_offset = n_parameters + round_up(layer.n_in * layer.W_stride, model.itemsize)
-            n_parameters = layer.b_offset + layer.stride
-            layer.A_offset = layer.Z_offset = kept
-            if layer.activation.keeps_Z or (l == n_layers - 1 and model.loss.output_activation):
-                layer.Z_offset = kept + layer.stride
-                kept += layer.stride
-            kept += layer.stride
-            model.widest = max(model.widest, layer.stride)
-        model.kept = kept
-        model.n_parameters = n_parameters
-        self.parameters = aligned_zeros(n_parameters, dtype)
-        model.parameters = cnp.PyArray_BYTES(self.parameters)
-        self.weights, self.biases = self._views(self.parameters, n_layers)
-        self.n_in = sizes[0]
-        self.n_out = sizes[n_layers]
-        self.keep = layers
-        model.n_layers = n_layers
+    @property
+    def settings(self):
+        """All that the network is made of but its weights; setting the optimizer replaces it.
 
-    def _views(self, flat, Py_ssize_t n_layers):
-        """W and b of each layer as views of a vector laid out like the parameters."""
-        cdef Layer *layer
-        cdef Py_ssize_t l
-        weights = []
-        biases = []
-        for l in range(n_layers):
-            layer = &self.model.layers[l]
-            rows = flat[layer.offset:layer.offset + layer.n_in * layer.W_stride]
-            weights.append(rows.reshape(layer.n_in, layer.W_stride)[:, :layer.n_out])
-            biases.append(flat[layer.b_offset:layer.b_offset + layer.n_out])
-        return tuple(weights), tuple(biases)
-
-    def _set_optimizer(self, str name, list values):
-        """Choose the update rule; its state starts at zero."""
-        cdef Model *model = &self.model
-        cdef const Optimizer *optimizer = update_kernels.find(name, self.model.kernels)
-        cdef Py_ssize_t i
-        states = [
-            aligned_zeros(model.n_parameters, self.parameters.dtype)
-            for _ in range(optimizer.n_states)
-        ]
-        self.begin_writing()
-        try:
-            model.optimizer = optimizer
-            self.states = states
-            for i in range(optimizer.n_states):
-                model.states[i] = cnp.PyArray_BYTES(states[i])
-            for i in range(optimizer.rule.n_hyperparameters):
-                model.hyperparameters[i] = values[i]
-            memset(model.memory, 0, sizeof(model.memory))
-        finally:
-            self.end_writing()
-
-    def _read_parameters(self, cnp.ndarray out not None):
-        """Copy the parameters into a vector like theirs."""
-        cdef void *target = cnp.PyArray_DATA(out)
-        cdef const void *source = self.model.parameters
-        cdef size_t size = self.parameters.nbytes
-        if out.nbytes != <Py_ssize_t> size:
-            raise ValueError(f"out has {out.nbytes} bytes, expected {size}")
-        self.begin_reading()
-        with nogil:
-            memcpy(target, source, size)
-        self.end_reading()
-
-    def _is_finite(self):
-        """Whether all weights and biases are; found without a temporary as large as they are."""
-        self.begin_reading()
-        try:
-            parts = self.weights + self.biases
-            return all([np.isfinite([part.min(), part.max()]).all() for part in parts])
-        finally:
-            self.end_reading()
-
-    def _state(self):
-        """Copies of the parameters, of the optimizer's vectors and of its numbers."""
-        self.begin_reading()
-        try:
-            return (
-                self.parameters.copy(),
-                [state.copy() for state in self.states],
-                [x for x in self.model.memory],
-            )
-        finally:
-            self.end_reading()
-
-    def _set_state(self, parameters, states=None, memory=()):
-        """Take what `_state` gave, or only the parameters, with the optimizer's state afresh."""
-        cdef Py_ssize_t i
-        self.begin_writing()
-        try:
-            self.parameters[:] = parameters
-            for i, mine in enumerate(self.states):
-                mine[:] = 0 if states is None else states[i]
-            memset(self.model.memory, 0, sizeof(self.model.memory))
-            for i, x in enumerate(memory):
-                self.model.memory[i] = x
-        finally:
-            self.end_writing()
+        Thread-safety: any number of threads at once.
+        """
+        if self.kept_settings is None:
+            raise RuntimeError("the network has not been initialised")
+        return self.kept_settings
 
     cdef int need_scratch(self, Py_ssize_t size) except -1:
         """Make room to train; only while writing."""
@@ -194,3 +96,200 @@ cdef class Layers(Turns):
             self.scratch = memory
             self.scratch_size = size
         return 0
+
+
+def make(kind, settings):
+    """A network of the class `kind`, a Network, with zeros for weights; its __init__ is not called."""
+    network = kind.__new__(kind)
+    lay_out(network, settings)
+    return network
+
+
+def lay_out(Memory network not None, settings):
+    """Make room for the layers that the settings describe, with zeros for weights; once."""
+    cdef Model *model = &network.model
+    cdef Py_ssize_t l, n_layers = len(settings.sizes) - 1
+    if model.n_layers:
+        raise RuntimeError("a network cannot be initialised twice; make a new one")
+    dtype = settings.dtype
+    n_parameters = 0
+    for l in range(n_layers):
+        n_parameters += (settings.sizes[l] + 1) * (settings.sizes[l + 1] + ALIGNMENT)
+    if n_parameters > MAX_BYTES // dtype.itemsize:
+        raise ValueError(
+            f"layers of sizes {list(settings.sizes)} have too many parameters to address")
+    model.kernels = current_table()
+    network.typenum = dtype.num
+    model.dtype = 0 if dtype == np.float32 else 1
+    model.itemsize = dtype.itemsize
+    model.loss = loss_kernels.find(settings.loss.name)
+    registry.read(&model.loss.rule, settings.loss.values, model.loss_hyperparameters)
+    layers = aligned_zeros(n_layers * <Py_ssize_t> sizeof(Layer), np.uint8)
+    model.layers = <Layer *> cnp.PyArray_DATA(layers)
+    place_layers(model, settings)
+    network.keep = layers
+    network.parameters = aligned_zeros(model.n_parameters, dtype)
+    model.parameters = cnp.PyArray_BYTES(network.parameters)
+    network.n_in = settings.sizes[0]
+    network.n_out = settings.sizes[n_layers]
+    model.n_layers = n_layers
+    network.weights, network.biases = views(network, network.parameters)
+    network.kept_settings = settings
+    set_optimizer(network, settings.optimizer)
+
+
+cdef int place_layers(Model *model, settings) except -1:
+    """Say where W and b lie in the parameters, and A and Z on a tape."""
+    cdef Layer *layer
+    cdef Py_ssize_t l, n_layers = len(settings.sizes) - 1, n_parameters = 0, kept = 0
+    for l in range(n_layers):
+        layer = &model.layers[l]
+        layer.n_in = settings.sizes[l]
+        layer.n_out = settings.sizes[l + 1]
+        layer.width = round_up(layer.n_out, model.itemsize)
+        layer.stride = row_stride(layer.width, model.itemsize)
+        layer.activation = activation_kernels.find(settings.activations[l].name)
+        registry.read(
+            &layer.activation.rule, settings.activations[l].values, layer.hyperparameters)
+        if layer.activation.couples_units and l < n_layers - 1:
+            raise ValueError(
+                f"activation {settings.activations[l].name!r} is for the output layer,"
+                " not a hidden one"
+            )
+        layer.W_stride = weight_stride(layer.n_out, model.itemsize)
+        layer.offset = n_parameters
+        layer.b_offset = n_parameters + round_up(layer.n_in * layer.W_stride, model.itemsize)
+        n_parameters = layer.b_offset + layer.stride
+        layer.A_offset = layer.Z_offset = kept
+        if layer.activation.keeps_Z or (l == n_layers - 1 and model.loss.output_activation):
+            layer.Z_offset = kept + layer.stride
+            kept += layer.stride
+        kept += layer.stride
+        model.widest = max(model.widest, layer.stride)
+    model.kept = kept
+    model.n_parameters = n_parameters
+    return 0
+
+
+def views(Memory network not None, flat):
+    """W and b of each layer as views of a vector laid out like the parameters."""
+    cdef Layer *layer
+    cdef Py_ssize_t l
+    weights = []
+    biases = []
+    for l in range(network.model.n_layers):
+        layer = &network.model.layers[l]
+        rows = flat[layer.offset:layer.offset + layer.n_in * layer.W_stride]
+        weights.append(rows.reshape(layer.n_in, layer.W_stride)[:, :layer.n_out])
+        biases.append(flat[layer.b_offset:layer.b_offset + layer.n_out])
+    return tuple(weights), tuple(biases)
+
+
+def set_optimizer(Memory network not None, optimizer):
+    """Choose the update rule; its state starts at zero."""
+    cdef Model *model = &network.model
+    cdef const Optimizer *kernels = update_kernels.find(optimizer.name, model.kernels)
+    cdef double numbers[MAX_HYPERPARAMETERS]
+    cdef Py_ssize_t i
+    registry.read(&kernels.rule, optimizer.values, numbers)
+    settings = network.settings.with_optimizer(optimizer)
+    states = [
+        aligned_zeros(model.n_parameters, settings.dtype) for _ in range(kernels.n_states)
+    ]
+    network.begin_writing()
+    try:
+        model.optimizer = kernels
+        network.states = states
+        for i in range(kernels.n_states):
+            model.states[i] = cnp.PyArray_BYTES(states[i])
+        memcpy(model.hyperparameters, numbers, sizeof(numbers))
+        memset(model.tally, 0, sizeof(model.tally))
+        network.kept_settings = settings
+    finally:
+        network.end_writing()
+
+
+def set_hyperparameters(Memory network not None, optimizer):
+    """Go on with the same kind of optimizer and its state, with other hyperparameters."""
+    cdef Model *model = &network.model
+    cdef double numbers[MAX_HYPERPARAMETERS]
+    settings = network.settings.with_optimizer(optimizer)
+    network.begin_writing()
+    try:
+        if model.optimizer != update_kernels.find(optimizer.name, model.kernels):
+            raise RuntimeError("another thread has set another optimizer meanwhile; try again")
+        registry.read(&model.optimizer.rule, optimizer.values, numbers)
+        memcpy(model.hyperparameters, numbers, sizeof(numbers))
+        network.kept_settings = settings
+    finally:
+        network.end_writing()
+
+
+def read_parameters(Memory network not None, cnp.ndarray out not None):
+    """Copy the parameters into a vector like theirs."""
+    cdef void *target = cnp.PyArray_DATA(out)
+    cdef const void *source = network.model.parameters
+    cdef size_t size = network.model.n_parameters * network.model.itemsize
+    if cnp.PyArray_NBYTES(out) != <Py_ssize_t> size or not cnp.PyArray_ISCARRAY(out):
+        raise ValueError(f"out has {out.nbytes} bytes, expected {size} in one piece")
+    network.begin_reading()
+    with nogil:
+        memcpy(target, source, size)
+    network.end_reading()
+
+
+def is_finite(Memory network not None):
+    """Whether all weights and biases are; found without a temporary as large as they are."""
+    network.begin_reading()
+    try:
+        parts = network.weights + network.biases
+        return all([np.isfinite([part.min(), part.max()]).all() for part in parts])
+    finally:
+        network.end_reading()
+
+
+def state(Memory network not None):
+    """The settings, and copies of the parameters, of the optimizer's vectors and of its numbers."""
+    network.begin_reading()
+    try:
+        return (
+            network.settings,
+            network.parameters.copy(),
+            [vector.copy() for vector in network.states],
+            [x for x in network.model.tally],
+        )
+    finally:
+        network.end_reading()
+
+
+def set_state(Memory network not None, parameters, states, tally):
+    """Take numbers that `state` gave."""
+    cdef Py_ssize_t i
+    kept = [np.asarray(vector) for vector in (parameters, *states)]
+    if any([vector.shape != (network.model.n_parameters,) for vector in kept]) or (
+        len(states) != len(network.states) or len(tally) > MAX_HYPERPARAMETERS
+    ):
+        raise ValueError("the state is not that of a network with these settings")
+    numbers = [float(x) for x in tally]
+    network.begin_writing()
+    try:
+        network.parameters[:] = kept[0]
+        for i, vector in enumerate(network.states):
+            vector[:] = kept[i + 1]
+        memset(network.model.tally, 0, sizeof(network.model.tally))
+        for i, x in enumerate(numbers):
+            network.model.tally[i] = x
+    finally:
+        network.end_writing()
+
+
+def go_back(Memory network not None, parameters):
+    """Take these parameters again, with the optimizer's state afresh."""
+    network.begin_writing()
+    try:
+        network.parameters[:] = parameters
+        for vector in network.states:
+            vector[:] = 0
+        memset(network.model.tally, 0, sizeof(network.model.tally))
+    finally:
+        network.end_writing()

@@ -15,6 +15,7 @@ MOST = 256  # members that a team can have (team.h)
 # batch they did at 2^18 for 16-64-64-4, 2^19 for 784-30-10 and 2^20 for 784-300-10.
 LEAST_OF_A_CALL = 1 << 22
 LEAST_OF_A_BATCH = 1 << 19
+LEAST_OF_A_STEP = 1 << 18  # parameters
 
 
 def processors() -> int:
@@ -41,8 +42,14 @@ def threads_for_rows(n_threads: Any, n: int, n_parameters: int) -> int:
 
 
 def threads_for_batches(n_threads: Any, n: int, batch_size: int, n_parameters: int) -> int:
-    """The same for training on n rows in batches, in each of which the threads meet."""
+    """How many of `n_threads` are of use in training on n rows in batches, in which they meet."""
     return min(
         threads_for_rows(n_threads, n, n_parameters),
         max(1, batch_size * n_parameters // LEAST_OF_A_BATCH),
     )
+
+
+def threads_for_parameters(n_threads: Any, n_parameters: int) -> int:
+    """How many of `n_threads` are of use in one step of the optimizer over all parameters."""
+    wanted = threads_for_rows(n_threads, MOST, LEAST_OF_A_CALL)
+    return max(1, min(wanted, n_parameters // LEAST_OF_A_STEP))

@@ -18,5 +18,5 @@ cdef class Turns:
 
 
 cdef inline bint is_open(Turns turns) noexcept:
-    """Whether one may read at once, without a word, while one keeps the GIL."""
+    """Whether a caller that keeps the GIL may read at once, without joining the readers."""
     return not turns.closed and not is_held(&turns.writing)

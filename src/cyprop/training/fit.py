@@ -1,76 +1,84 @@
-"""Epochs over a data set: shuffling, validation, progress, and what is kept of it."""
+"""Epochs over a data set: shuffling, validation, and going back where learning diverges."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from cyprop.checks.arrays import check_same_rows, matrix
 from cyprop.checks.numbers import whole_number
+from cyprop.engine import memory
+from cyprop.engine.engine import Engine, train
+from cyprop.engine.finite import place_of_nonfinite
 from cyprop.engine.threads import threads_for_batches
 from cyprop.errors import DivergenceError
 from cyprop.training.history import History
 from cyprop.training.progress import epoch_lines
 
 if TYPE_CHECKING:
-    from cyprop.network import Network
-
-Array = npt.NDArray[Any]
+    from cyprop.checks.arrays import Array
 
 
 def checked_data(
-    network: Network, X: Any, Y: Any, x_name: str = "X", y_name: str = "Y"
+    network: Engine, X: Any, Y: Any, x_name: str = "X", y_name: str = "Y"
 ) -> tuple[Array, Array]:
     """X and Y as the network's arrays, every number finite.
 
     Raises
     ------
     TypeError, ValueError
-        As `cyprop.arrays.matrix`; and ValueError naming the row and column of
+        As `cyprop.checks.arrays.matrix`; and ValueError naming the row and column of
         the first NaN or infinity.
     RuntimeError
         If the network has not been initialised.
     """
     if not network.weights:
         raise RuntimeError("the network has not been initialised")
+    sizes, dtype = network.settings.sizes, network.settings.dtype
     with np.errstate(over="ignore"):
-        X = matrix(X, x_name, network.sizes[0], network.dtype)
-        Y = matrix(Y, y_name, network.sizes[-1], network.dtype)
+        X = matrix(X, x_name, sizes[0], dtype)
+        Y = matrix(Y, y_name, sizes[-1], dtype)
     check_same_rows(X, Y, x_name, y_name)
     for array, name in ((X, x_name), (Y, y_name)):
-        place = network._first_nonfinite(array)
+        place = place_of_nonfinite(array)
         if place is not None:
             raise ValueError(
                 f"{name} holds {array[place]} at row {place[0]}, column {place[1]},"
-                f" expected finite numbers that fit {network.dtype}"
+                f" expected finite numbers that fit {dtype}"
             )
     return X, Y
 
 
-def epochs(
-    network: Network,
+class Plan(NamedTuple):
+    """What to learn from and how, checked: all that the epochs of one training share."""
+
+    X: Array
+    Y: Array
+    batch_size: int
+    shuffle: bool
+    validation: tuple[Array, Array] | None
+    n_threads: int  # that were asked for
+    n_parts: int  # threads that share a batch
+
+
+def plan(
+    network: Engine,
     X: Any,
     Y: Any,
     *,
-    n_epochs: int,
     batch_size: int,
     shuffle: bool = True,
     validation_data: tuple[Any, Any] | None = None,
     n_threads: int = 1,
-) -> Iterator[History]:
-    """Train epoch by epoch, yielding the history so far after each; stop asking to stop training.
-
-    Everything is checked before the first epoch. Parameters, errors: see `Network.fit`.
-    """
-    n_epochs = whole_number(n_epochs, "epochs", low=0)
+) -> Plan:
+    """Check all but the number of epochs. Parameters, errors: see `Network.fit`."""
     batch_size = whole_number(batch_size, "batch_size")
     X, Y = checked_data(network, X, Y)
     batch_size = min(batch_size, len(X))
-    n_parts = threads_for_batches(n_threads, len(X), batch_size, network.n_parameters)
+    n_parts = threads_for_batches(n_threads, len(X), batch_size, network.settings.n_parameters)
     validation = None
     if validation_data is not None:
         try:
@@ -80,81 +88,56 @@ def epochs(
         validation = checked_data(
             network, X_validation, Y_validation, "validation X", "validation Y"
         )
-    return _epochs(network, X, Y, n_epochs, batch_size, shuffle, validation, n_threads, n_parts)
+    return Plan(X, Y, batch_size, shuffle, validation, n_threads, n_parts)
 
 
-def _epochs(
-    network: Network,
-    X: Array,
-    Y: Array,
-    n_epochs: int,
-    batch_size: int,
-    shuffle: bool,
-    validation: tuple[Array, Array] | None,
-    n_threads: int,
-    n_parts: int,
-) -> Iterator[History]:
+def epochs(network: Engine, plan: Plan, n_epochs: int) -> Iterator[History]:
+    """Train epoch by epoch, yielding the history so far after each; stop asking to stop training.
+
+    Between two epochs the caller may do with the network what it likes: a schedule is a caller that
+    sets the learning rate.
+    """
+    return _epochs(network, plan, whole_number(n_epochs, "epochs", low=0))
+
+
+def _epochs(network: Engine, plan: Plan, n_epochs: int) -> Iterator[History]:
     history = History()
     last_finite = np.empty_like(network.parameters)
     for epoch in range(n_epochs):
-        network._read_parameters(last_finite)
-        order = network._rng.permutation(len(X)) if shuffle else None
+        memory.read_parameters(network, last_finite)
+        order = network._rng.permutation(len(plan.X)) if plan.shuffle else None
         started = time.perf_counter()
-        loss = _one_epoch(network, X, Y, order, batch_size, epoch, last_finite, n_parts)
+        loss = _one_epoch(network, plan, order, epoch, last_finite)
         history.seconds.append(time.perf_counter() - started)
         history.loss.append(loss)
-        if validation is not None:
-            history.validation_loss.append(network.evaluate(*validation, n_threads))
+        if plan.validation is not None:
+            X, Y = plan.validation
+            history.validation_loss.append(network.evaluate(X, Y, plan.n_threads))
         yield history
 
 
 def _one_epoch(
-    network: Network,
-    X: Array,
-    Y: Array,
-    order: Array | None,
-    batch_size: int,
-    epoch: int,
-    last_finite: Array,
-    n_parts: int,
+    network: Engine, plan: Plan, order: Array | None, epoch: int, last_finite: Array
 ) -> float:
     """The mean loss of one pass over the rows; on divergence the parameters go back."""
-    n, total, row = len(X), 0.0, 0
+    n, total, row = len(plan.X), 0.0, 0
     while row < n:
-        total, row = network._train(X, Y, order, batch_size, row, total, n_parts)
+        total, row = train(
+            network, plan.X, plan.Y, order, plan.batch_size, row, total, plan.n_parts
+        )
         if not np.isfinite(total):
-            network._set_state(last_finite)
-            raise DivergenceError(epoch, row // batch_size)
-    if not network._is_finite():
-        network._set_state(last_finite)
-        raise DivergenceError(epoch, (n - 1) // batch_size, "a parameter")
+            memory.go_back(network, last_finite)
+            raise DivergenceError(epoch, row // plan.batch_size)
+    if not memory.is_finite(network):
+        memory.go_back(network, last_finite)
+        raise DivergenceError(epoch, (n - 1) // plan.batch_size, "a parameter")
     return total / n
 
 
-def fit(
-    network: Network,
-    X: Any,
-    Y: Any,
-    *,
-    n_epochs: int,
-    batch_size: int,
-    shuffle: bool,
-    validation_data: tuple[Any, Any] | None,
-    progress: bool,
-    n_threads: int,
-) -> History:
+def fit(network: Engine, plan: Plan, n_epochs: int, progress: bool) -> History:
     """`Network.fit`, which see."""
     history = History()
-    steps = epochs(
-        network,
-        X,
-        Y,
-        n_epochs=n_epochs,
-        batch_size=batch_size,
-        shuffle=shuffle,
-        validation_data=validation_data,
-        n_threads=n_threads,
-    )
+    steps = epochs(network, plan, n_epochs)
     for so_far in epoch_lines(steps, n_epochs) if progress else steps:
         history = so_far
     return history

@@ -1,0 +1,64 @@
+"""A network as a state that can be pickled and copied, and back."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from cyprop.engine import memory
+from cyprop.engine.engine import Engine
+from cyprop.settings import Settings
+
+E = TypeVar("E", bound=Engine)
+
+# What networks of before 0.2 kept among their attributes.
+FORMER = ("_sizes", "_activations", "_loss", "_dtype", "_optimizer", "_rng")
+
+
+def state_of(network: Engine) -> dict[str, Any]:
+    """Settings, copies of all numbers, the random generator and the attributes of the user."""
+    settings, parameters, states, tally = memory.state(network)
+    return {
+        "settings": settings,
+        "parameters": parameters,
+        "optimizer_states": states,
+        "optimizer_tally": tally,
+        "rng": network._rng,
+        "attributes": dict(vars(network)),
+    }
+
+
+def take_state(network: Engine, state: dict[str, Any]) -> None:
+    """Fill a blank network; the state may be one of before 0.2."""
+    attributes = dict(state["attributes"])
+    if "arguments" in state:
+        settings, rng = Settings(**state["arguments"]), attributes["_rng"]
+        tally = state["optimizer_memory"]
+        attributes = {key: attributes[key] for key in attributes if key not in FORMER}
+    else:
+        settings, rng, tally = state["settings"], state["rng"], state["optimizer_tally"]
+    memory.lay_out(network, settings)
+    memory.set_state(network, state["parameters"], state["optimizer_states"], tally)
+    network._rng = rng
+    vars(network).update(attributes)
+
+
+def shallow(network: E) -> E:
+    """A network of its own with the same attributes; only the random generator is copied deeply."""
+    from copy import deepcopy
+
+    state = state_of(network)
+    state["rng"] = deepcopy(state["rng"])
+    return _filled(type(network), state)
+
+
+def deep(network: E, memo: dict[int, Any]) -> E:
+    """A network of its own with attributes of its own."""
+    from copy import deepcopy
+
+    return _filled(type(network), deepcopy(state_of(network), memo))
+
+
+def _filled(kind: type[E], state: dict[str, Any]) -> E:
+    network = kind.__new__(kind)
+    take_state(network, state)
+    return network

@@ -1,0 +1,134 @@
+"""Derivatives for a person to use, and the update from them: learning in two steps.
+
+`derive` gives the gradient of the loss, or of what the caller has the derivative of by the outputs;
+`step` takes a gradient, whatever has been done with it meanwhile. The other way to learn is fused: the
+gradient never exists as a whole (`Engine.learn_one`, `Engine.train_on_batch`, `engine.train`). Both
+end in the same bits.
+"""
+
+cimport numpy as cnp
+from cpython.mem cimport PyMem_RawFree
+
+import numpy as np
+
+from cyprop.checks.arrays import real_array
+from cyprop.engine.finite import place_of_nonfinite
+from cyprop.engine.memory import aligned_zeros, views
+from cyprop.engine.threads import threads_for_parameters, threads_for_rows
+
+from cyprop.engine.batches cimport (
+    derive as derive_batch, derive_scratch_size, input_gradient, input_gradient_scratch_size,
+    step_by_vector,
+)
+from cyprop.engine.engine cimport Engine
+from cyprop.engine.memory cimport allocate
+from cyprop.engine.model cimport VECTOR, Batch, Model, Sink, aligned, rows_of
+
+cnp.import_array()
+
+
+def derive(Engine network not None, X, Y, dA, bint inputs, n_threads):
+    """The loss (0 for a given dA), its gradient laid out like the parameters, and ∂C/∂X or None.
+
+    X (n, n_in), and either Y or dA (n, n_out): checked arrays of the network's dtype.
+    """
+    cdef Model *model = &network.model
+    cdef Py_ssize_t n = X.shape[0]
+    cdef Py_ssize_t n_parts = threads_for_rows(n_threads, n, model.n_parameters)
+    cdef Batch batch
+    cdef Sink sink
+    cdef const char *given = NULL
+    cdef char *memory
+    cdef double total
+    gradient = aligned_zeros(model.n_parameters, X.dtype)
+    dX = np.empty((n, network.n_in), X.dtype) if inputs else None
+    batch = rows_of(model, n, cnp.PyArray_BYTES(<cnp.ndarray> X), NULL)
+    if dA is None:
+        batch.Y = cnp.PyArray_BYTES(<cnp.ndarray> Y)
+    else:
+        given = cnp.PyArray_BYTES(<cnp.ndarray> dA)
+    sink = Sink(VECTOR, cnp.PyArray_BYTES(<cnp.ndarray> gradient), NULL)
+    if inputs:
+        sink.dX = cnp.PyArray_BYTES(<cnp.ndarray> dX)
+    memory = allocate(derive_scratch_size(model, n, n_parts))
+    try:
+        network.begin_reading()
+        try:
+            with nogil:
+                total = derive_batch(model, &batch, given, &sink, aligned(memory), n_parts)
+        finally:
+            network.end_reading()
+    finally:
+        PyMem_RawFree(memory)
+    return total / n, gradient, dX
+
+
+def jacobian(Engine network not None, X, n_threads):
+    """∂A⁽ᴸ⁾/∂X of each row of X (n, n_in), a checked array: (n, n_out, n_in)."""
+    cdef Model *model = &network.model
+    cdef Py_ssize_t n = X.shape[0] * network.n_out
+    cdef Py_ssize_t n_parts = threads_for_rows(n_threads, n, model.n_parameters)
+    cdef const char *x
+    cdef const char *da
+    cdef char *dx
+    cdef char *memory
+    # Row j of the identity pulls back to row j of the Jacobian.
+    repeated = np.repeat(X, network.n_out, axis=0)
+    dA = np.tile(np.eye(network.n_out, dtype=X.dtype), (X.shape[0], 1))
+    dX = np.empty((n, network.n_in), X.dtype)
+    x = cnp.PyArray_BYTES(<cnp.ndarray> repeated)
+    da = cnp.PyArray_BYTES(<cnp.ndarray> dA)
+    dx = cnp.PyArray_BYTES(<cnp.ndarray> dX)
+    memory = allocate(input_gradient_scratch_size(model, n, n_parts))
+    try:
+        network.begin_reading()
+        try:
+            with nogil:
+                input_gradient(model, n, x, da, dx, aligned(memory), n_parts)
+        finally:
+            network.end_reading()
+    finally:
+        PyMem_RawFree(memory)
+    return dX.reshape(X.shape[0], network.n_out, network.n_in)
+
+
+def step(Engine network not None, gradient, n_threads):
+    """One update of the optimizer from a gradient laid out like the parameters, checked here."""
+    cdef Model *model = &network.model
+    cdef Py_ssize_t n_parts = threads_for_parameters(n_threads, model.n_parameters)
+    cdef const char *data
+    checked_gradient = checked(network, gradient)
+    data = cnp.PyArray_BYTES(<cnp.ndarray> checked_gradient)
+    network.begin_writing()
+    try:
+        with nogil:
+            step_by_vector(model, data, n_parts)
+    finally:
+        network.end_writing()
+
+
+cdef object checked(Engine network, gradient):
+    """The gradient as a vector that the kernels take, every number of it finite."""
+    dtype = network.settings.dtype
+    expected = f"a vector of {network.model.n_parameters} numbers, laid out like net.parameters"
+    with np.errstate(over="ignore"):
+        vector = real_array(gradient, "gradient", dtype, expected)
+    if vector.shape != (network.model.n_parameters,):
+        raise ValueError(f"gradient has shape {vector.shape}, expected {expected}")
+    if place_of_nonfinite(vector) is not None:
+        refuse_nonfinite(network, vector)
+    return vector
+
+
+cdef int refuse_nonfinite(Engine network, vector) except -1:
+    """Say where a weight or bias has no finite derivative; what lies in the padding is let pass."""
+    for what, arrays in zip(("weights", "biases"), views(network, vector), strict=True):
+        for layer, array in enumerate(arrays):
+            wrong = np.argwhere(~np.isfinite(array))
+            if len(wrong):
+                place = tuple(wrong[0].tolist())
+                raise ValueError(
+                    f"gradient holds {array[place]} at {what}[{layer}]{list(place)},"
+                    f" expected finite numbers that fit {vector.dtype}"
+                )
+    return 0

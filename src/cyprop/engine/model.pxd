@@ -1,0 +1,143 @@
+"""A network as plain C data, and what goes through it.
+
+Strides are counted in elements, sizes in bytes, offsets in elements of the parameter vector or of the
+scratch that one row takes.
+"""
+
+from libc.stdint cimport uintptr_t
+
+from cyprop.kernels.table cimport (
+    MAX_HYPERPARAMETERS, MAX_STATES, Activation, Loss, Optimizer, Table,
+)
+
+cdef enum:
+    ALIGNMENT = 64        # bytes, a cache line; what W, b and every row of scratch start at
+
+cdef struct Layer:
+    Py_ssize_t n_in
+    Py_ssize_t n_out
+    Py_ssize_t width                 # n_out rounded up to whole cache lines, in elements
+    Py_ssize_t stride                # from one row of A or Z to the next
+    Py_ssize_t W_stride              # from one row of W to the next; less than a line for few outputs
+    Py_ssize_t offset                # of W in the parameter vector, in elements
+    Py_ssize_t b_offset              # of b
+    Py_ssize_t A_offset              # of A in the scratch of one row, in elements
+    Py_ssize_t Z_offset              # the same for Z; equal to A_offset where Z need not be kept
+    const Activation *activation
+    double hyperparameters[MAX_HYPERPARAMETERS]       # of the activation
+
+cdef struct Model:
+    const Table *kernels
+    Py_ssize_t dtype                 # 0 float32, 1 float64: the entry of a pair in the table
+    Py_ssize_t itemsize
+    Py_ssize_t n_layers
+    Layer *layers
+    Py_ssize_t n_parameters          # padding included
+    Py_ssize_t widest                # the widest stride of a layer
+    Py_ssize_t kept                  # scratch elements a row needs when A (and Z) is kept
+    char *parameters
+    const Loss *loss
+    double loss_hyperparameters[MAX_HYPERPARAMETERS]
+    const Optimizer *optimizer
+    double hyperparameters[MAX_HYPERPARAMETERS]       # of the optimizer
+    double tally[MAX_HYPERPARAMETERS]                 # kept by it from one update to the next
+    char *states[MAX_STATES]
+
+cdef struct Batch:                   # rows that go through a network together
+    Py_ssize_t n
+    const char *X
+    Py_ssize_t X_stride
+    const char *Y                    # NULL where there are no targets
+    Py_ssize_t Y_stride
+    const Py_ssize_t *order          # which rows of X the batch is made of; NULL: all, in turn
+
+cdef struct Tape:                    # what `forward` leaves in scratch for `backward`, of n rows
+    Py_ssize_t n
+    char *kept                       # A and Z of every layer
+    char *dZ                         # of one layer: first its dA, then its dZ in the same place
+    char *dA_prev                    # of the layer below
+    char *strips                     # of dW, one for each part
+
+cdef enum Target:                    # what becomes of the derivatives by the parameters
+    NOTHING                          # they are not wanted
+    VECTOR                           # they are written to a vector
+    UPDATE                           # the optimizer updates the parameters by them, piece by piece
+
+cdef struct Sink:                    # where the derivatives go
+    Target target
+    char *gradient                   # the VECTOR, laid out like the parameters
+    char *dX                         # (n, n_in) without gaps; NULL where it is not wanted
+
+cdef struct Part:                    # one thread's part of a batch; see `share`
+    Py_ssize_t index
+    Py_ssize_t n_parts
+    void *team                       # that the others belong to too; NULL if there are none
+    bint stoppable                   # by Ctrl-C, between strips; the same for all parts
+
+
+cdef inline Part whole() noexcept nogil:
+    """All of it, for one thread."""
+    return Part(0, 1, NULL, False)
+
+
+cdef inline (Py_ssize_t, Py_ssize_t) share(
+    const Part *part, Py_ssize_t n, Py_ssize_t unit,
+) noexcept nogil:
+    """The part's own of n things, in whole units: from where, to where."""
+    cdef Py_ssize_t n_units
+    if part.n_parts == 1:
+        return 0, n
+    n_units = (n + unit - 1) // unit
+    return (
+        min(n, n_units * part.index // part.n_parts * unit),
+        min(n, n_units * (part.index + 1) // part.n_parts * unit),
+    )
+
+
+cdef inline char *aligned(void *memory) noexcept nogil:
+    """The first cache line that starts in memory."""
+    return <char *> ((<uintptr_t> memory + ALIGNMENT - 1) & ~<uintptr_t> (ALIGNMENT - 1))
+
+
+cdef inline Py_ssize_t input_size(const Model *model) noexcept nogil:
+    return model.layers[0].n_in
+
+
+cdef inline Py_ssize_t output_size(const Model *model) noexcept nogil:
+    return model.layers[model.n_layers - 1].n_out
+
+
+cdef inline Batch rows_of(
+    const Model *model, Py_ssize_t n, const char *X, const char *Y,
+) noexcept nogil:
+    """A batch of n rows without gaps; Y may be NULL."""
+    return Batch(n, X, input_size(model), Y, output_size(model), NULL)
+
+
+cdef inline Tape tape_in(const Model *model, Py_ssize_t n, char *scratch) noexcept nogil:
+    """A tape for n rows in scratch of `tape_size`, which starts at a cache line."""
+    cdef char *dZ = scratch + n * model.kept * model.itemsize
+    cdef char *dA_prev = dZ + n * model.widest * model.itemsize
+    return Tape(n, scratch, dZ, dA_prev, dA_prev + n * model.widest * model.itemsize)
+
+
+cdef inline char *A_of(
+    const Model *model, const Layer *layer, const Tape *tape, Py_ssize_t row,
+) noexcept nogil:
+    """A of a layer on a tape, from that row on."""
+    return tape.kept + (tape.n * layer.A_offset + row * layer.stride) * model.itemsize
+
+
+cdef inline char *Z_of(
+    const Model *model, const Layer *layer, const Tape *tape, Py_ssize_t row,
+) noexcept nogil:
+    """Z of a layer on a tape, from that row on; A has replaced it where it need not be kept."""
+    return tape.kept + (tape.n * layer.Z_offset + row * layer.stride) * model.itemsize
+
+
+cdef inline char *weights_of(const Model *model, const Layer *layer) noexcept nogil:
+    return model.parameters + layer.offset * model.itemsize
+
+
+cdef inline char *biases_of(const Model *model, const Layer *layer) noexcept nogil:
+    return model.parameters + layer.b_offset * model.itemsize
