@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from cyprop.errors import DivergenceError, FormatError
 from cyprop.network import Network
-from cyprop.rules import SGD, Adam, Optimizer
+from cyprop.rules import SGD, Activation, Adam, Loss, Optimizer
+from cyprop.settings import Settings
 from cyprop.version import __version__
 
 if TYPE_CHECKING:
@@ -17,13 +18,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SGD",
+    "Activation",
     "Adam",
     "DivergenceError",
     "FormatError",
     "Gradients",
     "History",
+    "Loss",
     "Network",
     "Optimizer",
+    "Settings",
     "__version__",
     "get_include",
     "show_config",

@@ -2,62 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
 from cyprop.checks.numbers import whole_number
 from cyprop.engine.engine import Engine
-from cyprop.kernels import loss as losses
-from cyprop.rules import SGD, Optimizer
-from cyprop.settings import (
-    checked_activations,
-    checked_dtype,
-    checked_name,
-    checked_optimizer,
-    checked_sizes,
-)
+from cyprop.rules import Optimizer, OptimizerName
+from cyprop.settings import Settings
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
+OWN = ("_settings", "_rng")  # what a network keeps in its __dict__, beside what a user adds
+OLD = ("_sizes", "_loss", "_activations", "_dtype", "_optimizer", "_rng")  # the same, before 0.2
 N = TypeVar("N", bound="Architecture")
 
 
 class Architecture(Engine):
     """The part of a network that knows its settings; make a Network instead."""
 
-    def _lay_out(
-        self,
-        sizes: Sequence[int],
-        activation: str | Sequence[str],
-        output_activation: str | None,
-        loss: str,
-        optimizer: Optimizer | str | None,
-        dtype: npt.DTypeLike,
-        seed: int = 0,
-    ) -> None:
+    _settings: Settings
+    _rng: np.random.Generator
+
+    def _lay_out(self, settings: Settings, seed: int = 0) -> None:
         """All that the constructor does but draw the weights, which are zero."""
         if self.weights:
             raise RuntimeError("a network cannot be initialised twice; make a new one")
-        self._sizes = checked_sizes(sizes)
-        self._loss = checked_name(loss, "loss", losses.names())
-        self._activations = checked_activations(
-            activation, output_activation, self._loss, len(self._sizes) - 1
-        )
-        self._dtype = checked_dtype(dtype)
-        chosen = checked_optimizer(SGD() if optimizer is None else optimizer, self._dtype)
         self._rng = np.random.Generator(np.random.PCG64(whole_number(seed, "seed", low=0)))
-        self._build(self._sizes, self._activations, self._loss, self._dtype)
-        self._optimizer = chosen
-        self._set_optimizer(chosen.name, list(chosen.hyperparameters.values()))
+        self._build(
+            list(settings.sizes),
+            list(settings.activation_names),
+            settings.loss.name,
+            settings.dtype,
+        )
+        self._settings = settings
+        self._set_optimizer(settings.optimizer.name, list(settings.optimizer.values))
+
+    @property
+    def settings(self) -> Settings:
+        """What the network is made of, but for its weights.
+
+        Thread-safety: any number of threads may get it; the optimizer in it is the one of that
+        moment.
+        """
+        return self._settings
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Units of each layer, inputs first. Thread-safety: it never changes."""
-        return tuple(self._sizes)
+        return self._settings.sizes
 
     @property
     def activations(self) -> tuple[str, ...]:
@@ -65,17 +56,17 @@ class Architecture(Engine):
 
         Thread-safety: it never changes.
         """
-        return tuple(self._activations)
+        return self._settings.activation_names
 
     @property
     def loss(self) -> str:
         """The name of the loss. Thread-safety: it never changes."""
-        return self._loss
+        return self._settings.loss.name
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the parameters and of all results. Thread-safety: it never changes."""
-        return self._dtype
+        return self._settings.dtype
 
     @property
     def n_parameters(self) -> int:
@@ -83,7 +74,7 @@ class Architecture(Engine):
 
         Thread-safety: it never changes.
         """
-        return sum((n_in + 1) * n_out for n_in, n_out in pairwise(self._sizes))
+        return self._settings.n_parameters
 
     @property
     def optimizer(self) -> Optimizer:
@@ -91,55 +82,50 @@ class Architecture(Engine):
 
         Thread-safety: any number of threads may get it, one may set it; that waits its turn.
         """
-        return self._optimizer
+        return self._settings.optimizer
 
     @optimizer.setter
-    def optimizer(self, value: Optimizer | str) -> None:
-        chosen = checked_optimizer(value, self._dtype)
-        self._set_optimizer(chosen.name, list(chosen.hyperparameters.values()))
-        self._optimizer = chosen
+    def optimizer(self, value: OptimizerName | Optimizer) -> None:
+        settings = self._settings.with_optimizer(value)
+        self._set_optimizer(settings.optimizer.name, list(settings.optimizer.values))
+        self._settings = settings
 
     @classmethod
-    def _from_arguments(cls, arguments: dict[str, Any]) -> Self:
-        """What `_arguments` describes, with zeros for weights, by no subclass's constructor."""
-        network = _blank(cls)
-        network._lay_out(**arguments)
+    def _from_settings(cls, settings: Settings) -> Self:
+        """A network with zeros for weights, made by no subclass's constructor."""
+        network = cls.__new__(cls)
+        network._lay_out(settings)
         return network
-
-    def _arguments(self) -> dict[str, Any]:
-        """What to call the constructor with for a network like this one."""
-        return {
-            "sizes": list(self._sizes),
-            "activation": list(self._activations[:-1]),
-            "output_activation": self._activations[-1],
-            "loss": self._loss,
-            "optimizer": self._optimizer,
-            "dtype": self._dtype.name,
-        }
 
     def __getstate__(self) -> dict[str, Any]:
         parameters, states, memory = self._state()
+        attributes = {key: value for key, value in self.__dict__.items() if key not in OWN}
         return {
-            "arguments": self._arguments(),
+            "settings": self._settings,
             "parameters": parameters,
             "optimizer_states": states,
             "optimizer_memory": memory,
-            "attributes": dict(self.__dict__),
+            "rng": self._rng,
+            "attributes": attributes,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._lay_out(**state["arguments"])
+        attributes = dict(state["attributes"])
+        if "arguments" in state:  # of a pickle made before 0.2
+            settings, rng = Settings(**state["arguments"]), attributes["_rng"]
+            attributes = {key: value for key, value in attributes.items() if key not in OLD}
+        else:
+            settings, rng = state["settings"], state["rng"]
+        self._lay_out(settings)
         self._set_state(state["parameters"], state["optimizer_states"], state["optimizer_memory"])
-        self.__dict__.update(state["attributes"])
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _blank, (type(self),), self.__getstate__()
+        self._rng = rng
+        self.__dict__.update(attributes)
 
     def __copy__(self) -> Self:
         from copy import deepcopy
 
         state = self.__getstate__()
-        state["attributes"]["_rng"] = deepcopy(self._rng)
+        state["rng"] = deepcopy(self._rng)
         return _filled(type(self), state)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -154,7 +140,7 @@ class Architecture(Engine):
         """
         if not isinstance(other, Architecture):
             return NotImplemented
-        return self._arguments() == other._arguments() and all(
+        return self._settings == other._settings and all(
             np.array_equal(mine, theirs)
             for mine, theirs in zip(
                 self.weights + self.biases, other.weights + other.biases, strict=True
@@ -164,21 +150,15 @@ class Architecture(Engine):
     __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        hidden = self._activations[:-1]
-        activation = repr(hidden[0]) if len(set(hidden)) == 1 else repr(hidden)
-        return (
-            f"Network({list(self._sizes)}, activation={activation},"
-            f" output_activation={self._activations[-1]!r}, loss={self._loss!r},"
-            f" optimizer={self._optimizer!r}, dtype={self._dtype.name!r}:"
-            f" {self.n_parameters:,} parameters)"
-        )
+        return f"Network({self._settings.shown()})"
 
 
-def _blank(kind: type[N]) -> N:
+def _blank(kind: type[N]) -> N:  # pyright: ignore[reportUnusedFunction]
+    """Pickles made before 0.2 begin with this function; later ones with ``_restore.restore``."""
     return kind.__new__(kind)
 
 
 def _filled(kind: type[N], state: dict[str, Any]) -> N:
-    network = _blank(kind)
+    network = kind.__new__(kind)
     network.__setstate__(state)
     return network

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy.typing as npt
 
+from cyprop._restore import restore
+
 Array = npt.NDArray[Any]
 
 
@@ -34,3 +36,7 @@ class Gradients:
     biases: tuple[Array, ...]
     inputs: Array
     parameters: Array
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        arrays = self.weights, self.biases, self.inputs, self.parameters
+        return restore, ("gradients", self.loss, *arrays)

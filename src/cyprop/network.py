@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
+from cyprop._restore import restore
 from cyprop.architecture import Architecture
+from cyprop.settings import Settings
 from cyprop.training.initialisation import draw_weights
 
 if TYPE_CHECKING:
@@ -15,7 +17,14 @@ if TYPE_CHECKING:
     from cyprop.engine.bound import BoundPrediction
     from cyprop.gradients import Array, Gradients
     from cyprop.interface import Handle
-    from cyprop.rules import Optimizer
+    from cyprop.rules import (
+        Activation,
+        ActivationName,
+        Loss,
+        LossName,
+        Optimizer,
+        OptimizerName,
+    )
     from cyprop.training.history import History
 
 
@@ -26,12 +35,12 @@ class Network(Architecture):
     ----------
     sizes : sequence of int
         Units of each layer, inputs first: at least two numbers, each at least 1.
-    activation : str or sequence of str, default "sigmoid"
+    activation : str or Activation, or a sequence of these, default "sigmoid"
         Of all hidden layers, or one for each: "sigmoid", "tanh", "relu" or "identity".
-    output_activation : str, optional
+    output_activation : str or Activation, optional
         Of the last layer; also "softmax". By default the one that the loss belongs to (softmax for
         cross_entropy, sigmoid for binary_cross_entropy), else the same as `activation`.
-    loss : str, default "mse"
+    loss : str or Loss, default "mse"
         "mse": the mean over outputs of the squared error. "cross_entropy": needs softmax.
         "binary_cross_entropy": the mean over outputs; needs sigmoid. C is its mean over the batch.
     optimizer : Optimizer or str, default SGD(learning_rate=0.1)
@@ -80,15 +89,20 @@ class Network(Architecture):
     def __init__(
         self,
         sizes: Sequence[int],
-        activation: str | Sequence[str] = "sigmoid",
-        output_activation: str | None = None,
-        loss: str = "mse",
-        optimizer: Optimizer | str | None = None,
+        activation: ActivationName | Activation | Sequence[ActivationName | Activation] = "sigmoid",
+        output_activation: ActivationName | Activation | None = None,
+        loss: LossName | Loss = "mse",
+        optimizer: OptimizerName | Optimizer | None = None,
         dtype: npt.DTypeLike = "float32",
         seed: int = 0,
     ) -> None:
-        self._lay_out(sizes, activation, output_activation, loss, optimizer, dtype, seed)
-        draw_weights(self.weights, self._activations, self._rng)
+        settings = Settings(sizes, activation, output_activation, loss, optimizer, dtype)
+        self._lay_out(settings, seed)
+        draw_weights(self.weights, settings.activation_names, self._rng)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kind = () if type(self) is Network else (type(self),)
+        return restore, ("network", *kind), self.__getstate__()
 
     def bind(self, x: Array, out: Array) -> BoundPrediction:
         """Make a prediction ready that reads x and writes out, the same arrays each time.
@@ -308,7 +322,7 @@ class Network(Architecture):
         export.to_c(self, path, name)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Network:
+    def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read a network that `save` has written.
 
         Raises
@@ -325,3 +339,8 @@ class Network(Architecture):
         from cyprop.formats import safetensors as storage
 
         return storage.load(cls, path)
+
+
+def blank(kind: type[Network] = Network) -> Network:
+    """A network that is not initialised; unpickling fills it."""
+    return kind.__new__(kind)

@@ -1,22 +1,119 @@
-"""Optimizers as people write them: hyperparameters by name.
+"""Activations, losses and optimizers as people write them: a name, and hyperparameters by name.
 
-Their arithmetic is in kernels/loops/update.pxi.
-
-Everything here, the known names, the hyperparameters, their defaults and bounds, is read from the
-kernels, so an optimizer added there can be used as ``Optimizer("name", learning_rate=…)`` at once.
+Their arithmetic is in kernels/loops. Everything here, the known names, the hyperparameters, their
+defaults and bounds, is read from the kernels, so a rule that is registered there can be used as
+``Optimizer("name", learning_rate=…)`` at once. Only the `Literal` types repeat the names, for those
+who check types; a test compares them.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, Never, TypeVar
 
-from cyprop.checks.numbers import real_number
+from cyprop.checks.numbers import shown
+from cyprop.kernels import activation as activations
+from cyprop.kernels import loss as losses
 from cyprop.kernels import update
+from cyprop.rule import Bounds, Rule
 
-__all__ = ["SGD", "Adam", "Optimizer"]
+__all__ = ["SGD", "Activation", "Adam", "Loss", "Optimizer", "Rule"]
+
+ActivationName = Literal["sigmoid", "tanh", "relu", "identity", "softmax"]
+LossName = Literal["mse", "cross_entropy", "binary_cross_entropy"]
+OptimizerName = Literal["sgd", "adam"]
 
 
-class Optimizer:
+class Activation(Rule):
+    """What a layer makes of its sums: A = f(Z).
+
+    Parameters
+    ----------
+    name : str
+        "sigmoid", "tanh", "relu", "identity", or "softmax" for the output layer.
+    **hyperparameters : float
+        Those the activation has; the others take their defaults.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or a hyperparameter is outside its range.
+    TypeError
+        If a hyperparameter is unknown, or not a real number.
+
+    Notes
+    -----
+    Thread-safety: any number of threads, and of networks, may share it; it never changes.
+
+    Examples
+    --------
+    >>> import cyprop
+    >>> cyprop.Activation("relu")
+    Activation('relu')
+    """
+
+    __slots__ = ()
+    _kind = "activation"
+    _called = "an Activation"
+    _instead = "make a network with another activation"
+
+    def __init__(self, name: ActivationName, **hyperparameters: float) -> None:
+        super().__init__(name, **hyperparameters)
+
+    @staticmethod
+    def _names() -> tuple[str, ...]:
+        return activations.names()
+
+    @staticmethod
+    def _known(name: str) -> dict[str, Bounds]:
+        return activations.hyperparameters(name)
+
+
+class Loss(Rule):
+    """What training makes small.
+
+    Parameters
+    ----------
+    name : str
+        "mse", "cross_entropy" or "binary_cross_entropy".
+    **hyperparameters : float
+        Those the loss has; the others take their defaults.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or a hyperparameter is outside its range.
+    TypeError
+        If a hyperparameter is unknown, or not a real number.
+
+    Notes
+    -----
+    Thread-safety: any number of threads, and of networks, may share it; it never changes.
+
+    Examples
+    --------
+    >>> import cyprop
+    >>> cyprop.Loss("mse")
+    Loss('mse')
+    """
+
+    __slots__ = ()
+    _kind = "loss"
+    _called = "a Loss"
+    _instead = "make a network with another loss"
+
+    def __init__(self, name: LossName, **hyperparameters: float) -> None:
+        super().__init__(name, **hyperparameters)
+
+    @staticmethod
+    def _names() -> tuple[str, ...]:
+        return losses.names()
+
+    @staticmethod
+    def _known(name: str) -> dict[str, Bounds]:
+        return losses.hyperparameters(name)
+
+
+class Optimizer(Rule):
     """How parameters follow their gradient.
 
     Parameters
@@ -39,51 +136,59 @@ class Optimizer:
     state (momentum, moments, number of updates) belongs to the network.
     """
 
-    def __init__(self, name: str, **hyperparameters: float) -> None:
-        known = update.hyperparameters(name)
-        for key in hyperparameters:
-            if key not in known:
-                raise TypeError(f"{name} has no hyperparameter {key!r}; it has {', '.join(known)}")
-        values: dict[str, float] = {}
-        for key, (default, low, low_allowed, high) in known.items():
-            values[key] = real_number(
-                hyperparameters.get(key, default), key, low, high, low_allowed=low_allowed
-            )
-        self._name = name
-        self._hyperparameters = values
+    __slots__ = ()
+    _kind = "optimizer"
+    _called = "an Optimizer"
 
-    @property
-    def name(self) -> str:
-        """The name its kernel is found by."""
-        return self._name
+    def __init__(self, name: OptimizerName, **hyperparameters: float) -> None:
+        super().__init__(name, **hyperparameters)
 
-    @property
-    def hyperparameters(self) -> dict[str, float]:
-        """A copy of all hyperparameters, defaults included."""
-        return dict(self._hyperparameters)
+    @staticmethod
+    def _names() -> tuple[str, ...]:
+        return update.names()
 
-    def __getattr__(self, key: str) -> float:
-        values: dict[str, float] = self.__dict__.get("_hyperparameters", {})
-        if key in values:
-            return values[key]
-        raise AttributeError(f"{type(self).__name__} has no attribute {key!r}")
+    @staticmethod
+    def _known(name: str) -> dict[str, Bounds]:
+        return update.hyperparameters(name)
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Optimizer):
-            return NotImplemented
-        return (self._name, self._hyperparameters) == (other._name, other._hyperparameters)
+    def with_hyperparameters(self, **hyperparameters: float) -> Optimizer:
+        """An optimizer of the same name with some hyperparameters changed.
 
-    def __hash__(self) -> int:
-        return hash((self._name, *self._hyperparameters.values()))
+        Parameters
+        ----------
+        **hyperparameters : float
+            The others stay as they are.
 
-    def __repr__(self) -> str:
-        values = ", ".join(f"{key}={value!r}" for key, value in self._hyperparameters.items())
-        if type(self) is Optimizer:
-            return f"Optimizer({self._name!r}, {values})"
-        return f"{type(self).__name__}({values})"
+        Returns
+        -------
+        Optimizer
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return named, (self._name, self.hyperparameters)
+        Raises
+        ------
+        TypeError, ValueError
+            As the constructor does.
+
+        Notes
+        -----
+        Thread-safety: any number of threads at once; this optimizer stays as it is.
+
+        Examples
+        --------
+        >>> import cyprop
+        >>> cyprop.SGD(0.5, momentum=0.9).with_hyperparameters(learning_rate=0.1)
+        SGD(learning_rate=0.1, momentum=0.9)
+        """
+        _, name, values = self._checked()
+        return named(name, {**values, **hyperparameters})
+
+    def _instead_of_setting(self, key: str) -> str:
+        own = self._checked()[2] if hasattr(self, "_Rule__name") else {}
+        others = [name for name in own if name != "learning_rate"]
+        example = key if key in others else (others or ["learning_rate"])[0]
+        return (
+            f"set net.learning_rate, call net.set_hyperparameters({example}=…),"
+            " or give the network another optimizer"
+        )
 
 
 class SGD(Optimizer):
@@ -98,13 +203,23 @@ class SGD(Optimizer):
     momentum : float, default 0.0
         At least 0 and below 1.
 
+    Raises
+    ------
+    TypeError, ValueError
+        As `Optimizer`.
+
     Notes
     -----
     Thread-safety: as `Optimizer`.
     """
 
-    def __init__(self, learning_rate: float = 0.1, momentum: float = 0.0) -> None:
-        super().__init__("sgd", learning_rate=learning_rate, momentum=momentum)
+    __slots__ = ()
+    _called = "an SGD"
+    _shows_name = False
+
+    # `others` is there to be refused in a sentence that says what there is.
+    def __init__(self, learning_rate: float = 0.1, momentum: float = 0.0, **others: Never) -> None:
+        super().__init__("sgd", learning_rate=learning_rate, momentum=momentum, **others)
 
 
 class Adam(Optimizer):
@@ -124,10 +239,19 @@ class Adam(Optimizer):
     epsilon : float, default 1e-8
         Positive.
 
+    Raises
+    ------
+    TypeError, ValueError
+        As `Optimizer`.
+
     Notes
     -----
     Thread-safety: as `Optimizer`.
     """
+
+    __slots__ = ()
+    _called = "an Adam"
+    _shows_name = False
 
     def __init__(
         self,
@@ -135,16 +259,73 @@ class Adam(Optimizer):
         beta1: float = 0.9,
         beta2: float = 0.999,
         epsilon: float = 1e-8,
+        **others: Never,
     ) -> None:
         super().__init__(
-            "adam", learning_rate=learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon
+            "adam",
+            learning_rate=learning_rate,
+            beta1=beta1,
+            beta2=beta2,
+            epsilon=epsilon,
+            **others,
         )
+
+
+KINDS: dict[str, type[Rule]] = {"activation": Activation, "loss": Loss, "optimizer": Optimizer}
+OWN_CLASSES: dict[tuple[type[Rule], str], Any] = {
+    (Optimizer, "sgd"): SGD,
+    (Optimizer, "adam"): Adam,
+}
+PLAIN_CLASSES = (Activation, Loss, Optimizer, SGD, Adam)
+
+R = TypeVar("R", bound=Rule)
+
+
+def activation_of(value: object) -> Activation:
+    """The activation that a name or an Activation stands for.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    ValueError
+        If the name is unknown.
+    """
+    return _rule_of(value, Activation, f"one of {', '.join(activations.names())}, or an Activation")
+
+
+def loss_of(value: object) -> Loss:
+    """The loss that a name or a Loss stands for; errors as `activation_of`."""
+    return _rule_of(value, Loss, f"one of {', '.join(losses.names())}, or a Loss")
+
+
+def optimizer_of(value: object) -> Optimizer:
+    """The optimizer that a name or an Optimizer stands for; errors as `activation_of`."""
+    return _rule_of(value, Optimizer, "an Optimizer such as SGD() or a name")
 
 
 def named(name: str, hyperparameters: dict[str, float] | None = None) -> Optimizer:
     """The optimizer of that name, as its own class where it has one."""
-    values = hyperparameters or {}
-    for kind in (SGD, Adam):
-        if kind.__name__.lower() == name:
-            return kind(**values)
-    return Optimizer(name, **values)
+    return _made(Optimizer, name, hyperparameters or {})
+
+
+def rule_named(kind: str, name: str, hyperparameters: dict[str, float]) -> Rule:
+    """The rule of that kind ("activation", "loss" or "optimizer") and name, checked anew."""
+    return _made(KINDS[kind], name, hyperparameters)
+
+
+def _rule_of(value: object, kind: type[R], expected: str) -> R:
+    """A rule of one of the classes above, whose values were checked, whatever a subclass does."""
+    if isinstance(value, str):
+        return _made(kind, value, {})
+    if not isinstance(value, kind):
+        raise TypeError(f"{kind._kind} is {shown(value)}, expected {expected}")
+    _, name, hyperparameters = Rule._checked(value)
+    return value if type(value) in PLAIN_CLASSES else _made(kind, name, hyperparameters)
+
+
+def _made(kind: type[R], name: str, hyperparameters: dict[str, float]) -> R:
+    """The rule of that kind and name, as its own class where it has one."""
+    own = OWN_CLASSES.get((kind, name))
+    made: R = kind(name, **hyperparameters) if own is None else own(**hyperparameters)
+    return made

@@ -1,83 +1,278 @@
-"""What Network's constructor accepts; anything else is refused in one sentence."""
+"""What a network is made of, checked once: anything else is refused in one sentence."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, Self, final, get_args
 
 import numpy as np
 
-from cyprop.checks.numbers import is_sequence, whole_number
+from cyprop._restore import restore
+from cyprop.checks.numbers import is_sequence, shown, whole_number
 from cyprop.kernels import activation as activations
 from cyprop.kernels import loss as losses
-from cyprop.rules import Optimizer, named
+from cyprop.rules import (
+    SGD,
+    Activation,
+    ActivationName,
+    Loss,
+    LossName,
+    Optimizer,
+    OptimizerName,
+    Rule,
+    activation_of,
+    loss_of,
+    optimizer_of,
+)
 
-DTYPES = ("float32", "float64")
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+DtypeName = Literal["float32", "float64"]
+DTYPES: tuple[str, ...] = get_args(DtypeName)
 
 
-def checked_sizes(sizes: Any) -> list[int]:
+@final
+class Settings:
+    """What a network is made of, but for its weights: it is laid out, compared and shown by this.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Units of each layer, inputs first: at least two numbers, each at least 1.
+    activation : str, Activation, or a sequence of these, default "sigmoid"
+        Of all hidden layers, or one for each.
+    output_activation : str or Activation, optional
+        Of the last layer. By default the one that the loss belongs to, else the same as
+        `activation`.
+    loss : str or Loss, default "mse"
+    optimizer : str or Optimizer, default SGD(learning_rate=0.1)
+    dtype : "float32" or "float64", default "float32"
+
+    Attributes
+    ----------
+    sizes : tuple of int
+    activations : tuple of Activation
+        One for each layer, the output layer's last.
+    loss : Loss
+    optimizer : Optimizer
+    dtype : numpy.dtype
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not one of the above, or they do not go together. The message says what
+        was given and expected.
+
+    Notes
+    -----
+    They never change: setting an attribute raises AttributeError. Two are equal if all attributes
+    are.
+    Thread-safety: any number of threads, and of networks, may share it.
+    """
+
+    __slots__ = ("activations", "dtype", "loss", "optimizer", "sizes")
+    sizes: tuple[int, ...]
+    activations: tuple[Activation, ...]
+    loss: Loss
+    optimizer: Optimizer
+    dtype: np.dtype[Any]
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activation: (
+            ActivationName | Activation | Sequence[ActivationName | Activation]
+        ) = "sigmoid",
+        output_activation: ActivationName | Activation | None = None,
+        loss: LossName | Loss = "mse",
+        optimizer: OptimizerName | Optimizer | None = None,
+        dtype: npt.DTypeLike = "float32",
+    ) -> None:
+        if hasattr(self, "sizes"):
+            raise AttributeError("Settings do not change; they cannot be initialised twice")
+        found_sizes = checked_sizes(sizes)
+        found_loss = loss_of(loss)
+        found_activations = checked_activations(
+            activation, output_activation, found_loss, len(found_sizes) - 1
+        )
+        found_dtype = checked_dtype(dtype)
+        for rule in (*found_activations, found_loss):
+            check_that_it_fits(rule, found_dtype)
+        chosen = checked_optimizer(SGD() if optimizer is None else optimizer, found_dtype)
+        self._set(found_sizes, found_activations, found_loss, chosen, found_dtype)
+
+    def _set(
+        self,
+        sizes: tuple[int, ...],
+        activations: tuple[Activation, ...],
+        loss: Loss,
+        optimizer: Optimizer,
+        dtype: np.dtype[Any],
+    ) -> None:
+        """Set the attributes, once, to what has been checked."""
+        object.__setattr__(self, "sizes", sizes)
+        object.__setattr__(self, "activations", activations)
+        object.__setattr__(self, "loss", loss)
+        object.__setattr__(self, "optimizer", optimizer)
+        object.__setattr__(self, "dtype", dtype)
+
+    @property
+    def n_parameters(self) -> int:
+        """How many weights and biases there are, padding not counted."""
+        return sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.sizes))
+
+    @property
+    def activation_names(self) -> tuple[str, ...]:
+        """The name of each layer's activation, the output layer's last."""
+        return tuple(activation.name for activation in self.activations)
+
+    def with_optimizer(self, optimizer: OptimizerName | Optimizer) -> Settings:
+        """The same settings with another optimizer.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer
+
+        Returns
+        -------
+        Settings
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is not an optimizer, or has a hyperparameter that the dtype cannot hold.
+
+        Notes
+        -----
+        Thread-safety: any number of threads at once; these settings stay as they are.
+        """
+        chosen = checked_optimizer(optimizer, self.dtype)
+        changed = Settings.__new__(Settings)
+        changed._set(self.sizes, self.activations, self.loss, chosen, self.dtype)
+        return changed
+
+    def shown(self) -> str:
+        """What stands between the parentheses of the network's `repr`.
+
+        Returns
+        -------
+        str
+
+        Notes
+        -----
+        Thread-safety: any number of threads at once.
+        """
+        return f"{self._shown_arguments()}: {self.n_parameters:,} parameters"
+
+    def _shown_arguments(self) -> str:
+        hidden = [_shown_rule(activation) for activation in self.activations[:-1]]
+        activation = hidden[0] if len(set(hidden)) == 1 else f"[{', '.join(hidden)}]"
+        return (
+            f"{list(self.sizes)}, activation={activation},"
+            f" output_activation={_shown_rule(self.activations[-1])},"
+            f" loss={_shown_rule(self.loss)}, optimizer={self.optimizer!r},"
+            f" dtype={self.dtype.name!r}"
+        )
+
+    def _values(self) -> tuple[Any, ...]:
+        return self.sizes, self.activations, self.loss, self.optimizer, self.dtype.name
+
+    def __setattr__(self, key: str, value: object) -> None:
+        raise AttributeError("Settings do not change; make others, or call with_optimizer")
+
+    def __delattr__(self, key: str) -> None:
+        raise AttributeError("Settings do not change; make others, or call with_optimizer")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Settings):
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def __repr__(self) -> str:
+        return f"Settings({self._shown_arguments()})"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        *hidden, output = self.activations
+        optimizer, dtype = self.optimizer, self.dtype.name
+        return restore, ("settings", self.sizes, hidden, output, self.loss, optimizer, dtype)
+
+
+def checked_sizes(sizes: Any) -> tuple[int, ...]:
     entries: Any = sizes.tolist() if isinstance(sizes, np.ndarray) else sizes
     if not is_sequence(entries):
-        raise TypeError(f"sizes is {sizes!r}, expected a sequence of whole numbers")
+        raise TypeError(f"sizes is {shown(sizes)}, expected a sequence of whole numbers")
     if len(entries) < 2:
         raise ValueError(
             f"sizes has {len(entries)} entries, expected at least two: inputs and outputs"
         )
-    return [whole_number(size, f"sizes[{i}]") for i, size in enumerate(entries)]
-
-
-def checked_name(value: Any, what: str, known: tuple[str, ...]) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{what} is {value!r}, expected one of {', '.join(known)}")
-    if value not in known:
-        raise ValueError(f"{what} {value!r} is unknown; known are {', '.join(known)}")
-    return value
+    return tuple([whole_number(size, f"sizes[{i}]") for i, size in enumerate(entries)])
 
 
 def checked_activations(
-    activation: Any, output_activation: Any, loss: str, n_layers: int
-) -> list[str]:
-    known = activations.names()
-    if isinstance(activation, str):
-        hidden = [activation] * (n_layers - 1)
-        default = activation
+    activation: Any, output_activation: Any, loss: Loss, n_layers: int
+) -> tuple[Activation, ...]:
+    """The activation of each layer, the output layer's last."""
+    own = losses.output_activation(loss.name)
+    if isinstance(activation, str | Activation):
+        default = activation_of(activation)
+        hidden = [default] * (n_layers - 1)
     elif is_sequence(activation):
-        hidden = list(activation)
-        if len(hidden) != n_layers - 1:
+        if len(activation) != n_layers - 1:
             raise ValueError(
-                f"activation names {len(hidden)} layers, expected {n_layers - 1} hidden ones"
+                f"activation names {len(activation)} layers, expected {n_layers - 1} hidden ones"
             )
-        default = hidden[-1] if hidden else "sigmoid"
+        hidden = [activation_of(entry) for entry in activation]
+        default = hidden[-1] if hidden else Activation("sigmoid")
     else:
-        raise TypeError(f"activation is {activation!r}, expected a name or a sequence of names")
-    own = losses.output_activation(loss)
-    output = output_activation if output_activation is not None else own or default
-    for name in {default, *hidden, output}:
-        checked_name(name, "activation", known)
-    if own is not None and output != own:
-        raise ValueError(f"loss {loss!r} needs output_activation {own!r}, not {output!r}")
-    return [*hidden, output]
+        raise TypeError(
+            f"activation is {shown(activation)}, expected a name or a sequence of names"
+        )
+    output = activation_of(output_activation if output_activation is not None else own or default)
+    if own is not None and output.name != own:
+        raise ValueError(f"loss {loss.name!r} needs output_activation {own!r}, not {output.name!r}")
+    for rule in hidden:
+        if activations.couples_units(rule.name):
+            raise ValueError(f"activation {rule.name!r} is for the output layer, not a hidden one")
+    return *hidden, output
 
 
 def checked_dtype(dtype: Any) -> np.dtype[Any]:
     found: np.dtype[Any] | None = None
-    with suppress(TypeError):
+    with suppress(TypeError, ValueError, SyntaxError):
         found = np.dtype(dtype)
     if dtype is None or found is None or found.name not in DTYPES or not found.isnative:
-        raise ValueError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
-    return found
+        raise ValueError(f"dtype is {shown(dtype)}, expected 'float32' or 'float64'")
+    return np.dtype(found.name)
 
 
 def checked_optimizer(optimizer: Any, dtype: np.dtype[Any]) -> Optimizer:
-    if isinstance(optimizer, str):
-        optimizer = named(optimizer)
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            f"optimizer is {optimizer!r}, expected an Optimizer such as SGD() or a name"
-        )
-    for key, value in optimizer.hyperparameters.items():
+    """The optimizer of a name, or an Optimizer, if the dtype can hold its hyperparameters."""
+    chosen = optimizer_of(optimizer)
+    check_that_it_fits(chosen, dtype)
+    return chosen
+
+
+def check_that_it_fits(rule: Rule, dtype: np.dtype[Any]) -> None:
+    """Raise ValueError if a hyperparameter overflows in the dtype, or becomes zero."""
+    for key, value in rule.hyperparameters.items():
         with np.errstate(over="ignore", under="ignore"):
             rounded = dtype.type(value)
         if not np.isfinite(rounded) or (rounded == 0) != (value == 0):
             raise ValueError(f"{key} is {value!r}, expected a number that {dtype} can hold")
-    return optimizer
+
+
+def _shown_rule(rule: Rule) -> str:
+    """The name of a rule that has no hyperparameters, in quotes; else its repr."""
+    return repr(rule) if rule.values else repr(rule.name)

@@ -336,8 +336,11 @@ def test_gradients_leave_the_network_unchanged(n_layers, output, loss_name):
 def test_gradients_of_float32_meet_the_twin(rng):
     for n_layers, (output, loss_name), n in itertools.product(SIZES, OUTPUTS, BATCHES):
         c = case(n_layers, "tanh", output, loss_name, n)
-        arguments = {**c.net._arguments(), "dtype": "float32"}
-        net = cyprop.Network(**arguments)
+        settings = c.net.settings
+        *hidden, output_activation = settings.activations
+        net = cyprop.Network(
+            settings.sizes, hidden, output_activation, settings.loss, settings.optimizer, "float32"
+        )
         net.parameters[...] = 0
         for mine, theirs in zip(net.weights + net.biases, c.net.weights + c.net.biases):
             mine[...] = theirs

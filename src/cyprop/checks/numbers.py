@@ -8,6 +8,8 @@ import operator
 from collections.abc import Sequence
 from typing import Any, TypeGuard
 
+LONGEST_SHOWN = 100  # characters of a value in a sentence
+
 
 def is_list(value: Any) -> TypeGuard[list[Any]]:
     """Whether it is a list, of whatever."""
@@ -24,6 +26,15 @@ def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
+def shown(value: Any) -> str:
+    """The value as a sentence can hold it: what Python shows, cut where that is very long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write out whole numbers of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
 def whole_number(value: Any, name: str, low: int = 1) -> int:
     """`value` as an int of at least `low`; TypeError for anything fractional or not a number."""
     try:
@@ -31,22 +42,35 @@ def whole_number(value: Any, name: str, low: int = 1) -> int:
             raise TypeError
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} is {value!r}, expected a whole number") from None
+        raise TypeError(f"{name} is {shown(value)}, expected a whole number") from None
     if number < low:
-        raise ValueError(f"{name} is {number}, expected at least {low}")
+        raise ValueError(f"{name} is {shown(number)}, expected at least {low}")
     return number
 
 
 def real_number(
     value: Any, name: str, low: float, high: float, *, low_allowed: bool = False
 ) -> float:
-    """`value` as a finite float in the open range (low, high), or [low, high)."""
+    """`value` as a finite float in the open range (low, high), or [low, high).
+
+    Raises
+    ------
+    TypeError
+        If it is not a real number; a bool is not one.
+    ValueError
+        If it is NaN, infinite, too large for a float, or outside the range.
+    """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} is {value!r}, expected a number")
-    number = float(value)
+        raise TypeError(f"{name} is {shown(value)}, expected a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError(
+            f"{name} is {shown(value)}, expected a number that a float can hold"
+        ) from None
     above = number >= low if low_allowed else number > low
     if not (math.isfinite(number) and above and number < high):
         bound = f"at least {low:g}" if low_allowed else f"above {low:g}"
         limit = f" and below {high:g}" if math.isfinite(high) else ""
-        raise ValueError(f"{name} is {value!r}, expected a finite number {bound}{limit}")
+        raise ValueError(f"{name} is {shown(value)}, expected a finite number {bound}{limit}")
     return number

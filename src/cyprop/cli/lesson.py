@@ -146,6 +146,5 @@ def _steps(
 
 
 def _slower(optimizer: Optimizer) -> Optimizer:
-    hyperparameters = optimizer.hyperparameters
-    hyperparameters["learning_rate"] *= LAST_RATE
-    return Optimizer(optimizer.name, **hyperparameters)
+    rate = optimizer.learning_rate * LAST_RATE
+    return optimizer.with_hyperparameters(learning_rate=rate)

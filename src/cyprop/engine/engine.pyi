@@ -1,13 +1,18 @@
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from cyprop.engine.memory import Layers
+from cyprop.settings import Settings
 
 _Array = npt.NDArray[np.floating[Any]]
 
 class Engine(Layers):
+    @property
+    def settings(self) -> Settings: ...
+    @classmethod
+    def _from_settings(cls, settings: Settings) -> Self: ...
     def predict(
         self, X: npt.ArrayLike, out: _Array | None = None, n_threads: int = 1
     ) -> _Array: ...

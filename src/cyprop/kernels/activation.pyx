@@ -42,6 +42,11 @@ def initialisation(str name not None) -> str:
     return find(name).initialisation.decode()
 
 
+def couples_units(str name not None) -> bool:
+    """Whether an output depends on the whole row, as softmax's do; then no hidden layer takes it."""
+    return bool(find(name).couples_units)
+
+
 cpdef forward(str name, const floating[:, :] Z, floating[:, :] A, values=None):
     """A = f(Z), overwritten. A may be Z.
 

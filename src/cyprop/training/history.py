@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
+
+from cyprop._restore import restore
 
 
 @dataclass
@@ -29,3 +32,6 @@ class History:
 
     def __len__(self) -> int:
         return len(self.loss)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return restore, ("history", self.loss, self.validation_loss, self.seconds)
