@@ -43,7 +43,7 @@ class Rule:
     def __init__(self, name: str, **hyperparameters: float) -> None:
         if self._kind == "rule":
             raise TypeError("a Rule is an Activation, a Loss or an Optimizer; make one of these")
-        if hasattr(self, "_Rule__name"):
+        if is_made(self):
             raise AttributeError(f"{self._called} does not change; it cannot be initialised twice")
         names = self._names()
         if not isinstance(name, str):
@@ -52,7 +52,7 @@ class Rule:
             )
         name = str.__str__(name)  # without what a subclass of str adds, which kernels do not take
         if name not in names:
-            raise ValueError(f"{self._kind} {name!r} is unknown; known are {', '.join(names)}")
+            raise ValueError(f"{self._kind} {shown(name)} is unknown; known are {', '.join(names)}")
         known = self._known(name)
         for key in hyperparameters:
             if key not in known:
@@ -135,6 +135,15 @@ class Rule:
     def _checked(self) -> tuple[str, str, dict[str, float]]:
         """The kind, the name and the hyperparameters, whatever a subclass says they are."""
         return self._kind, self.__name, dict(self.__hyperparameters)
+
+
+def is_made(rule: Rule) -> bool:
+    """Whether its constructor has run; no `__getattr__` of a subclass is asked."""
+    try:
+        object.__getattribute__(rule, "_Rule__name")
+    except AttributeError:
+        return False
+    return True
 
 
 def _what_it_has(known: dict[str, Bounds], unknown: str) -> str:

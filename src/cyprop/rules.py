@@ -14,7 +14,7 @@ from cyprop.checks.numbers import shown
 from cyprop.kernels import activation as activations
 from cyprop.kernels import loss as losses
 from cyprop.kernels import update
-from cyprop.rule import Bounds, Rule
+from cyprop.rule import Bounds, Rule, is_made
 
 __all__ = ["SGD", "Activation", "Adam", "Loss", "Optimizer", "Rule"]
 
@@ -182,7 +182,7 @@ class Optimizer(Rule):
         return named(name, {**values, **hyperparameters})
 
     def _instead_of_setting(self, key: str) -> str:
-        own = self._checked()[2] if hasattr(self, "_Rule__name") else {}
+        own = self._checked()[2] if is_made(self) else {}
         others = [name for name in own if name != "learning_rate"]
         example = key if key in others else (others or ["learning_rate"])[0]
         return (
@@ -320,6 +320,8 @@ def _rule_of(value: object, kind: type[R], expected: str) -> R:
         return _made(kind, value, {})
     if not isinstance(value, kind):
         raise TypeError(f"{kind._kind} is {shown(value)}, expected {expected}")
+    if not is_made(value):
+        raise AttributeError(f"{value._called} was not initialised; call its __init__ first")
     _, name, hyperparameters = Rule._checked(value)
     return value if type(value) in PLAIN_CLASSES else _made(kind, name, hyperparameters)
 
