@@ -1,8 +1,8 @@
 """Pickles and files of commit fe3d48f, which every later version reads, and pickles of today.
 
-tests/data/fe3d48f/README.md says how they were made. "predictions" are those for `rows` (the network
-of the digits predicted all of them, as they are); then each network learned two epochs more, in
-batches of 8, and "later" is what it predicted after that.
+tests/data/fe3d48f/README.md says how they were made. "predictions" are those for `rows` (the
+network of the digits predicted all of them, as they are); then each network learned two more epochs
+of them in batches of 8, and "later" is what it predicted after that.
 """
 
 import copy

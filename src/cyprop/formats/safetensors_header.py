@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 from cyprop.checks.numbers import is_dict, is_list
 from cyprop.errors import FormatError
 from cyprop.rules import Rule, activation_of, loss_of, optimizer_of, rule_named
-from cyprop.settings import DTYPES as DTYPE_NAMES
-from cyprop.settings import Settings
+from cyprop.settings import DTYPES, Settings
 
 FORMAT = "2"  # that is written; with the older ones it makes up FORMATS
 FORMATS = ("1", "2")
@@ -76,7 +75,7 @@ def describe(settings: Settings, version: str, number: str = FORMAT) -> str:
         "optimizer": write(settings.optimizer),
         "dtype": settings.dtype.name,
     }
-    return json.dumps({key: entries[key] for key in KEYS}, separators=(",", ":"))
+    return json.dumps(entries, separators=(",", ":"))
 
 
 def tensors(settings: Settings) -> Iterator[Tensor]:
@@ -269,35 +268,12 @@ def _check_names_of_format_1(settings: Settings) -> None:
 
 def _checked_entries(entries: Any) -> tuple[Settings, str]:
     """A parsed description as settings and a version."""
-    if not is_dict(entries):
-        raise FormatError(f"the description of the network lacks the keys {', '.join(KEYS)}")
-    unknown = [key for key in entries if key not in KEYS]
-    if unknown:
-        raise FormatError(
-            f"the description of the network has the entry {unknown[0][:40]!r}, which this version"
-            " of cyprop does not know"
-        )
-    if tuple(entries) != KEYS:
-        raise FormatError(
-            f"the description of the network lacks one of the keys {', '.join(KEYS)}, or has"
-            " them in another order"
-        )
-    sizes, activation = entries["sizes"], entries["activation"]
-    if not is_list(sizes) or len(sizes) < 2:
-        raise FormatError("sizes is not a list of at least two numbers")
-    if not all(type(size) is int and 1 <= size <= MAX_SIZE for size in sizes):
-        raise FormatError("sizes has an entry that is not a whole number from 1 to 2**46")
-    if not is_list(activation):
-        raise FormatError("activation is not a list of names")
-    for key in ("version", "dtype"):
-        if not isinstance(entries[key], str):
-            raise FormatError(f"{key} is not a text")
-    if entries["dtype"] not in DTYPE_NAMES:
-        raise FormatError(f"dtype is not one of {', '.join(DTYPE_NAMES)}")
+    _check_keys(entries)
+    _check_types(entries)
     try:
         settings = Settings(
-            sizes,
-            [activation_of(_checked_rule(entry, "activation")) for entry in activation],
+            entries["sizes"],
+            [activation_of(_checked_rule(entry, "activation")) for entry in entries["activation"]],
             activation_of(_checked_rule(entries["output_activation"], "activation")),
             loss_of(_checked_rule(entries["loss"], "loss")),
             optimizer_of(_checked_rule(entries["optimizer"], "optimizer")),
@@ -306,6 +282,35 @@ def _checked_entries(entries: Any) -> tuple[Settings, str]:
     except (TypeError, ValueError) as error:
         raise FormatError(str(error)) from None
     return settings, entries["version"]
+
+
+def _check_keys(entries: Any) -> None:
+    unknown = [key for key in entries if key not in KEYS] if is_dict(entries) else []
+    if unknown:
+        raise FormatError(
+            f"the description of the network has the entry {unknown[0][:40]!r}, which this version"
+            " of cyprop does not know"
+        )
+    if not is_dict(entries) or tuple(entries) != KEYS:
+        raise FormatError(
+            "the description of the network does not have, in this order, the keys"
+            f" {', '.join(KEYS)}"
+        )
+
+
+def _check_types(entries: dict[str, Any]) -> None:
+    """Check what is no rule; names and hyperparameters are left to rules and settings."""
+    sizes = entries["sizes"]
+    if not is_list(sizes) or len(sizes) < 2:
+        raise FormatError("sizes is not a list of at least two numbers")
+    if not all(type(size) is int and 1 <= size <= MAX_SIZE for size in sizes):
+        raise FormatError("sizes has an entry that is not a whole number from 1 to 2**46")
+    if not is_list(entries["activation"]):
+        raise FormatError("activation is not a list of names")
+    if not isinstance(entries["version"], str):
+        raise FormatError("version is not a text")
+    if not isinstance(entries["dtype"], str) or entries["dtype"] not in DTYPES:
+        raise FormatError(f"dtype is not one of {', '.join(DTYPES)}")
 
 
 def _checked_rule(entry: Any, kind: str) -> Rule:
