@@ -21,7 +21,7 @@ ONE_THREAD = {
 
 
 def suites() -> dict[str, tuple[str, str]]:
-    """Name, and (module, one line about it), of every module in suites/ that has a main(arguments)."""
+    """Name, and (module, one line about it), of each module in suites/ with a main(arguments)."""
     found = {}
     for path in sorted((Path(__file__).parent / "suites").glob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -1,8 +1,8 @@
 """Where every pickle of cyprop begins: the path of this module, and of `restore`, never changes.
 
-A pickle has the word that stands for what it holds, and not the path of a class, so that classes may
-move. Words are only ever added. The modules are loaded when a pickle asks for them; this one imports
-none of them, and any may import it.
+A pickle has the word that stands for what it holds, and not the path of a class, so that classes
+may move. Words are only ever added. The modules are loaded when a pickle asks for them; this one
+imports none of them, and any may import it.
 """
 
 from __future__ import annotations

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 from cyprop.engine import memory
 from cyprop.engine.engine import Engine
 from cyprop.settings import Settings
-
-E = TypeVar("E", bound=Engine)
 
 # What networks of before 0.2 kept among their attributes.
 FORMER = ("_sizes", "_activations", "_loss", "_dtype", "_optimizer", "_rng")
@@ -42,23 +40,24 @@ def take_state(network: Engine, state: dict[str, Any]) -> None:
     vars(network).update(attributes)
 
 
-def shallow(network: E) -> E:
+def shallow(network: Any) -> Any:
     """A network of its own with the same attributes; only the random generator is copied deeply."""
     from copy import deepcopy
 
-    state = state_of(network)
+    state = network.__getstate__()
     state["rng"] = deepcopy(state["rng"])
     return _filled(type(network), state)
 
 
-def deep(network: E, memo: dict[int, Any]) -> E:
+def deep(network: Any, memo: dict[int, Any]) -> Any:
     """A network of its own with attributes of its own."""
     from copy import deepcopy
 
-    return _filled(type(network), deepcopy(state_of(network), memo))
+    return _filled(type(network), deepcopy(network.__getstate__(), memo))
 
 
-def _filled(kind: type[E], state: dict[str, Any]) -> E:
+def _filled(kind: Any, state: dict[str, Any]) -> Any:
+    """A network of that class, filled as unpickling would, by a subclass's own method if it has one."""
     network = kind.__new__(kind)
-    take_state(network, state)
+    network.__setstate__(state)
     return network

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
         OptimizerName,
     )
     from cyprop.training.history import History
-
-N = TypeVar("N", bound="Network")
 
 
 class Network(Engine):
@@ -420,7 +418,8 @@ class Network(Engine):
         copying.take_state(self, state)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return restore, ("network", type(self)), self.__getstate__()
+        kind = () if type(self) is Network else (type(self),)
+        return restore, ("network", *kind), self.__getstate__()
 
     def __copy__(self) -> Self:
         return copying.shallow(self)
@@ -452,6 +451,6 @@ class Network(Engine):
         return [name for name in super().__dir__() if name[:1] != "_" or name[:2] == "__"]
 
 
-def blank(kind: type[N]) -> N:
-    """A network of that class without settings, for `restore` to fill."""
+def blank(kind: type[Network] = Network) -> Network:
+    """A network of that class without settings, for unpickling to fill."""
     return kind.__new__(kind)

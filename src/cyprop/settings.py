@@ -63,12 +63,13 @@ class Settings:
     Raises
     ------
     TypeError, ValueError
-        If an argument is not one of the above, or they do not go together. The message says what was
-        given and expected.
+        If an argument is not one of the above, or they do not go together. The message says what
+        was given and expected.
 
     Notes
     -----
-    It never changes: setting an attribute raises AttributeError. Two are equal if all attributes are.
+    They never change: setting an attribute raises AttributeError. Two are equal if all attributes
+    are.
     Thread-safety: any number of threads, and of networks, may share it.
     """
 
@@ -249,7 +250,7 @@ def checked_activations(
 
 def checked_dtype(dtype: Any) -> np.dtype[Any]:
     found: np.dtype[Any] | None = None
-    with suppress(TypeError):
+    with suppress(TypeError, ValueError, SyntaxError):
         found = np.dtype(dtype)
     if dtype is None or found is None or found.name not in DTYPES or not found.isnative:
         raise ValueError(f"dtype is {shown(dtype)}, expected 'float32' or 'float64'")
@@ -257,7 +258,7 @@ def checked_dtype(dtype: Any) -> np.dtype[Any]:
 
 
 def checked_optimizer(optimizer: Any, dtype: np.dtype[Any]) -> Optimizer:
-    """The optimizer that a name or an Optimizer stands for, if the dtype holds its hyperparameters."""
+    """The optimizer of a name, or an Optimizer, if the dtype can hold its hyperparameters."""
     chosen = optimizer_of(optimizer)
     check_that_it_fits(chosen, dtype)
     return chosen

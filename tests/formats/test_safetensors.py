@@ -1,6 +1,6 @@
 """Saved networks: what comes back, what is in the file, and how the file is written.
 
-Files are taken apart with struct and json, as cyprop/storage.py describes them, and with the
+Files are taken apart with struct and json, as formats/safetensors.py describes them, and with the
 safetensors package.
 """
 
@@ -20,7 +20,7 @@ import safetensors.numpy
 from saved_networks import saved, small, take_apart
 
 import cyprop
-from cyprop.formats import header
+from cyprop.formats import safetensors_header
 from cyprop.formats.safetensors import read_metadata
 from cyprop.kernels import activation as activations
 from cyprop.kernels import loss as losses
@@ -168,7 +168,7 @@ def test_layout_by_hand(tmp_path, dtype):
         end = stop
     assert end == len(payload)
     assert set(metadata) == {"cyprop", "crc32", "network", "note:who"}
-    assert metadata["cyprop"] == "1"
+    assert metadata["cyprop"] == "2"
     assert metadata["note:who"] == "Ada"
     assert json.loads(metadata["network"]) == {
         "version": cyprop.__version__,
@@ -195,6 +195,34 @@ def test_safetensors_package_reads_it(tmp_path, dtype):
         np.testing.assert_array_equal(tensors[f"{2 * layer}.bias"], b, strict=True)
 
 
+# Format 1
+
+
+FORMAT_1 = Path(__file__).parents[1] / "data" / "fe3d48f"
+
+
+@pytest.mark.parametrize("path", sorted(FORMAT_1.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_format_1_comes_back(tmp_path, path):
+    """And saved again it differs in the number of the format, the version and the CRC alone."""
+    net = cyprop.Network.load(path)
+    old, payload = take_apart(path.read_bytes())
+    assert old.startswith('{"__metadata__":{"cyprop":"1",')
+    new, same = take_apart(saved(tmp_path / "net", net, read_metadata(path)))
+    assert same == payload
+    for text, number in ((old, "1"), (new, "2")):
+        expected = re.sub('"crc32":"[0-9a-f]{8}"', "", old)
+        assert re.sub('"crc32":"[0-9a-f]{8}"', "", text) == expected.replace(
+            '"cyprop":"1"', f'"cyprop":"{number}"', 1
+        ).replace('\\"version\\":\\"0.1.0\\"', f'\\"version\\":\\"{cyprop.__version__}\\"')
+
+
+def test_the_rules_of_format_1_are_still_known():
+    kinds = (activations, losses, update)
+    known = {name: kind.hyperparameters(name) for kind in kinds for name in kind.names()}
+    for name, hyperparameters in safetensors_header.FORMAT_1.items():
+        assert set(hyperparameters) <= set(known[name])
+
+
 # What cannot be saved
 
 
@@ -219,14 +247,14 @@ def test_metadata_of_other_types_is_refused(tmp_path, metadata, reason):
 
 @pytest.mark.parametrize("metadata", [{"a": "\ud800"}, {"\udfff": "a"}])
 def test_metadata_without_meaning_is_refused(tmp_path, metadata):
-    with pytest.raises(ValueError, match="no Unicode"):
+    with pytest.raises(ValueError, match="not Unicode"):
         small().save(tmp_path / "net", metadata)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_metadata_beyond_the_header_is_refused(tmp_path, monkeypatch):
-    assert header.MAX_HEADER == 100_000_000
-    monkeypatch.setattr(header, "MAX_HEADER", 10_000)
+    assert safetensors_header.MAX_HEADER == 100_000_000
+    monkeypatch.setattr(safetensors_header, "MAX_HEADER", 10_000)
     small().save(tmp_path / "net", {"a": "x" * 9_000})
     before = (tmp_path / "net").read_bytes()
     with pytest.raises(ValueError, match="expected at most 10000"):

@@ -1,6 +1,6 @@
 """Files that `load` must refuse: damaged ones, and forged ones whose CRC is right.
 
-Files are taken apart and sealed with struct and zlib, as cyprop/storage.py describes them.
+Files are taken apart and sealed with struct and zlib, as formats/safetensors.py describes them.
 """
 
 import itertools
@@ -16,6 +16,7 @@ import safetensors.numpy
 from saved_networks import saved, small, take_apart
 
 import cyprop
+from cyprop.formats import safetensors_header
 from cyprop.formats.safetensors import read_metadata
 
 DTYPES = ("float32", "float64")
@@ -101,7 +102,7 @@ def test_trailing_bytes_are_refused(tmp_path, tail):
 def test_other_files_are_refused(tmp_path, data):
     path = tmp_path / "net"
     path.write_bytes(data)
-    assert refusal(path).startswith(("it is no safetensors file", "it is not a network"))
+    assert refusal(path).startswith(("it is not a safetensors file", "it is not a network"))
 
 
 def test_safetensors_of_others_are_refused(tmp_path):
@@ -147,11 +148,18 @@ def without_optimizer(text):
     return re.sub(r'(optimizer\\":)\{.*?\}\}', r'\1\\"sgd\\"', text)
 
 
+def then_number(edit, number):
+    """The edit, and then the number of another format."""
+    return lambda text: edit(text).replace('"cyprop":"2"', f'"cyprop":"{number}"', 1)
+
+
 FORGED = {
-    "newer format": (swap('"cyprop":"1"', '"cyprop":"2"'), "has format 2, this .* format 1"),
-    "format zero": (swap('"cyprop":"1"', '"cyprop":"01"'), "format 01"),
-    "number for a text": (swap('"cyprop":"1"', '"cyprop":1'), "not a network"),
-    "no format": (swap('"cyprop":"1",', ""), "not a network"),
+    "newer format": (swap('"cyprop":"2"', '"cyprop":"3"'), "has format 3, this .* 1 and 2"),
+    "much newer": (swap('"cyprop":"2"', '"cyprop":"12"'), "has format 12, this .* 1 and 2"),
+    "format zero": (swap('"cyprop":"2"', '"cyprop":"0"'), "format 0"),
+    "format of two digits": (swap('"cyprop":"2"', '"cyprop":"02"'), "format 02"),
+    "number for a text": (swap('"cyprop":"2"', '"cyprop":2'), "not a network"),
+    "no format": (swap('"cyprop":"2",', ""), "not a network"),
     "no CRC": (swap('"crc32":"', '"crc33":"'), "CRC"),
     "unknown metadata": (swap(',"note:a"', ',"nota:a"'), "unknown key 'nota:a'"),
     "note twice": (swap(',"note:a":"b"', ',"note:a":"b","note:a":"b"'), "'a' is out of order"),
@@ -159,8 +167,8 @@ FORGED = {
     "note is a number": (swap('"note:a":"b"', '"note:a":1'), "in place of a string"),
     "note is nested": (swap('"note:a":"b"', '"note:a":' + "[" * 9999), "in place of a string"),
     "note without value": (swap('"note:a":"b"', '"note:a"'), "unknown key"),
-    "surrogate": (swap('"note:a":"b"', '"note:a":"\\ud800"'), "no Unicode"),
-    "surrogate key": (swap('"note:a":"b"', '"note:\\udc00":"b"'), "no Unicode"),
+    "surrogate": (swap('"note:a":"b"', '"note:a":"\\ud800"'), "not Unicode"),
+    "surrogate key": (swap('"note:a":"b"', '"note:\\udc00":"b"'), "not Unicode"),
     "escape nobody writes": (swap('"note:a":"b"', '"note:a":"\\u0062"'), "in place of a string"),
     "not ASCII": (swap('"note:a":"b"', '"note:a":"\xe9"'), "not ASCII"),
     "blank": (swap('"note:a":"b"', '"note:a": "b"'), "in place of a string"),
@@ -187,7 +195,9 @@ FORGED = {
     "description is a list": (lambda t: re.sub('"network":".*?}"', '"network":"[]"', t), "keys"),
     "description is no JSON": (describe('{"version"', '"version"'), "not JSON"),
     "description no text": (lambda t: re.sub('"network":".*?}"', '"network":{}', t), "a string"),
-    "unknown key": (describe('"loss":', '"size":1,"loss":'), "keys"),
+    "unknown entry": (describe('"loss":', '"size":1,"loss":'), "the entry 'size', which"),
+    "entry to come": (describe('"dtype":"float32"', '"dtype":"float32","dropout":[0.5]'),
+                      "the entry 'dropout', which this version"),
     "key missing": (describe('"loss":"mse",', ""), "keys"),
     "key twice": (describe('"loss":"mse",', '"loss":"mse","loss":"mse",'), "as save writes it"),
     "keys permuted": (describe('"sizes":[3,2,2],"activation":["relu"]',
@@ -211,17 +221,27 @@ FORGED = {
     "sizes do not chain": (describe("[3,2,2]", "[1,4,2]"), "expected|in place of"),
     "activation a name": (describe('["relu"]', '"relu"'), "activation is not a list"),
     "activation unknown": (describe('["relu"]', '["swish"]'), "'swish' is unknown; known"),
-    "activation a number": (describe('["relu"]', "[1]"), "activation is not a list"),
+    "activation a number": (describe('["relu"]', "[1]"), "activation is not a name"),
     "activation too many": (describe('["relu"]', '["relu","relu"]'), "activation names 2 layers"),
     "softmax hidden": (describe('["relu"]', '["softmax"]'), "softmax"),
     "output unknown": (describe('"relu","loss"', '"x","loss"'), "'x'"),
-    "output null": (describe('"relu","loss"', 'null,"loss"'), "not a text"),
+    "output null": (describe('"relu","loss"', 'null,"loss"'), "not a name"),
     "loss unknown": (describe('"mse"', '"rmse"'), "'rmse' is unknown; known"),
     "loss of another output": (describe('"mse"', '"cross_entropy"'), "needs"),
     "dtype unknown": (describe('"float32"', '"float16"'), "dtype"),
     "dtype a list": (describe('"float32"', "[]"), "dtype"),
     "dtype of other tensors": (describe('"float32"', '"float64"'), "expected"),
-    "optimizer a name": (without_optimizer, "optimizer"),
+    "optimizer a name": (without_optimizer, "as save writes it"),
+    "optimizer with more": (describe('{"name":"sgd"', '{"a":1,"name":"sgd"'), "optimizer is not a"),
+    "activation with more": (describe('["relu"]', '[{"name":"relu","hyperparameters":{}}]'),
+                             "as save writes it"),
+    "activation nested": (describe('["relu"]', '[{"name":["relu"],"hyperparameters":{}}]'),
+                          "activation is not a name, or"),
+    "activation's own": (describe('["relu"]', '[{"name":"relu","hyperparameters":{"slope":0.1}}]'),
+                         "relu has no hyperparameter 'slope'; it has none"),
+    "loss with more": (describe('"mse"', '{"name":"mse","hyperparameters":{}}'),
+                       "as save writes it"),
+    "loss a number": (describe('"mse"', "1"), "loss is not a name, or"),
     "optimizer unknown": (describe('"sgd"', '"sgdd"'), "'sgdd' is unknown; known"),
     "optimizer a number": (describe('"sgd"', "1"), "optimizer"),
     "optimizer incomplete": (describe(',"momentum":0.0', ""), "as save writes it"),
@@ -237,16 +257,41 @@ FORGED = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("number", "12")
 @pytest.mark.parametrize("name", FORGED)
-def test_forged_file_is_refused(tmp_path, name):
+def test_forged_file_is_refused(tmp_path, name, number):
     edit, reason = FORGED[name]
     path = tmp_path / "net"
     text, payload = take_apart(saved(path, metadata={"a": "b"}))
+    if '"cyprop":"2"' in edit(text):
+        edit = then_number(edit, number)
     forged = edit(text)
     assert forged != text
     path.write_bytes(seal(forged, payload))
     message = refusal(path)
     assert re.search(reason, message), message
+
+
+def test_a_rule_that_came_after_format_1_is_refused_there(tmp_path, monkeypatch):
+    path = tmp_path / "net"
+    text, payload = take_apart(saved(path))
+    path.write_bytes(seal(swap('"cyprop":"2"', '"cyprop":"1"')(text), payload))
+    assert cyprop.Network.load(path) == small()
+    without = {k: v for k, v in safetensors_header.FORMAT_1.items() if k != "relu"}
+    monkeypatch.setattr(safetensors_header, "FORMAT_1", without)
+    assert refusal(path) == "its format is 1, which has no 'relu'"
+
+
+def test_a_hyperparameter_that_came_after_format_1_is_not_in_it(tmp_path, monkeypatch):
+    path = tmp_path / "net"
+    text, payload = take_apart(saved(path))
+    fewer = {**safetensors_header.FORMAT_1, "sgd": ("learning_rate",)}
+    monkeypatch.setattr(safetensors_header, "FORMAT_1", fewer)
+    old = swap('"cyprop":"2"', '"cyprop":"1"')(text)
+    path.write_bytes(seal(old, payload))
+    assert "as save writes it" in refusal(path)
+    path.write_bytes(seal(describe(',"momentum":0.0', "")(old), payload))
+    assert cyprop.Network.load(path) == small()
 
 
 def test_dtype_and_tensors_of_another_are_refused(tmp_path):
@@ -261,7 +306,7 @@ def test_dtype_and_tensors_of_another_are_refused(tmp_path):
 def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "net"
     data = bytearray(saved(path))
-    make = cyprop.Network._from_arguments
+    make = cyprop.Network._from_settings
     for changed in (data[:-1] + bytes([data[-1] ^ 1]), data[:-1], data[:-9]):
         path.write_bytes(data)
 
@@ -269,7 +314,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
             path.write_bytes(changed)
             return make(arguments)
 
-        monkeypatch.setattr(cyprop.Network, "_from_arguments", change_and_make)
+        monkeypatch.setattr(cyprop.Network, "_from_settings", change_and_make)
         assert refusal(path) == "it changed while it was read"
 
 
@@ -307,7 +352,7 @@ def many_layers(text):
         swap('"0.weight":', '"0.weight":' + "{}," * 400_000),
         swap('"network":', '"network":' + "{}," * 400_000),
         swap('"network":"', '"network":"' + "\\ud83d\\ude00" * 100_000),
-        swap('"cyprop":"1"', '"cyprop":"' + "1" * 1_000_000 + '"'),
+        swap('"cyprop":"2"', '"cyprop":"' + "1" * 1_000_000 + '"'),
     ],
 )
 def test_forged_file_takes_little_memory(tmp_path, edit):

@@ -168,7 +168,7 @@ def nest(rng, text, _other):
 
 
 def other_format(rng, text, _other):
-    return one_of(rng, rb'"cyprop":"1"', text, b'"cyprop":"%d"' % rng.integers(10))
+    return one_of(rng, rb'"cyprop":"\d"', text, b'"cyprop":"%d"' % rng.integers(10))
 
 
 HEADER = (other_number, other_number, other_word, other_entries, nest, other_format, flip_bits)
@@ -201,7 +201,8 @@ def read_again(path):
         layers = range(len(description["sizes"]) - 1)
         W = [file.get_tensor(f"{2 * layer}.weight").T for layer in layers]
         b = [file.get_tensor(f"{2 * layer}.bias") for layer in layers]
-    activations = [*description["activation"], description["output_activation"]]
+    rules = [*description["activation"], description["output_activation"]]
+    activations = [rule if isinstance(rule, str) else rule["name"] for rule in rules]
     notes = {key[5:]: text for key, text in metadata.items() if key.startswith("note:")}
     return description["sizes"], activations, W, b, notes
 
@@ -266,8 +267,15 @@ def save_networks(folder):
     for sizes, options in NETWORKS:
         for notes in NOTES:
             cyprop.Network(sizes, **options).save(folder / "net", notes)
-            files.append((folder / "net").read_bytes())
+            data = (folder / "net").read_bytes()
+            files += [data, in_format_1(data)]
     return files
+
+
+def in_format_1(data):
+    """The same file as version 0.1 would have written it."""
+    text, payload = take_apart(data)
+    return put_together(text.replace(b'"cyprop":"2"', b'"cyprop":"1"', 1), payload, sealed=True)
 
 
 def main(arguments=None):

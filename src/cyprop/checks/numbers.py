@@ -8,7 +8,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any, TypeGuard
 
-LONGEST_SHOWN = 200  # characters of a value in a sentence
+LONGEST_SHOWN = 100  # characters of a value in a sentence
 
 
 def is_list(value: Any) -> TypeGuard[list[Any]]:
@@ -65,7 +65,9 @@ def real_number(
     try:
         number = float(value)
     except OverflowError:
-        number = math.inf
+        raise ValueError(
+            f"{name} is {shown(value)}, expected a number that a float can hold"
+        ) from None
     above = number >= low if low_allowed else number > low
     if not (math.isfinite(number) and above and number < high):
         bound = f"at least {low:g}" if low_allowed else f"above {low:g}"

@@ -21,6 +21,7 @@ import cyprop
 from cyprop.cli import plots
 from cyprop.cli.lesson import learn, prepare
 from cyprop.formats import safetensors as storage
+from cyprop.rules import ActivationName
 from cyprop.tables import table as tables
 from cyprop.tables.encoding import Encoding
 from cyprop.tables.scores import fingerprint, score, scores
@@ -32,7 +33,7 @@ DIGITS = "digits"  # the table that comes with the package
 NOTES = "table"  # where the model file's metadata keeps the names
 WIDTH = 96  # of the output, in characters
 LEARNING_RATES = {"adam": 0.002}  # unless one is asked for, or the optimizer's own
-ACTIVATIONS = {"classification": "relu", "regression": "tanh"}  # unless one is asked for
+ACTIVATIONS: dict[str, ActivationName] = {"classification": "relu", "regression": "tanh"}
 
 
 def train(options: argparse.Namespace) -> None:

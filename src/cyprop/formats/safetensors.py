@@ -4,23 +4,39 @@ A file is the length of its header (8 bytes, little-endian), the header, and the
 parameters, little-endian, without gaps. The header is JSON in ASCII without blanks, padded with
 fewer than 8 spaces to a multiple of 8 bytes::
 
-    {"__metadata__":{"cyprop":"1","crc32":"89abcdef","network":"{…}","note:author":"Ada"},
+    {"__metadata__":{"cyprop":"2","crc32":"89abcdef","network":"{…}","note:author":"Ada"},
      "0.weight":{"dtype":"F32","shape":[30,784],"data_offsets":[0,94080]},
      "0.bias":{"dtype":"F32","shape":[30],"data_offsets":[94080,94200]},"2.weight":…}
 
-- ``cyprop``: the number of this format. Any other is refused.
+- ``cyprop``: the number of the format. `save` writes format 2, `load` reads 1 and 2; any other is
+  refused.
 - ``crc32``: 8 hexadecimal digits, of the header with 00000000 in this place and the payload.
-- ``network``: JSON again: ``version`` (of the cyprop that wrote it) and the arguments of `Network`,
-  all but the seed. Of the optimizer it has the name and the hyperparameters, not the state.
+- ``network``: the description, JSON again: ``version`` (of the cyprop that wrote it) and what
+  `Network` takes but for the seed, ``sizes``, ``activation`` (a list, of the hidden layers),
+  ``output_activation``, ``loss``, ``optimizer`` and ``dtype``, in this order. An activation, a loss
+  or an optimizer is its name, or {"name": …, "hyperparameters": {…}} with all that it has, as
+  decimal numbers. The optimizer's state is not kept.
 - ``note:KEY``: the user's notes, in ascending order of KEY.
+
+The description has room for what networks do not have yet: dropout, the penalties l1 and l2, maps
+of inputs and outputs, labels. Such an entry comes after ``dtype``, in an order that is fixed once
+and for all, and is left out where it is at its default; so is a hyperparameter that a rule gets
+later. Files of networks that do without stay the same, byte for byte, and older versions read them.
+Arrays that an entry needs are tensors whose names begin with ``cyprop.``, after those of the
+layers. A version that does not know an entry refuses the file with a sentence that names it. Only a
+change that older versions would misread takes a new number.
+
+Format 1 is that of version 0.1. It differs in its number alone, since all rules of that time are
+written in the same way. A rule that came later does not stand in it.
 
 Layer l is ``2l.weight``, of shape (n_out, n_in), and ``2l.bias``: in an ``nn.Sequential`` each
 activation takes an index too ("identity" is ``nn.Identity``). Parameters keep their bits, whatever
 they are, also NaN, infinity and -0.0: a file tells what the network is, not whether it is good.
 
-The same network and notes give the same bytes. That is why header.py makes the header: the
-safetensors package writes metadata in random order. `load` makes the header anew from what
-describes the network and compares, so that it accepts nothing but what `save` writes. It checks the
+The same network and notes give the same bytes. That is why safetensors_header.py makes the header:
+the safetensors package writes metadata in random order. `load` makes the header anew from what
+describes the network and compares, so that it accepts nothing but what `save` writes, or wrote in
+format 1. It checks the
 file's size before it reads the payload, and the CRC before it makes the network, then once more
 while it reads the parameters into that, a piece at a time. Only the description is parsed as nested
 JSON, and its length is bounded. So `load` needs little more memory than the network.
@@ -32,19 +48,22 @@ import os
 import zlib
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import safetensors
 
 from cyprop.checks.numbers import is_dict
+from cyprop.engine import memory
+from cyprop.engine.engine import Engine
 from cyprop.errors import FormatError
-from cyprop.formats import atomic, header
+from cyprop.formats import atomic
+from cyprop.formats import safetensors_header as header
+from cyprop.settings import Settings
 from cyprop.version import __version__
 
-if TYPE_CHECKING:
-    from cyprop.network import Network
+N = TypeVar("N", bound=Engine)
 
 PIECE = 1 << 18  # bytes of the payload at a time
 
@@ -52,7 +71,7 @@ __all__ = ["FormatError", "load", "read_metadata", "save"]
 
 
 def save(
-    network: Network, path: str | os.PathLike[str], metadata: dict[str, str] | None = None
+    network: Engine, path: str | os.PathLike[str], metadata: dict[str, str] | None = None
 ) -> None:
     """Write a network to a file, which is replaced whole or not at all.
 
@@ -79,17 +98,17 @@ def save(
     """
     target = atomic.checked_path(path)
     notes = _checked_notes({} if metadata is None else metadata)
-    text = bytearray(header.make(network._arguments(), __version__, notes), "ascii")
-    little = network.dtype.newbyteorder("<")
+    text = bytearray(header.make(network.settings, __version__, notes), "ascii")
+    little = network.settings.dtype.newbyteorder("<")
     parameters = np.empty_like(network.parameters)
-    network._read_parameters(parameters)
-    views = network._views(parameters, len(network.weights))
+    memory.read_parameters(network, parameters)
+    views = memory.views(network, parameters)
     payload = [array.astype(little, copy=False).tobytes() for array in _arrays(*views)]
     text[header.DIGITS] = _digits(_header_crc(text), payload)
     atomic.write(target, [len(text).to_bytes(8, "little"), bytes(text), *payload])
 
 
-def load(cls: type[Network], path: str | os.PathLike[str]) -> Network:
+def load(cls: type[N], path: str | os.PathLike[str]) -> N:
     """Read a network that `save` has written.
 
     Parameters
@@ -117,12 +136,12 @@ def load(cls: type[Network], path: str | os.PathLike[str]) -> Network:
     Thread-safety: any number of threads at once.
     """
     with _opened(path) as file:
-        arguments, crc, digits = _read_header(file)
+        settings, crc, digits = _read_header(file)
         try:
-            network = cls._from_arguments(arguments)
-        except (TypeError, ValueError) as error:
+            network = memory.make(cls, settings)
+        except ValueError as error:
             raise FormatError(str(error)) from None
-        if _digits(crc, _fill(network, path, arguments)) != digits:
+        if _digits(crc, _fill(network, path, settings)) != digits:
             raise FormatError("it changed while it was read")
     return network
 
@@ -165,7 +184,9 @@ def _checked_notes(metadata: Any) -> dict[str, str]:
         if not (isinstance(key, str) and isinstance(value, str)):
             raise TypeError(f"metadata has the entry {key!r}: {value!r}, expected a str for a str")
         if not (header.is_unicode(key) and header.is_unicode(value)):
-            raise ValueError(f"metadata has the entry {key!r}: {value!r}, which is no Unicode text")
+            raise ValueError(
+                f"metadata has the entry {key!r}: {value!r}, which is not Unicode text"
+            )
     return metadata
 
 
@@ -206,8 +227,8 @@ def _opened(path: str | os.PathLike[str]) -> Generator[BinaryIO, None, None]:
 
 def _read_header(
     file: BinaryIO, notes: dict[str, str] | None = None
-) -> tuple[dict[str, Any], int, bytes]:
-    """The network's arguments, the CRC of the header, and the digits of the file's; adds to notes.
+) -> tuple[Settings, int, bytes]:
+    """The network's settings, the CRC of the header, and the digits of the file's; adds to notes.
 
     All that can be checked without the network has been.
     """
@@ -215,10 +236,10 @@ def _read_header(
     prefix = file.read(8)
     length = int.from_bytes(prefix, "little")
     if len(prefix) < 8 or length > min(size - 8, header.MAX_HEADER):
-        raise FormatError("it is no safetensors file, or was cut short")
+        raise FormatError("it is not a safetensors file, or was cut short")
     opening = _ascii(file.read(min(length, header.OPENING)))
-    arguments, notes_start = header.read_description(opening)
-    expected = 8 + length + header.payload_size(arguments)
+    settings, end = header.read_description(opening)
+    expected = 8 + length + header.payload_size(settings)
     if size != expected:
         raise FormatError(f"it has {size} bytes, expected {expected}")
     file.seek(8)
@@ -228,24 +249,24 @@ def _read_header(
         raise FormatError("its CRC is wrong, so it is damaged")
     whole = _ascii(text)
     del text  # notes may be long
-    end = notes_start
-    for key, value, end in header.read_notes(whole, notes_start):  # noqa: B007
+    for note in header.read_notes(whole, end):
+        key, value, end = note
         if notes is not None:
             notes[key] = value
-    header.check_tensors(whole, end, arguments)
-    return arguments, crc, digits
+    header.check_tensors(whole, end, settings)
+    return settings, crc, digits
 
 
 def _fill(
-    network: Network, path: str | os.PathLike[str], arguments: dict[str, Any]
+    network: Engine, path: str | os.PathLike[str], settings: Settings
 ) -> Iterator[memoryview]:
     """Read the parameters, a piece at a time; the bytes of each are given out too."""
-    little = network.dtype.newbyteorder("<")
+    little = network.settings.dtype.newbyteorder("<")
     arrays = _arrays(network.weights, network.biases)
     opened: Any = safetensors.safe_open  # it has no types
     try:
         with opened(path, framework="numpy") as file:
-            for tensor, array in zip(header.tensors(arguments), arrays, strict=True):
+            for tensor, array in zip(header.tensors(settings), arrays, strict=True):
                 part = file.get_slice(tensor.name)
                 for place in _pieces(array.shape, PIECE // little.itemsize):
                     array[place] = part[place]
