@@ -57,7 +57,7 @@ def deep(network: Any, memo: dict[int, Any]) -> Any:
 
 
 def _filled(kind: Any, state: dict[str, Any]) -> Any:
-    """A network of that class, filled as unpickling would, by a subclass's own method if it has one."""
+    """A network of that class, filled as by unpickling: by its own method if it has one."""
     network = kind.__new__(kind)
     network.__setstate__(state)
     return network

@@ -289,8 +289,8 @@ class Network(Engine):
         progress : bool, default False
             Whether to show each epoch on standard error (with tqdm where it is installed).
         n_threads : int, default 1
-            How many threads share each batch, from 1 to 256; fewer where batches are small. All have
-            ended when `fit` returns, and bits do not depend on how many there were.
+            How many threads share each batch, from 1 to 256; fewer where batches are small. All
+            have ended when `fit` returns, and bits do not depend on how many there were.
 
         Returns
         -------

@@ -12,6 +12,7 @@ import pytest
 import cyprop
 from cyprop import datasets
 from cyprop.cli import lesson
+from cyprop.engine import memory
 from cyprop.formats import safetensors as storage
 
 
@@ -105,16 +106,32 @@ def test_without_held_out_rows_all_are_learned(run):
     assert "bit for bit" not in run("predict", "digits.safetensors", "digits", "-o", "p.csv")
 
 
-def test_the_last_fifth_of_the_epochs_is_slower(run, monkeypatch):
+def test_the_last_fifth_of_the_epochs_is_slower(run, folder, monkeypatch):
     rates = []
-    epochs = lesson.training.epochs
+    epochs = lesson.fit.epochs
 
-    def recording(network, *arguments, **options):
-        rates.append((options["n_epochs"], network.optimizer.learning_rate))
-        return epochs(network, *arguments, **options)
+    def recording(network, plan, n_epochs):
+        for history in epochs(network, plan, n_epochs):
+            rates.append(network.learning_rate)
+            yield history
 
-    monkeypatch.setattr(lesson.training, "epochs", recording)
+    monkeypatch.setattr(lesson.fit, "epochs", recording)
     run("train", "digits", "--epochs", 10, "--learning-rate", 0.5, "--optimizer", "sgd")
-    assert rates == [(8, 0.5), (2, 0.05)]
+    assert rates == [0.5] * 8 + [0.05] * 2
+    assert cyprop.Network.load(folder / "digits.safetensors").learning_rate == 0.5
     run("train", "digits", "--epochs", 4)
-    assert rates[2:] == [(4, 0.002)]
+    assert rates[10:] == [0.002] * 4
+
+
+def test_the_optimizer_keeps_its_moments_when_the_epochs_get_slower(run, monkeypatch):
+    tallies = []
+    epochs = lesson.fit.epochs
+
+    def recording(network, plan, n_epochs):
+        for history in epochs(network, plan, n_epochs):
+            tallies.append(memory.state(network)[3][1])
+            yield history
+
+    monkeypatch.setattr(lesson.fit, "epochs", recording)
+    run("train", "digits", "--epochs", 5)
+    assert tallies == sorted(set(tallies))  # 1 − beta2^t grows, and never starts again

@@ -388,38 +388,3 @@ def test_format_error_is_a_value_error():
 
 
 # Rules with hyperparameters of their own
-
-
-@pytest.fixture
-def relu_with_a_slope(monkeypatch):
-    """As if the kernels' relu had a hyperparameter."""
-    known = activations.hyperparameters
-
-    def pretended(name):
-        return {"slope": (0.0, 0.0, True, 1.0)} if name == "relu" else known(name)
-
-    monkeypatch.setattr(activations, "hyperparameters", pretended)
-
-
-@pytest.mark.usefixtures("relu_with_a_slope")
-def test_hyperparameters_of_an_activation_come_back(tmp_path):
-    leaky = cyprop.Activation("relu", slope=0.1)
-    net = cyprop.Network([3, 4, 4, 2], [leaky, "relu"], "tanh")
-    assert "activation=[Activation('relu', slope=0.1), Activation('relu', slope=0.0)]," in repr(net)
-    text, _ = take_apart(saved(tmp_path / "net", net))
-    description = json.loads(json.loads(text)["__metadata__"]["network"])
-    assert description["activation"] == [
-        {"name": "relu", "hyperparameters": {"slope": slope}} for slope in (0.1, 0.0)
-    ]
-    assert description["output_activation"] == "tanh"
-    again = cyprop.Network.load(tmp_path / "net")
-    assert again == net
-    assert again.settings.activations[0].slope == 0.1
-
-
-@pytest.mark.usefixtures("relu_with_a_slope")
-def test_format_1_has_no_hyperparameter_that_came_later(tmp_path):
-    net = cyprop.Network.load(FORMAT_1 / "entropy.safetensors")
-    assert net.settings.activations[0] == cyprop.Activation("relu", slope=0.0)
-    net.save(tmp_path / "net")
-    assert cyprop.Network.load(tmp_path / "net") == net

@@ -16,6 +16,7 @@ import safetensors.numpy
 from saved_networks import saved, small, take_apart
 
 import cyprop
+from cyprop.engine import memory
 from cyprop.formats import safetensors_header
 from cyprop.formats.safetensors import read_metadata
 
@@ -306,15 +307,15 @@ def test_dtype_and_tensors_of_another_are_refused(tmp_path):
 def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "net"
     data = bytearray(saved(path))
-    make = cyprop.Network._from_settings
+    make = memory.make
     for changed in (data[:-1] + bytes([data[-1] ^ 1]), data[:-1], data[:-9]):
         path.write_bytes(data)
 
-        def change_and_make(arguments, changed=changed):
+        def change_and_make(kind, settings, changed=changed):
             path.write_bytes(changed)
-            return make(arguments)
+            return make(kind, settings)
 
-        monkeypatch.setattr(cyprop.Network, "_from_settings", change_and_make)
+        monkeypatch.setattr(memory, "make", change_and_make)
         assert refusal(path) == "it changed while it was read"
 
 

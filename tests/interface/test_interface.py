@@ -228,7 +228,7 @@ def test_a_loss_that_is_not_finite_is_a_code_and_not_learned(net, value):
     assert code == NOT_FINITE
     assert not np.isfinite(loss)
     assert same_bits(net.parameters, before["parameters"])
-    assert net.__getstate__()["optimizer_memory"] == before["optimizer_memory"]
+    assert net.__getstate__()["optimizer_tally"] == before["optimizer_tally"]
 
 
 def test_every_code_has_its_sentence():

@@ -97,7 +97,8 @@ def check_same_rows(
     """Raise ValueError unless X and Y have the same number of rows."""
     if X.shape[0] != Y.shape[0]:
         raise ValueError(
-            f"{x_name} has {X.shape[0]} rows and {y_name} has {Y.shape[0]}, expected the same number"
+            f"{x_name} has {X.shape[0]} rows and {y_name} has {Y.shape[0]},"
+            " expected the same number"
         )
 
 

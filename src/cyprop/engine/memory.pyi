@@ -23,9 +23,7 @@ class Memory(Turns):
         """
     @property
     def parameters(self) -> _Array:
-        """All weights and biases as one 64-byte aligned vector: of each layer the rows of W, then b,
-        each padded.
-        """
+        """All weights and biases as one 64-byte aligned vector, of each layer W, then b, padded."""
     @property
     def weights(self) -> tuple[_Array, ...]:
         """Writable views of shape (n_in, n_out), one for each layer."""
