@@ -21,7 +21,7 @@ ONE_THREAD = {
 
 
 def suites() -> dict[str, tuple[str, str]]:
-    """Name, and (module, one line about it), of every module in suites/ that has a main(arguments)."""
+    """Of each module in suites/ that has a main(arguments): name, module, one line about it."""
     found = {}
     for path in sorted((Path(__file__).parent / "suites").glob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__ + "\n")
         for name, (_, line) in known.items():
-            print(f"  {name:10}{line}")
+            print(f"  {name:14}{line}")
         print("\npython -m benchmarks SUITE --help shows the options of one.")
         return
     name, *rest = arguments

@@ -1,9 +1,9 @@
 """Print hashes of what this installation learns and predicts: python tools/fingerprint.py
 
 The hashes of every machine, compiler and instruction set with FMA are the same; so are those of all
-without. On other weights they would differ: every activation, loss and optimizer takes part. "lessons"
-is the oldest of them; the others were added on commit fe3d48f, before its files were moved. PROMISED
-has them all, and tests/test_fingerprint.py holds the installation to it.
+without. On other weights they would differ: every activation, loss and optimizer takes part.
+"lessons" is the oldest of them; the others were added on commit fe3d48f, before its files were
+moved. PROMISED has them all, and tests/test_fingerprint.py holds the installation to it.
 """
 
 from __future__ import annotations
