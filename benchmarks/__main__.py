@@ -21,7 +21,7 @@ ONE_THREAD = {
 
 
 def suites() -> dict[str, tuple[str, str]]:
-    """Of each module in suites/ that has a main(arguments): name, module, one line about it."""
+    """Name, and (module, one line about it), of each module in suites/ with a main(arguments)."""
     found = {}
     for path in sorted((Path(__file__).parent / "suites").glob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
