@@ -19,10 +19,11 @@ test:  ## run the tests
 sanitize:  ## run tests under a sanitizer: make sanitize KIND=thread (address, undefined)
 	bash tools/sanitize.sh $(KIND) $(if $(filter thread,$(KIND)),$(THREAD_TESTS))
 
-lint:  ## check style and types
+lint:  ## check style, types, and that imports run one way
 	ruff check
 	ruff format --check
 	cython-lint src examples
+	lint-imports --no-cache
 	mypy
 	basedpyright
 

@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__ + "\n")
         for name, (_, line) in known.items():
-            print(f"  {name:10}{line}")
+            print(f"  {name:14}{line}")
         print("\npython -m benchmarks SUITE --help shows the options of one.")
         return
     name, *rest = arguments

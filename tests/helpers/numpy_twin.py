@@ -1,7 +1,8 @@
 """Every kernel once more, as its equation says, in NumPy and float64: slow, plain, and the oracle.
 
 The names are the kernels' own, but each function returns its result. Whoever wants to know what a
-kernel computes may read it here first.
+kernel computes may read it here first. An activation or a loss is passed by its name, or as an
+object that has its name and its hyperparameters' values; a name alone means the defaults.
 """
 
 from types import SimpleNamespace
@@ -12,6 +13,17 @@ import numpy as np
 def _wide(*arrays):
     """The arrays in float64, or as they are if they are wider still."""
     return [np.asarray(array, np.result_type(array, np.float64)) for array in arrays]
+
+
+def _formula(formulas, rule, where):
+    """The entry of a rule in one of the tables below, and the values of its hyperparameters."""
+    name = getattr(rule, "name", rule)
+    if name not in formulas:
+        raise LookupError(
+            f"{name!r} has no formula to compare its kernel with:"
+            f" add one to {where} in tests/helpers/numpy_twin.py"
+        )
+    return formulas[name], getattr(rule, "values", ())
 
 
 # dense: Z = A_prev · W + b
@@ -67,25 +79,25 @@ _ACTIVATIONS = {
 
 # Each with the whole Jacobian in mind: dZ_j = Σ_i dA_i · ∂A_i/∂Z_j.
 _ACTIVATION_DERIVATIVES = {
-    "sigmoid": lambda A, dA: dA * A * (1 - A),
-    "tanh": lambda A, dA: dA * (1 - A**2),
-    "relu": lambda A, dA: np.where(A > 0, dA, 0),
-    "identity": lambda A, dA: dA.copy(),
-    "softmax": lambda A, dA: A * (dA - (dA * A).sum(axis=1, keepdims=True)),
+    "sigmoid": lambda Z, A, dA: dA * A * (1 - A),
+    "tanh": lambda Z, A, dA: dA * (1 - A**2),
+    "relu": lambda Z, A, dA: np.where(A > 0, dA, 0),
+    "identity": lambda Z, A, dA: dA.copy(),
+    "softmax": lambda Z, A, dA: A * (dA - (dA * A).sum(axis=1, keepdims=True)),
 }
 
 
-def _activation_forward(name, Z):
-    return _ACTIVATIONS[name](_wide(Z)[0])
+def _activation_forward(rule, Z):
+    function, values = _formula(_ACTIVATIONS, rule, "_ACTIVATIONS")
+    return function(*_wide(Z), *values)
 
 
-def _activation_backward(name, A, dA):
-    return _ACTIVATION_DERIVATIVES[name](*_wide(A, dA))
+def _activation_backward(rule, Z, A, dA):
+    function, values = _formula(_ACTIVATION_DERIVATIVES, rule, "_ACTIVATION_DERIVATIVES")
+    return function(*_wide(Z, A, dA), *values)
 
 
-activation = SimpleNamespace(
-    names=lambda: tuple(_ACTIVATIONS), forward=_activation_forward, backward=_activation_backward
-)
+activation = SimpleNamespace(forward=_activation_forward, backward=_activation_backward)
 
 
 # loss: C of each row, and its derivative by A (by Z, where the loss brings its activation)
@@ -121,17 +133,22 @@ _LOSSES = {
 }
 
 
-def _loss_forward(name, Z, A, Y):
-    return _LOSSES[name][1](*_wide(Z, A, Y))
+def _loss(rule):
+    return _formula(_LOSSES, rule, "_LOSSES")
 
 
-def _loss_backward(name, A, Y):
-    return _LOSSES[name][2](*_wide(A, Y))
+def _loss_forward(rule, Z, A, Y):
+    (_, function, _), values = _loss(rule)
+    return function(*_wide(Z, A, Y), *values)
+
+
+def _loss_backward(rule, A, Y):
+    (_, _, function), values = _loss(rule)
+    return function(*_wide(A, Y), *values)
 
 
 loss = SimpleNamespace(
-    names=lambda: tuple(_LOSSES),
-    output_activation=lambda name: _LOSSES[name][0],
+    output_activation=lambda rule: _loss(rule)[0][0],
     forward=_loss_forward,
     backward=_loss_backward,
 )
@@ -166,17 +183,18 @@ class Network:
     def __init__(self, net):
         self.weights = [np.array(W, np.float64) for W in net.weights]
         self.biases = [np.array(b, np.float64) for b in net.biases]
-        self.activations = net.activations
-        self.loss = net.loss
+        rules = getattr(net, "settings", net)  # with the values of their hyperparameters
+        self.activations = rules.activations
+        self.loss = rules.loss
         self.optimizer = net.optimizer
         self.states = [{} for _ in self.weights + self.biases]
 
     def forward(self, X):
         """A⁽⁰⁾ … A⁽ᴸ⁾, and Z⁽¹⁾ … Z⁽ᴸ⁾."""
         A, Z = [_wide(X)[0]], []
-        for W, b, name in zip(self.weights, self.biases, self.activations, strict=True):
+        for W, b, rule in zip(self.weights, self.biases, self.activations, strict=True):
             Z.append(dense.forward(A[-1], W, b))
-            A.append(activation.forward(name, Z[-1]))
+            A.append(activation.forward(rule, Z[-1]))
         return A, Z
 
     def predict(self, X):
@@ -199,7 +217,9 @@ class Network:
                 g.dZ[layer] = derivative
             else:
                 g.dA[layer + 1] = derivative
-                g.dZ[layer] = activation.backward(self.activations[layer], A[layer + 1], derivative)
+                g.dZ[layer] = activation.backward(
+                    self.activations[layer], Z[layer], A[layer + 1], derivative
+                )
             g.dW[layer] = dense.backward_W(A[layer], g.dZ[layer])
             g.db[layer] = dense.backward_b(g.dZ[layer])
             derivative = dense.backward_A(g.dZ[layer], self.weights[layer])

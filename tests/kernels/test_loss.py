@@ -25,10 +25,20 @@ def case(rng, name, n, n_out, dtype):
     return Z, A, Y.astype(dtype)
 
 
-def test_the_twin_knows_every_loss_and_its_output_activation():
-    assert set(NAMES) == set(twin.loss.names())
-    for name in NAMES:
-        assert loss.output_activation(name) == twin.loss.output_activation(name)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_twin_knows_every_loss_and_its_output_activation(name):
+    assert loss.output_activation(name) == twin.loss.output_activation(name)
+
+
+def test_a_loss_without_a_formula_in_the_twin_is_told_where_to_put_one():
+    A = np.ones((1, 1))
+    for call in (
+        lambda: twin.loss.forward("unheard", A, A, A),
+        lambda: twin.loss.backward("unheard", A, A),
+        lambda: twin.loss.output_activation("unheard"),
+    ):
+        with pytest.raises(LookupError, match="'unheard' .* in tests/helpers/numpy_twin.py"):
+            call()
 
 
 @pytest.mark.usefixtures("level")

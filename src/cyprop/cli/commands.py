@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import cyprop
 from cyprop.cli import plots
 from cyprop.cli.lesson import learn, prepare
+from cyprop.errors import FormatError
 from cyprop.formats import safetensors as storage
-from cyprop.rules import ActivationName
+from cyprop.network import Network
+from cyprop.rules import ActivationName, Optimizer
 from cyprop.tables import table as tables
 from cyprop.tables.encoding import Encoding
 from cyprop.tables.scores import fingerprint, score, scores
@@ -128,7 +129,7 @@ def predict(options: argparse.Namespace) -> None:
 
 def info(options: argparse.Namespace) -> None:
     """Say what is in a model file."""
-    network = cyprop.Network.load(options.model)
+    network = Network.load(options.model)
     lines = [
         ("file", f"{options.model}, {os.path.getsize(options.model):,} bytes"),
         ("layers", "-".join(map(str, network.sizes))),
@@ -153,7 +154,7 @@ def info(options: argparse.Namespace) -> None:
 def export(options: argparse.Namespace) -> None:
     """Write a network as a C header."""
     output = _checked_output(options.output, options.model)
-    network = cyprop.Network.load(options.model)
+    network = Network.load(options.model)
     network.to_c(output, options.name)
     _show([("written", f"{output}, {os.path.getsize(output):,} bytes")])
 
@@ -186,38 +187,36 @@ def _dtype(asked: str | None, hard: list[str]) -> tuple[str, str]:
     return asked or "float32", ""
 
 
-def _new_network(options: argparse.Namespace, encoding: Encoding, dtype: str) -> cyprop.Network:
+def _new_network(options: argparse.Namespace, encoding: Encoding, dtype: str) -> Network:
     rate = options.learning_rate or LEARNING_RATES.get(options.optimizer)
     hyperparameters = {} if rate is None else {"learning_rate": rate}
     classify = encoding.classes is not None
     task = "classification" if classify else "regression"
-    return cyprop.Network(
+    return Network(
         [encoding.n_in, *options.hidden, encoding.n_out],
         activation=options.activation or ACTIVATIONS[task],
         output_activation="softmax" if classify else "identity",
         loss="cross_entropy" if classify else "mse",
-        optimizer=cyprop.Optimizer(options.optimizer, **hyperparameters),
+        optimizer=Optimizer(options.optimizer, **hyperparameters),
         dtype=dtype,
         seed=options.seed,
     )
 
 
-def _load(path: str) -> tuple[cyprop.Network, dict[str, Any], Encoding]:
+def _load(path: str) -> tuple[Network, dict[str, Any], Encoding]:
     """The network of a model file, its notes, and what they say of its columns."""
-    network = cyprop.Network.load(path)
+    network = Network.load(path)
     metadata = storage.read_metadata(path)
     if NOTES not in metadata:
-        raise cyprop.FormatError(
-            f"{path} has no column names; files that cyprop train writes have them"
-        )
+        raise FormatError(f"{path} has no column names; files that cyprop train writes have them")
     try:
         notes = json.loads(metadata[NOTES])
         columns = {key: notes[key] for key in ("inputs", "target", "classes")}
         encoding = Encoding.from_json(columns)
     except (ValueError, TypeError, KeyError):
-        raise cyprop.FormatError(f"{path} has notes on its columns that cannot be read") from None
+        raise FormatError(f"{path} has notes on its columns that cannot be read") from None
     if (encoding.n_in, encoding.n_out) != (network.sizes[0], network.sizes[-1]):
-        raise cyprop.FormatError(f"{path} has notes on other columns than its network takes")
+        raise FormatError(f"{path} has notes on other columns than its network takes")
     return network, notes, encoding
 
 
@@ -227,7 +226,7 @@ def _task(encoding: Encoding) -> str:
     return f"classification, {len(encoding.classes)} classes"
 
 
-def _layers(network: cyprop.Network) -> str:
+def _layers(network: Network) -> str:
     sizes = "-".join(map(str, network.sizes))
     return f"{sizes}, {' and '.join(dict.fromkeys(network.activations))}"
 

@@ -13,11 +13,11 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import cyprop
 from cyprop.cli import commands
 from cyprop.kernels import activation, update
 from cyprop.settings import DTYPES
 from cyprop.tables.encoding import TASKS
+from cyprop.version import __version__
 
 Number = TypeVar("Number", int, float)
 
@@ -86,7 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cyprop", description="Train small neural networks, and predict with them."
     )
-    parser.add_argument("--version", action="version", version=f"cyprop {cyprop.__version__}")
+    parser.add_argument("--version", action="version", version=f"cyprop {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_train(subparsers.add_parser("train", help="learn from a table, or from digits"))
     _add_predict(subparsers.add_parser("predict", help="predict with a trained network"))

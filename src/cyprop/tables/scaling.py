@@ -10,17 +10,33 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-
-from cyprop.network import Network
 
 Array = npt.NDArray[Any]
 
 LONGEST_MEAN = 1e4  # times the deviation: beyond it float32 is left with fewer than 3 digits
 FLOAT32_RANGE = 1e30  # of scales and values, with room for the weights
+
+
+class Folded(Protocol):
+    """What `fold` uses of a network."""
+
+    @property
+    def weights(self) -> tuple[Array, ...]: ...
+    @property
+    def biases(self) -> tuple[Array, ...]: ...
+    @property
+    def parameters(self) -> Array: ...
+    @property
+    def activations(self) -> tuple[str, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+
+N = TypeVar("N", bound=Folded)
 
 
 @dataclass(frozen=True)
@@ -75,7 +91,7 @@ class Scaling:
         return varies & (far | extreme)
 
 
-def fold(network: Network, inputs: Scaling, target: Scaling | None = None) -> Network:
+def fold(network: N, inputs: Scaling, target: Scaling | None = None) -> N:
     """A copy of the network that takes raw columns, and answers in units of the target.
 
     Parameters
