@@ -105,11 +105,11 @@ def test_the_package_carries(file):
     assert resources.files("cyprop").joinpath(file).is_file()
 
 
-def test_only_numpy_and_safetensors_are_needed():
+def test_only_numpy_is_needed():
     needed = {
         re.match(r"[\w-]+", line)[0] for line in metadata.requires("cyprop") if "extra" not in line
     }
-    assert needed == {"numpy", "safetensors"}
+    assert needed == {"numpy"}
 
 
 def test_importing_loads_nothing_optional():

@@ -340,14 +340,18 @@ class Network(Engine):
         Parameters
         ----------
         path : path
-            Replaced whole, or not at all.
+            Replaced whole, or not at all, keeping its mode, and owner and group where it may; a
+            symbolic link stays, other hard links keep what they had. A FIFO or character device is
+            written through.
         metadata : dict of str to str, optional
             Notes of your own, kept in the file; ``cyprop.storage.read_metadata`` gives them back.
 
         Raises
         ------
         TypeError
-            If metadata is not a dict of str to str.
+            If path is not a path of str, or metadata not a dict of str to str.
+        ValueError
+            If no file can be called so, or metadata is too long or not Unicode text.
         OSError
             If it cannot be written.
 
@@ -370,7 +374,7 @@ class Network(Engine):
         Parameters
         ----------
         path : path
-            Replaced whole, or not at all.
+            Written as by `save`.
         name : str, optional
             What the names in the header begin with: ASCII letters, digits and single underscores
             in between, a letter first. By default the file's name without its suffix.
@@ -380,7 +384,8 @@ class Network(Engine):
         TypeError
             If path is not a path of str, or name not a str.
         ValueError
-            If C would not take the name, or a parameter is NaN or infinite.
+            If no file can be called so, C would not take the name, or a parameter is NaN or
+            infinite.
         OSError
             If it cannot be written.
 
@@ -396,10 +401,14 @@ class Network(Engine):
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read a network that `save` has written.
 
+        A file that is replaced meanwhile, as `save` does it, is read as it was or as it became.
+
         Raises
         ------
         FormatError
             If the file is anything else; one sentence says what is wrong.
+        TypeError, ValueError
+            If path is not a path of str, or no file can be called so.
         OSError
             If it cannot be read.
 
