@@ -9,6 +9,7 @@ import pytest
 from arrays_for_tests import same_bits
 
 import cyprop
+from cyprop.engine import memory
 from cyprop.kernels import activation, loss
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-13}
@@ -163,7 +164,7 @@ class TestEveryArchitecture:
 
 @pytest.mark.parametrize("activation_name", activation.names())
 def test_every_activation_is_accepted_by_name(activation_name):
-    net = cyprop.Network([3, 2], activation=activation_name)
+    net = cyprop.Network([3, 2], output_activation=activation_name)
     assert net.activations == (activation_name,)
 
 
@@ -177,15 +178,75 @@ def test_defaults():
     assert net == cyprop.Network([3, 5, 2], seed=0)
 
 
-def test_the_output_activation_follows_the_loss_or_the_hidden_layers():
-    def output(**arguments):
-        return cyprop.Network([3, 5, 2], **arguments).activations[-1]
+@pytest.mark.parametrize(
+    ("sizes", "activation", "output"),
+    [
+        ([3, 2], "sigmoid", "sigmoid"),
+        ([3, 2], [], "sigmoid"),
+        ([3, 2], "tanh", "identity"),
+        ([3, 2], cyprop.Activation("relu"), "identity"),
+        ([3, 5, 2], "sigmoid", "sigmoid"),
+        ([3, 5, 2], cyprop.Activation("sigmoid"), "sigmoid"),
+        ([3, 5, 5, 2], ["sigmoid", "sigmoid"], "sigmoid"),
+        ([3, 5, 5, 2], ["relu", "sigmoid"], "identity"),
+        ([3, 5, 5, 2], ["sigmoid", "tanh"], "identity"),
+        ([3, 5, 2], ["relu"], "identity"),
+        ([3, 5, 2], "tanh", "identity"),
+        ([3, 5, 2], "identity", "identity"),
+    ],
+)
+def test_the_output_activation_follows_the_loss_and_then_the_hidden_layers(
+    sizes, activation, output
+):
+    for arguments in ({}, {"loss": "mse"}, {"loss": cyprop.Loss("mse"), "dtype": "float64"}):
+        assert cyprop.Network(sizes, activation, **arguments).activations[-1] == output
+    for name, own in (("cross_entropy", "softmax"), ("binary_cross_entropy", "sigmoid")):
+        assert cyprop.Network(sizes, activation, loss=name).activations[-1] == own
+    for name in ("sigmoid", "tanh", "relu", "identity", "softmax"):
+        assert cyprop.Network(sizes, activation, name).activations[-1] == name
 
-    assert output(activation="tanh") == "tanh"
-    assert output(activation=["relu"]) == "relu"
-    assert output(activation="relu", output_activation="identity") == "identity"
-    assert output(activation="relu", loss="cross_entropy") == "softmax"
-    assert output(activation="relu", loss="binary_cross_entropy") == "sigmoid"
+
+def test_a_regression_needs_no_more_than_its_hidden_layers():
+    x = np.linspace(-3, 3, 200)[:, None]
+    for name in ("relu", "tanh"):
+        net = cyprop.Network([1, 16, 1], name, optimizer=cyprop.Adam(0.01))
+        assert net.fit(x, np.sin(x), epochs=100).loss[-1] < 0.05
+
+
+ONE_SOFTMAX = {"sizes": [2, 3, 1], "output_activation": "softmax"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ONE_SOFTMAX,
+        {"sizes": [2, 1], "loss": "cross_entropy"},
+        {"sizes": [2, 1], "activation": "softmax", "output_activation": "softmax"},
+        {"sizes": [2, 3, 1], "loss": "cross_entropy", "output_activation": "softmax"},
+    ],
+)
+def test_one_output_with_softmax_is_refused(arguments):
+    with pytest.raises(ValueError, match="always 1: use loss='binary_cross_entropy' with one sig"):
+        cyprop.Network(**arguments)
+
+
+def test_one_output_with_softmax_comes_back_where_it_was_kept(tmp_path):
+    net = memory.make(cyprop.Network, cyprop.Settings(**ONE_SOFTMAX))
+    net._rng = np.random.Generator(np.random.PCG64(0))
+    net.save(tmp_path / "net")
+    for again in (
+        cyprop.Network.load(tmp_path / "net"),
+        pickle.loads(pickle.dumps(net)),
+        copy.deepcopy(net),
+    ):
+        assert again == net
+        assert again.predict([1.0, 2.0]) == 1
+
+
+def test_an_activation_for_outputs_is_no_default_of_a_network_without_hidden_layers():
+    with pytest.raises(ValueError, match="'softmax' is for the output layer, not a hidden one"):
+        cyprop.Network([3, 2], "softmax")
+    assert cyprop.Network([3, 2], "softmax", loss="cross_entropy").activations == ("softmax",)
 
 
 def test_one_activation_for_each_hidden_layer():
@@ -206,7 +267,7 @@ def test_an_optimizer_may_be_named(name):
 @pytest.mark.parametrize("name", ["sigmoid", "tanh", "identity", "relu"])
 def test_initial_weights_are_those_of_the_formula(dtype, name, seed):
     sizes = [13, 17, 64, 5]
-    net = cyprop.Network(sizes, activation=name, dtype=dtype, seed=seed)
+    net = cyprop.Network(sizes, name, name, dtype=dtype, seed=seed)
     rng = np.random.Generator(np.random.PCG64(seed))
     for W, b, n_in, n_out in zip(net.weights, net.biases, sizes, sizes[1:]):
         if name == "relu":

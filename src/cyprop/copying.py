@@ -13,15 +13,24 @@ FORMER = ("_sizes", "_activations", "_loss", "_dtype", "_optimizer", "_rng")
 
 
 def state_of(network: Engine) -> dict[str, Any]:
-    """Settings, copies of all numbers, the random generator and the attributes of the user."""
+    """Settings, copies of all numbers, the random generator and the attributes of the user.
+
+    What `fit` saw is left out: with its seconds no two pickles would be the same.
+    """
     settings, parameters, states, tally = memory.state(network)
+    attributes = dict(vars(network))
+    if "history" in attributes:
+        from cyprop.training.history import History
+
+        if isinstance(attributes["history"], History):
+            del attributes["history"]
     return {
         "settings": settings,
         "parameters": parameters,
         "optimizer_states": states,
         "optimizer_tally": tally,
         "rng": network._rng,
-        "attributes": dict(vars(network)),
+        "attributes": attributes,
     }
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cyprop.training.history import History
 
 
 class FormatError(ValueError):
@@ -16,17 +19,25 @@ class DivergenceError(ArithmeticError):
     ----------
     epoch, batch : int
         Where, counted from 0.
+    history : History or None
+        The epochs before; None if a version before 0.2 made the error.
     """
 
-    def __init__(self, epoch: int, batch: int, what: str = "the loss") -> None:
+    def __init__(
+        self, epoch: int, batch: int, what: str = "the loss", history: History | None = None
+    ) -> None:
+        kept = "those of the last finite epoch" if epoch else "as before the training"
+        advice = "a smaller learning rate may help"
+        if (epoch, batch, what) == (0, 0, "the loss"):  # which is that of the initial weights
+            advice = "no update was made: the numbers in X, Y or the weights are too large"
         super().__init__(
             f"{what} became non-finite in epoch {epoch}, batch {batch} (counted from 0);"
-            " the network keeps the weights of the last finite epoch;"
-            " a smaller learning rate may help"
+            f" the weights are {kept}; {advice}"
         )
         self.epoch = epoch
         self.batch = batch
+        self.history = history
         self._what = what
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.epoch, self.batch, self._what)
+        return type(self), (self.epoch, self.batch, self._what, self.history)

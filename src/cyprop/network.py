@@ -13,7 +13,7 @@ from cyprop._restore import restore
 from cyprop.checks.numbers import whole_number
 from cyprop.engine import memory
 from cyprop.engine.engine import Engine
-from cyprop.settings import Settings
+from cyprop.settings import Settings, check_that_it_can_learn
 from cyprop.training.initialisation import draw_weights
 
 if TYPE_CHECKING:
@@ -43,8 +43,10 @@ class Network(Engine):
     activation : str, Activation, or a sequence of these, default "sigmoid"
         Of all hidden layers, or one for each: "sigmoid", "tanh", "relu" or "identity".
     output_activation : str or Activation, optional
-        Of the last layer; also "softmax". By default the one that the loss belongs to (softmax for
-        cross_entropy, sigmoid for binary_cross_entropy), else the same as `activation`.
+        Of the last layer; also "softmax", for two outputs or more. By default the one that the loss
+        belongs to: softmax for cross_entropy, sigmoid for binary_cross_entropy. With "mse" it is
+        sigmoid if all hidden layers are, and with neither hidden layers nor an `activation`, so the
+        outputs are from 0 to 1; else identity, so they are any number, as a regression needs.
     loss : str or Loss, default "mse"
         "mse": the mean over outputs of the squared error. "cross_entropy": needs softmax.
         "binary_cross_entropy": the mean over outputs; needs sigmoid. C is its mean over the batch.
@@ -106,6 +108,7 @@ class Network(Engine):
         seed: int = 0,
     ) -> None:
         settings = Settings(sizes, activation, output_activation, loss, optimizer, dtype)
+        check_that_it_can_learn(settings)
         rng = np.random.Generator(np.random.PCG64(whole_number(seed, "seed", low=0)))
         memory.lay_out(self, settings)
         self._rng = rng
@@ -165,6 +168,21 @@ class Network(Engine):
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
         self.set_hyperparameters(learning_rate=value)
+
+    @property
+    def history(self) -> History | None:
+        """What the latest `fit` saw, up to where it ended, be it by Ctrl-C or an error.
+
+        None before the first. Copies, pickles and files are without, and it does not count in
+        comparisons. It may be set to anything else.
+
+        Thread-safety: any number of threads at once; while `fit` runs, its lists grow.
+        """
+        return vars(self).get("history")
+
+    @history.setter
+    def history(self, value: Any) -> None:
+        vars(self)["history"] = value
 
     def set_hyperparameters(self, **hyperparameters: float) -> None:
         """Change hyperparameters of the optimizer, which keeps its state.
@@ -277,7 +295,8 @@ class Network(Engine):
         ----------
         X : array_like, (n, n_in)
         Y : array_like, (n, n_out)
-            A C-contiguous array of the network's dtype is never copied.
+            A C-contiguous array of the network's dtype is never copied. Targets are what the loss
+            can mean: from 0 to 1 for binary_cross_entropy, at least 0 for cross_entropy.
         epochs : int, default 10
             Passes over the rows.
         batch_size : int, default 32
@@ -295,20 +314,26 @@ class Network(Engine):
         Returns
         -------
         History
-            Its ``loss``, ``validation_loss`` and ``seconds`` have one entry an epoch.
+            Its ``loss``, ``validation_loss`` and ``seconds`` have one entry an epoch. However the
+            training ends, it is at ``net.history`` too.
 
         Raises
         ------
         TypeError, ValueError
-            If the data does not fit, is empty, or holds NaN or infinity (the message names the
-            first row and column), or n_threads is not a whole number from 1 to 256; the network is
-            unchanged.
+            If the data does not fit, is empty, or holds NaN, infinity or a target that the loss
+            cannot mean (the message names the first row and column), a weight is not finite, or
+            n_threads is not a whole number from 1 to 256; the network is unchanged.
         DivergenceError
-            If a loss became non-finite; the weights are those of the last finite epoch, and the
-            optimizer's state starts afresh.
+            If a loss became non-finite; the weights are those of the last finite epoch, or of
+            before, and the optimizer's state starts afresh. Its ``history`` has the epochs before.
         KeyboardInterrupt
             On Ctrl-C, within some milliseconds: between two updates, or in the midst of a large
             one, whose weights are then part old and part new, and all finite.
+
+        Warns
+        -----
+        UserWarning
+            Once, if a target is out of reach for the output activation, as 2 is for a sigmoid.
 
         Notes
         -----

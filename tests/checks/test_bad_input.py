@@ -16,7 +16,7 @@ N_IN, N_OUT = 3, 2
 
 @pytest.fixture
 def net(dtype):
-    return cyprop.Network([N_IN, 5, N_OUT], dtype=dtype)
+    return cyprop.Network([N_IN, 5, N_OUT], output_activation="identity", dtype=dtype)
 
 
 def call(net, method, X, Y):
@@ -177,7 +177,9 @@ def test_unusual_arrays_give_the_right_answer(dtype, method, kind):
     X, Y = ((rng.integers(-64, 64, (6, n)) / 32).astype(dtype) for n in (N_IN, N_OUT))
     if method == "learn_one":
         X, Y = X[0], Y[0]
-    usual, unusual = (cyprop.Network([N_IN, 5, N_OUT], dtype=dtype) for _ in range(2))
+    usual, unusual = (
+        cyprop.Network([N_IN, 5, N_OUT], "sigmoid", "identity", dtype=dtype) for _ in range(2)
+    )
     expected = call(usual, method, X, Y)
     actual = call(unusual, method, UNUSUAL[kind](X), UNUSUAL[kind](Y))
     assert unusual.parameters.tobytes() == usual.parameters.tobytes()
@@ -201,7 +203,7 @@ def test_integers_and_booleans_are_numbers(net, dtype, kind):
 
 
 def test_a_vector_is_a_column_where_one_column_is_wanted(dtype):
-    flat, column = (cyprop.Network([1, 4, 1], dtype=dtype) for _ in range(2))
+    flat, column = (cyprop.Network([1, 4, 1], "tanh", dtype=dtype) for _ in range(2))
     x, y = np.linspace(0, 1, 9), np.linspace(1, 2, 9)
     flat.fit(x, y, epochs=2)
     column.fit(x[:, None], y[:, None], epochs=2)
@@ -225,7 +227,7 @@ def test_fit_names_the_first_row_and_column_that_is_not_finite(net, dtype, bad):
 @pytest.mark.parametrize("bad", [np.nan, -np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("place", [0, 1, 1022, 1023, 1024, 1025, 2047, 2999])
 def test_fit_looks_at_every_number(dtype, bad, place):
-    net = cyprop.Network([1, 1], dtype=dtype)
+    net = cyprop.Network([1, 1], "tanh", dtype=dtype)
     Y = np.resize([0, np.finfo(dtype).max, -np.finfo(dtype).tiny / 8], 3000).astype(dtype)
     assert place_of_nonfinite(Y.reshape(-1, 1)) is None
     Y[place] = bad

@@ -50,7 +50,9 @@ def networks():
                 b[:] = rng.normal(size=b.size)
             made[f"only_{name}_{dtype}"] = net = cyprop.Network([1, 2], **options)
             net.weights[0][:] = [1, 0]
-        made[f"narrow_{dtype}"] = cyprop.Network([784, 1, 16, 9, 8, 70, 3, 1], "relu", dtype=dtype)
+        made[f"narrow_{dtype}"] = cyprop.Network(
+            [784, 1, 16, 9, 8, 70, 3, 1], "relu", "relu", dtype=dtype
+        )
     return made
 
 
