@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Never, Self
 
 import numpy as np
 
 from cyprop import copying, deriving
 from cyprop._restore import restore
+from cyprop.checks.arguments import check_no_others
 from cyprop.checks.numbers import whole_number
 from cyprop.engine import memory
 from cyprop.engine.engine import Engine
@@ -31,6 +32,20 @@ if TYPE_CHECKING:
         OptimizerName,
     )
     from cyprop.training.history import History
+
+# What people write, and what there is.
+OF_THE_OPTIMIZER = {
+    **dict.fromkeys(("lr", "learning_rate"), "give optimizer=cyprop.SGD(learning_rate=…)"),
+    "momentum": "give optimizer=cyprop.SGD(momentum=…)",
+}
+OF_A_TRAINING = {
+    **dict.fromkeys(("lr", "learning_rate"), "set net.learning_rate"),
+    "momentum": "call net.set_hyperparameters(momentum=…)",
+    "optimizer": "set net.optimizer",
+    "loss": "give it to Network",
+    "n_epochs": "it is called epochs",
+    "verbose": "it is called progress",
+}
 
 
 class Network(Engine):
@@ -106,7 +121,9 @@ class Network(Engine):
         optimizer: OptimizerName | Optimizer | None = None,
         dtype: npt.DTypeLike = "float32",
         seed: int = 0,
+        **others: Never,  # to be refused in a sentence that says what to write
     ) -> None:
+        check_no_others(others, "Network", Network.__init__, OF_THE_OPTIMIZER)
         settings = Settings(sizes, activation, output_activation, loss, optimizer, dtype)
         check_that_it_can_learn(settings)
         rng = np.random.Generator(np.random.PCG64(whole_number(seed, "seed", low=0)))
@@ -288,6 +305,7 @@ class Network(Engine):
         validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
         progress: bool = False,
         n_threads: int = 1,
+        **others: Never,  # to be refused in a sentence that says what to write
     ) -> History:
         """Train on the rows of X and Y, batch after batch.
 
@@ -342,6 +360,7 @@ class Network(Engine):
         """
         from cyprop.training import fit  # here and below: what not every program needs
 
+        check_no_others(others, "fit", Network.fit, OF_A_TRAINING)
         plan = fit.plan(
             self,
             X,

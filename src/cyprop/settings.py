@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
@@ -217,7 +218,11 @@ def checked_sizes(sizes: Any) -> tuple[int, ...]:
         raise ValueError(
             f"sizes has {len(entries)} entries, expected at least two: inputs and outputs"
         )
-    return tuple([whole_number(size, f"sizes[{i}]") for i, size in enumerate(entries)])
+    found = tuple([whole_number(size, f"sizes[{i}]") for i, size in enumerate(entries)])
+    for i, size in enumerate(found):
+        if size > sys.maxsize:
+            raise ValueError(f"sizes[{i}] is {shown(size)}, too many parameters to address")
+    return found
 
 
 def checked_activations(

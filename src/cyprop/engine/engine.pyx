@@ -65,7 +65,8 @@ cdef class Engine(Memory):
         ----------
         X : array_like, (n_in,) or (n, n_in)
             Of the network's dtype, C-contiguous and aligned, it is read in place; other real
-            numbers are converted first.
+            numbers are converted first. Where there is one input, a vector of n > 1 numbers is n
+            rows.
         out : ndarray, (n_out,) or (n, n_out), optional
             Written into and returned; of the network's dtype, C-contiguous, not overlapping X.
         n_threads : int, default 1
@@ -137,6 +138,8 @@ cdef class Engine(Memory):
         dtype = self.settings.dtype
         expected = f"({self.n_in},) or (n, {self.n_in})"
         x = real_array(X, "X", dtype, f"an array of shape {expected}")
+        if self.n_in == 1 and cnp.PyArray_NDIM(x) == 1 and x.shape[0] != 1:
+            x = x.reshape(-1, 1)
         if cnp.PyArray_NDIM(x) not in (1, 2) or x.shape[cnp.PyArray_NDIM(x) - 1] != self.n_in:
             raise ValueError(f"X has shape {np.shape(X)}, expected {expected}")
         n = x.shape[0] if cnp.PyArray_NDIM(x) == 2 else 1

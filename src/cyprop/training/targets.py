@@ -65,8 +65,8 @@ def _first_outside(Y: Array, bounds: Range) -> tuple[int, int] | None:
     low, high = bounds
     if Y.min() >= low and Y.max() <= high:
         return None
-    inside = (Y >= low) & (Y <= high)
-    row, column = np.unravel_index(int(inside.argmin()), Y.shape)
+    wrong = np.clip(Y, low, high) != Y
+    row, column = np.unravel_index(int(wrong.argmax()), Y.shape)
     return int(row), int(column)
 
 
