@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import FunctionType
+from typing import Any
 
 
 def check_no_others(
-    others: Mapping[str, object], called: str, method: FunctionType, instead: Mapping[str, str]
+    others: Mapping[str, object], called: str, method: Any, instead: Mapping[str, str]
 ) -> None:
     """Raise TypeError for the first of `others`: with what is written instead, or what there is."""
     for key in others:

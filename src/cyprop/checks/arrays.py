@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cyprop.checks.numbers import shown
+from cyprop.checks.numbers import is_sequence, shown
 
 if TYPE_CHECKING:
     from typing import TypeGuard
@@ -104,7 +104,7 @@ def _refuse_what_is_no_array(value: Any, name: str, expected: str) -> None:
         raise TypeError(f"{name} is a {library} {kind}, expected an array: give {code}.toarray()")
     if isinstance(value, str | bytes | bytearray):
         raise TypeError(f"{name} is {shown(value)}, expected {expected} of real numbers")
-    if isinstance(value, Iterator) and not hasattr(value, "__array__"):
+    if not hasattr(value, "__array__") and isinstance(value, Iterator):
         raise TypeError(
             f"{name} is a {kind}, expected {expected}: give list({code}),"
             f" or np.fromiter({code}, float)"
@@ -119,7 +119,7 @@ def _refuse_what_is_no_array(value: Any, name: str, expected: str) -> None:
 
 def _not_read(value: Any, name: str, expected: str, error: Exception) -> Exception:
     """The exception for what NumPy did not read as an array."""
-    if isinstance(value, list | tuple):
+    if is_sequence(value):
         unequal = _unequal_rows(value)
         return ValueError(f"{name} is a ragged sequence{unequal}, expected {expected}")
     kind = f"{type(value).__module__.partition('.')[0]} {type(value).__name__}"

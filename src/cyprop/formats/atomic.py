@@ -20,9 +20,6 @@ from typing import Any, BinaryIO
 
 from cyprop.checks.numbers import shown
 
-if sys.platform != "win32":
-    import fcntl
-
 NOT_FILES = {stat.S_IFBLK: "a block device", stat.S_IFSOCK: "a socket"}
 MOST_LINKS = 40  # that lead from one to the next, as on Linux
 ACL = "system.posix_acl_access"
@@ -167,6 +164,8 @@ def _lock(descriptor: int, wait: bool) -> bool:
     """Lock an open file, if the system and the file system can and nobody else has."""
     if sys.platform == "win32":
         return False
+    import fcntl
+
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:
