@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from cyprop.training.history import History
+from typing import Any
 
 
 class FormatError(ValueError):
@@ -23,9 +20,8 @@ class DivergenceError(ArithmeticError):
         The epochs before; None if a version before 0.2 made the error.
     """
 
-    def __init__(
-        self, epoch: int, batch: int, what: str = "the loss", history: History | None = None
-    ) -> None:
+    # A history is Any here, since this room lies below that of training.
+    def __init__(self, epoch: int, batch: int, what: str = "the loss", history: Any = None) -> None:
         kept = "those of the last finite epoch" if epoch else "as before the training"
         advice = "a smaller learning rate may help"
         if (epoch, batch, what) == (0, 0, "the loss"):  # which is that of the initial weights
