@@ -99,7 +99,7 @@ def extension(name: str, *flags: str, suffix: str = "pyx") -> Extension:
     )
 
 
-hot = [extension(f"cyprop.engine.{name}") for name in ("chain", "batches", "finite")]
+hot = [extension(f"cyprop.engine.{name}") for name in ("chain", "batches", "finite", "inputs")]
 cold = [extension("cyprop.interface", *SMALL)]
 cold += [
     extension(f"cyprop.engine.{name}", *SMALL)
