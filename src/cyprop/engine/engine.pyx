@@ -33,12 +33,19 @@ cdef enum:
     SMALL_SCRATCH = 8192         # the same of a few samples, beside the numbers that are converted
 
 
-cdef inline bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
-    """Whether two contiguous arrays share memory."""
-    cdef char *a_start = cnp.PyArray_BYTES(a)
-    cdef char *b_start = cnp.PyArray_BYTES(b)
+cdef inline bint overlap(cnp.ndarray x, cnp.ndarray y) noexcept:
+    """Whether the bytes from the first to the last of x meet those of y, which has no gaps."""
+    cdef char *start = cnp.PyArray_BYTES(x)
+    cdef char *end = start + cnp.PyArray_ITEMSIZE(x)
+    cdef Py_ssize_t i, reach
+    for i in range(cnp.PyArray_NDIM(x)):
+        reach = (cnp.PyArray_DIM(x, i) - 1) * cnp.PyArray_STRIDE(x, i)
+        if reach < 0:
+            start += reach
+        else:
+            end += reach
     return (
-        a_start < b_start + cnp.PyArray_NBYTES(b) and b_start < a_start + cnp.PyArray_NBYTES(a)
+        start < cnp.PyArray_BYTES(y) + cnp.PyArray_NBYTES(y) and cnp.PyArray_BYTES(y) < end
     )
 
 
@@ -156,8 +163,8 @@ cdef class Engine(Memory):
             shape[0] = self.n_out if x.is_row else x.n
             shape[1] = self.n_out
             y = cnp.PyArray_EMPTY(1 if x.is_row else 2, shape, self.typenum, 0)
-        elif is_output(out, self, &x) and (
-            x.data == numbers or not overlap(<cnp.ndarray> X, <cnp.ndarray> out)
+        elif is_output(out, self, &x) and not (
+            cnp.PyArray_CheckExact(X) and overlap(<cnp.ndarray> X, <cnp.ndarray> out)
         ):
             y = <cnp.ndarray> out
         else:
