@@ -1,6 +1,6 @@
 """Optimizers as people write them: hyperparameters by name.
 
-Their arithmetic is in kernels/loops/update.pxi.
+Their arithmetic is in kernels/loops, a file an optimizer.
 
 Everything here, the known names, the hyperparameters, their defaults and bounds, is read from the
 kernels, so an optimizer added there can be used as ``Optimizer("name", learning_rate=…)`` at once.

@@ -37,7 +37,7 @@ cdef struct Model:
     double loss_hyperparameters[MAX_HYPERPARAMETERS]
     const Optimizer *optimizer
     double hyperparameters[MAX_HYPERPARAMETERS]
-    double memory[MAX_HYPERPARAMETERS]
+    double tally[MAX_HYPERPARAMETERS]  # kept from one update to the next
     char *states[MAX_STATES]
 
 cdef struct Part:                    # of a batch, or of its rows; see `share`

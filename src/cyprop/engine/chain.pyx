@@ -185,7 +185,7 @@ cdef inline void step(
         states[s] = model.states[s] + offset * model.itemsize
     optimizer.step[model.dtype](
         n, model.parameters + offset * model.itemsize, d_theta, states,
-        model.hyperparameters, model.memory)
+        model.hyperparameters, model.tally)
 
 
 cdef inline bint step_outer(
@@ -244,7 +244,7 @@ cdef bint backward(
     cdef bint dZ_is_known = model.loss.output_activation != NULL
 
     if learning and part.index == 0 and model.optimizer.begin != NULL:
-        model.optimizer.begin(model.hyperparameters, model.memory)
+        model.optimizer.begin(model.hyperparameters, model.tally)
 
     # dA of the output layer (or dZ, when the loss brings its own activation)
     first, n_own = share(part, n, 1)

@@ -134,7 +134,7 @@ cdef class Layers(Turns):
                 model.states[i] = cnp.PyArray_BYTES(states[i])
             for i in range(optimizer.rule.n_hyperparameters):
                 model.hyperparameters[i] = values[i]
-            memset(model.memory, 0, sizeof(model.memory))
+            memset(model.tally, 0, sizeof(model.tally))
         finally:
             self.end_writing()
 
@@ -166,7 +166,7 @@ cdef class Layers(Turns):
             return (
                 self.parameters.copy(),
                 [state.copy() for state in self.states],
-                [x for x in self.model.memory],
+                [x for x in self.model.tally],
             )
         finally:
             self.end_reading()
@@ -179,9 +179,9 @@ cdef class Layers(Turns):
             self.parameters[:] = parameters
             for i, mine in enumerate(self.states):
                 mine[:] = 0 if states is None else states[i]
-            memset(self.model.memory, 0, sizeof(self.model.memory))
+            memset(self.model.tally, 0, sizeof(self.model.tally))
             for i, x in enumerate(memory):
-                self.model.memory[i] = x
+                self.model.tally[i] = x
         finally:
             self.end_writing()
 

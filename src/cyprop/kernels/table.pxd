@@ -60,11 +60,11 @@ ctypedef void (*LossBackward)(
     void *dA, Py_ssize_t dA_stride,
     const double *hyperparameters) noexcept nogil
 
-ctypedef void (*OptimizerBegin)(const double *hyperparameters, double *memory) noexcept nogil
+ctypedef void (*OptimizerBegin)(const double *hyperparameters, double *tally) noexcept nogil
 
 ctypedef void (*OptimizerStep)(
     Py_ssize_t n, void *theta, const void *d_theta, void *const *states,
-    const double *hyperparameters, const double *memory) noexcept nogil
+    const double *hyperparameters, const double *tally) noexcept nogil
 
 # Where a step is a multiple of dW, the product that gives dW can make it, with no gradient in between.
 ctypedef bint (*OptimizerStepOuter)(
