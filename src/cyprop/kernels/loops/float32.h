@@ -42,11 +42,13 @@ INLINE float NAMED(copy_sign)(float size, float sign)
 INLINE float NAMED(exp_but_for)(float x, float *factor)
 {
     const float shift = 12582912.0f; /* adding 1.5 * 2^23 leaves n in the low bits */
-    float clipped, shifted, n, r, r2, p, high, first;
+    float clipped = x, shifted, n, r, r2, p, high, first;
     uint32_t whole, half;
 
-    clipped = x > 89.0f ? 89.0f : x;
-    clipped = clipped < -104.0f ? -104.0f : clipped;
+    if (clipped > 89.0f) /* of conditional expressions GCC would make branches */
+        clipped = 89.0f;
+    if (clipped < -104.0f)
+        clipped = -104.0f;
     shifted = NAMED(fma)(clipped, 1.4426950408889634f, shift);
     n = shifted - shift;
     r = NAMED(fma)(n, -0.693145751953125f, clipped);

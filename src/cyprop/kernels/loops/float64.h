@@ -42,11 +42,13 @@ INLINE double NAMED(copy_sign)(double size, double sign)
 INLINE double NAMED(exp_but_for)(double x, double *factor)
 {
     const double shift = 6755399441055744.0; /* adding 1.5 * 2^52 leaves n in the low bits */
-    double clipped, shifted, n, r, r2, r4, p, high, first;
+    double clipped = x, shifted, n, r, r2, r4, p, high, first;
     uint64_t whole, half;
 
-    clipped = x > 710.0 ? 710.0 : x;
-    clipped = clipped < -746.0 ? -746.0 : clipped;
+    if (clipped > 710.0) /* of conditional expressions GCC would make branches */
+        clipped = 710.0;
+    if (clipped < -746.0)
+        clipped = -746.0;
     shifted = NAMED(fma)(clipped, 1.4426950408889634, shift);
     n = shifted - shift;
     r = NAMED(fma)(n, -0.6931471803691238, clipped);
