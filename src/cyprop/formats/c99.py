@@ -1,7 +1,7 @@
 """A network as one C99 header: weights, arithmetic, and a function that predicts.
 
-c_code.py finds the functions. Here they are put together, and the weights written out: decimals with
-so many digits that a compiler reads back the same bits (9 for float32, 17 for float64).
+c_code.py finds the functions. Here they are put together, and the weights written out: decimals
+with so many digits that a compiler reads back the same bits (9 for float32, 17 for float64).
 """
 
 from __future__ import annotations
