@@ -1,7 +1,7 @@
 """Optimizers by name: θ ← θ − step(dθ) over flat vectors.
 
-The formulas and loops are in loops, a file an optimizer. theta, d_theta and the states are vectors of one
-length and one dtype; theta, the states and tally are updated in place.
+The formulas and loops are in loops/sgd.pxi and its neighbours. theta, d_theta and the states are
+vectors of one length and one dtype; theta, the states and tally are updated in place.
 
 Every function raises TypeError for None, and ValueError for an unknown name, lengths that differ,
 empty vectors and misaligned ones.

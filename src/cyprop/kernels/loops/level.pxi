@@ -27,7 +27,8 @@ include "outer.pxi"
 # first. States are vectors laid out like θ; a tally is a few numbers kept from one update to the next.
 #
 # To add one: write its step in a file of its own, register it there under a name with its
-# hyperparameters, and include it here. Nothing else needs to know: cyprop.Optimizer("name", …) finds it.
+# hyperparameters, and include it here. Nothing else needs to know: cyprop.Optimizer("name", …)
+# finds it.
 cdef Optimizer *optimizer
 include "sgd.pxi"
 include "adam.pxi"

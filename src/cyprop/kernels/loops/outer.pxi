@@ -59,7 +59,7 @@ cdef void step_listed(
     Py_ssize_t n_rows, Py_ssize_t n_out, const int *index, floating rate,
     const floating *A_prev, const floating *dZ, floating *restrict W, Py_ssize_t W_stride,
 ) noexcept nogil:
-    """W ← W − rate · A_prevᵀ·dZ of one sample, for the rows of W in index and whole lines of outputs."""
+    """W ← W − rate · A_prevᵀ·dZ of one sample, for the rows of W in index and whole lines."""
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), left = n_out // line, lines
     while left and n_rows:
         lines = 4 if left >= 4 and ROW_LINES >= 4 else 2 if left >= 2 and ROW_LINES >= 2 else 1
@@ -121,7 +121,7 @@ cdef bint sgd_step_outer(
 ) noexcept nogil:
     """W ← W − learning_rate · A_prevᵀ·dZ; only without momentum
 
-    It takes whole lines of outputs or, of one sample, less than a line. False says that nothing was done.
+    It takes whole lines of outputs or, of one sample, less than a line. False: nothing was done.
     """
     cdef const floating *samples[SAMPLES]
     cdef int index[LIST_SIZE]

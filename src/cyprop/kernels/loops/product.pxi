@@ -1,8 +1,8 @@
 # C = start + A · B for many rows, the one loop nest behind Z, dW and dA_prev of a batch.
 #
-# A is samples, which may lie anywhere: pointers to its rows or, for dW = A_prevᵀ · dZ, to its columns. So
-# a shuffled batch needs no copy. The sums start from the rows of `start`, or all from the same if its
-# stride is 0: the biases for Z, or C itself to go on; NULL: from 0.
+# A is samples, which may lie anywhere: pointers to its rows or, for dW = A_prevᵀ · dZ, to its columns.
+# So a shuffled batch needs no copy. The sums start from the rows of `start`, or all from the same if
+# its stride is 0: the biases for Z, or C itself to go on; NULL: from 0.
 #
 # Every element of C is one sum, taken in order. Speed comes from computing many sums side by side,
 # never from splitting one, so neither the vector width nor the tile changes a bit. A sum ends

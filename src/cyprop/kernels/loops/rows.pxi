@@ -1,8 +1,8 @@
 # C = start + A · B for one row: a matrix-vector product, whose cost is one read of B.
 #
-# The sums are those of product.pxi, in the same order. Those of some lines of columns stay in registers
-# while all terms go by. Where many elements of A are zero, the others are listed first and only their rows
-# of B are read.
+# The sums are those of product.pxi, in the same order. Those of some lines of columns stay in
+# registers while all terms go by. Where many elements of A are zero, the others are listed first and
+# only their rows of B are read.
 
 
 cdef inline Py_ssize_t count_zeros(Py_ssize_t n, const floating *A) noexcept nogil:
