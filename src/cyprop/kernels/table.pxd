@@ -104,7 +104,7 @@ cdef struct Optimizer:
     Py_ssize_t n_states            # flat vectors shaped like the parameters, zero at first
     OptimizerBegin begin           # NULL, or called once before the steps of an update
     OptimizerStep step[2]
-    OptimizerStepOuter step_outer[2]   # NULL, or `step` by A_prevᵀ·dZ; false if it cannot
+    OptimizerStepOuter step_outer[2]   # NULL, or `step` by A_prevᵀ·dZ; false: it has done nothing
 
 cdef struct Table:
     DenseForward dense_forward[2]
