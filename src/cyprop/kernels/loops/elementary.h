@@ -1,5 +1,5 @@
-/* exp, sigmoid, tanh and log without libm, and the activations. Compilers need no branches for them,
-   so a loop over them vectorises. They do the same operations in the same order at every vector
+/* exp, sigmoid, tanh and log without libm, and the activations. Compilers need no branches for
+   them, so a loop over them vectorises. They do the same operations in the same order at every vector
    width, so that the bits are the same.
 
        exp(x) = 2^n * e^r,  n = round(x / ln 2),  r = x - n * ln 2 in two parts,
