@@ -21,7 +21,7 @@
             return low;
         }
     #endif
-    /* Whether the processor has FMA and these bits of leaf 7, and the system saves the registers. */
+    /* Whether there are FMA and these bits of leaf 7, and the system saves the registers. */
     static int cyprop_has(unsigned leaf7, unsigned saved) {
         unsigned r[4];
         cyprop_cpuid(0, r);

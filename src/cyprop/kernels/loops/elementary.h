@@ -1,6 +1,6 @@
-/* exp, sigmoid, tanh and log without libm, and the activations. They have no branches, so that a
-   loop over them vectorises, and do the same operations in the same order at every vector width,
-   so that the bits are the same.
+/* exp, sigmoid, tanh and log without libm, and the activations. Compilers need no branches for
+   them, so a loop over them vectorises. They do the same operations in the same order at every vector
+   width, so that the bits are the same.
 
        exp(x) = 2^n * e^r,  n = round(x / ln 2),  r = x - n * ln 2 in two parts,
                             e^r = 1 + r + r^2 * P(r)
@@ -54,9 +54,10 @@ INLINE REAL NAMED(tanh)(REAL z)
 {
     REAL size = NAMED(absolute)(z), u = z * z, factor;
     REAL half = NAMED(exp_but_for)(size + size, &factor);
-    REAL elsewhere = 1 - 2 / NAMED(fma)(half, factor, 1);
-    REAL near_zero = NAMED(fma)(size * u, NAMED(tanh_polynomial)(u), size);
-    return NAMED(copy_sign)(size < (REAL)0.55 ? near_zero : elsewhere, z);
+    REAL y = 1 - 2 / NAMED(fma)(half, factor, 1);
+    if (size < (REAL)0.55) /* clang is slower with a conditional expression */
+        y = NAMED(fma)(size * u, NAMED(tanh_polynomial)(u), size);
+    return NAMED(copy_sign)(y, z);
 }
 
 /* max(z, 0), and NaN for NaN. */
