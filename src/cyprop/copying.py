@@ -19,11 +19,7 @@ def state_of(network: Engine) -> dict[str, Any]:
     """
     settings, parameters, states, tally = memory.state(network)
     attributes = dict(vars(network))
-    if "history" in attributes:
-        from cyprop.training.history import History
-
-        if isinstance(attributes["history"], History):
-            del attributes["history"]
+    attributes.pop("history", None)
     return {
         "settings": settings,
         "parameters": parameters,

@@ -190,8 +190,8 @@ class Network(Engine):
     def history(self) -> History | None:
         """What the latest `fit` saw, up to where it ended, be it by Ctrl-C or an error.
 
-        None before the first. Copies, pickles and files are without, and it does not count in
-        comparisons. It may be set to anything else.
+        None before the first. It may be set, until the next `fit` does. Copies, pickles and files
+        are without, and it does not count in comparisons.
 
         Thread-safety: any number of threads at once; while `fit` runs, its lists grow.
         """
