@@ -183,7 +183,8 @@ class Network(Engine):
 
         Notes
         -----
-        Setting ``net.optimizer`` starts with momentum and moments of zero instead.
+        Setting ``net.optimizer`` starts with momentum and moments of zero instead. Updates of an
+        SGD without momentum leave v as it was.
         Thread-safety: any number of threads at once; it waits its turn.
 
         Examples
@@ -195,8 +196,7 @@ class Network(Engine):
         >>> net.optimizer
         SGD(learning_rate=0.01, momentum=0.9)
         """
-        changed = self.settings.optimizer.with_hyperparameters(**hyperparameters)
-        memory.set_hyperparameters(self, self.settings.with_optimizer(changed).optimizer)
+        memory.set_hyperparameters(self, hyperparameters)
 
     def bind(self, x: Array, out: Array) -> BoundPrediction:
         """Make a prediction ready that reads x and writes out, the same arrays each time.

@@ -151,8 +151,6 @@ def rows_or_row(
     array = real_array(value, name, dtype, f"an array of shape {expected}")
     if array.shape == (n_columns,):
         return array.reshape(1, n_columns), True
-    if array.ndim == 1 and n_columns == 1:
-        array = array.reshape(-1, 1)
     if array.ndim != 2 or array.shape[1] != n_columns:
         raise ValueError(f"{name} has shape {array.shape}, expected {expected}")
     if array.shape[0] == 0:

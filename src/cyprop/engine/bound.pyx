@@ -37,8 +37,8 @@ cdef class BoundPrediction(Turns):
     once. Each sees the weights of a complete update.
     """
 
-    cdef readonly Engine network
-    cdef readonly cnp.ndarray x, out
+    cdef Engine kept_network
+    cdef cnp.ndarray kept_x, kept_out
     cdef object keep                 # what scratch points into
     cdef const char *source
     cdef char *target
@@ -51,15 +51,30 @@ cdef class BoundPrediction(Turns):
         if model.n_layers == 0:
             raise RuntimeError("the network has not been initialised")
         check_bound(x, out, network.n_in, network.n_out, network.settings.dtype)
-        self.network = network
-        self.x = x
-        self.out = out
+        self.kept_network = network
+        self.kept_x = x
+        self.kept_out = out
         self.n = x.shape[0] if x.ndim == 2 else 1
         self.is_long = self.n * model.n_parameters >= LONG_CALL
         self.source = cnp.PyArray_BYTES(x)
         self.target = cnp.PyArray_BYTES(out)
         self.keep = aligned_zeros(predict_rows_scratch_size(model, self.n, 1), np.uint8)
         self.scratch = cnp.PyArray_BYTES(self.keep)
+
+    @property
+    def network(self):
+        """The network that predicts. Thread-safety: it never changes."""
+        return self.kept_network
+
+    @property
+    def x(self):
+        """The array that a call reads. Thread-safety: it is the same array always."""
+        return self.kept_x
+
+    @property
+    def out(self):
+        """The array that a call writes. Thread-safety: it is the same array always."""
+        return self.kept_out
 
     def __call__(self):
         """Predict from what x holds now.
@@ -73,14 +88,14 @@ cdef class BoundPrediction(Turns):
         -----
         Thread-safety: any thread; the next call, by whichever thread, overwrites out.
         """
-        cdef Engine network = self.network
+        cdef Engine network = self.kept_network
         cdef Model *model = &network.model
         if not self.is_long and is_open(network):
             if self.n == 1:
                 predict_chain(model, 1, self.source, network.n_in, self.target, self.scratch)
             else:
                 predict_rows(model, self.n, self.source, self.target, self.scratch, 1)
-            return self.out
+            return self.kept_out
         self.begin_writing()                # into out and scratch
         try:
             network.begin_reading()
@@ -91,7 +106,7 @@ cdef class BoundPrediction(Turns):
                 network.end_reading()
         finally:
             self.end_writing()
-        return self.out
+        return self.kept_out
 
     def __reduce__(self):
         raise TypeError("a bound prediction cannot be copied or pickled; bind the arrays again")

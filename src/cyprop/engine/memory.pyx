@@ -87,6 +87,31 @@ cdef class Memory(Turns):
             raise RuntimeError("the network has not been initialised")
         return self.kept_settings
 
+    @property
+    def parameters(self):
+        """All weights and biases as one 64-byte aligned vector: of each layer W, then b, padded.
+
+        Thread-safety: it is the same array always. Writing to it is no update: let no other thread
+        use the network meanwhile.
+        """
+        return self.kept_parameters
+
+    @property
+    def weights(self):
+        """The W of each layer: a writable view of `parameters`, of shape (n_in, n_out).
+
+        Thread-safety: as `parameters`.
+        """
+        return self.kept_weights
+
+    @property
+    def biases(self):
+        """The b of each layer: a writable view of `parameters`, of shape (n_out,).
+
+        Thread-safety: as `parameters`.
+        """
+        return self.kept_biases
+
     cdef int need_scratch(self, Py_ssize_t size) except -1:
         """Make room to train; only while writing."""
         cdef char *memory
@@ -128,12 +153,12 @@ def lay_out(Memory network not None, settings):
     model.layers = <Layer *> cnp.PyArray_DATA(layers)
     place_layers(model, settings)
     network.keep = layers
-    network.parameters = aligned_zeros(model.n_parameters, dtype)
-    model.parameters = cnp.PyArray_BYTES(network.parameters)
+    network.kept_parameters = aligned_zeros(model.n_parameters, dtype)
+    model.parameters = cnp.PyArray_BYTES(network.kept_parameters)
     network.n_in = settings.sizes[0]
     network.n_out = settings.sizes[n_layers]
     model.n_layers = n_layers
-    network.weights, network.biases = views(network, network.parameters)
+    network.kept_weights, network.kept_biases = views(network, network.kept_parameters)
     network.kept_settings = settings
     set_optimizer(network, settings.optimizer)
 
@@ -209,16 +234,19 @@ def set_optimizer(Memory network not None, optimizer):
         network.end_writing()
 
 
-def set_hyperparameters(Memory network not None, optimizer):
-    """Go on with the same kind of optimizer and its state, with other hyperparameters."""
+def set_hyperparameters(Memory network not None, changes):
+    """Go on with the same kind of optimizer and its state, with these hyperparameters changed.
+
+    What the others are is read in the same turn, so that of two threads that each change one
+    neither undoes what the other has done.
+    """
     cdef Model *model = &network.model
     cdef double numbers[MAX_HYPERPARAMETERS]
-    settings = network.settings.with_optimizer(optimizer)
     network.begin_writing()
     try:
-        if model.optimizer != update_kernels.find(optimizer.name, model.kernels):
-            raise RuntimeError("another thread has set another optimizer meanwhile; try again")
-        registry.read(&model.optimizer.rule, optimizer.values, numbers)
+        changed = network.settings.optimizer.with_hyperparameters(**changes)
+        settings = network.settings.with_optimizer(changed)
+        registry.read(&model.optimizer.rule, settings.optimizer.values, numbers)
         memcpy(model.hyperparameters, numbers, sizeof(numbers))
         network.kept_settings = settings
     finally:
@@ -242,7 +270,7 @@ def is_finite(Memory network not None):
     """Whether all weights and biases are; found without a temporary as large as they are."""
     network.begin_reading()
     try:
-        parts = network.weights + network.biases
+        parts = network.kept_weights + network.kept_biases
         return all([np.isfinite([part.min(), part.max()]).all() for part in parts])
     finally:
         network.end_reading()
@@ -254,7 +282,7 @@ def state(Memory network not None):
     try:
         return (
             network.settings,
-            network.parameters.copy(),
+            network.kept_parameters.copy(),
             [vector.copy() for vector in network.states],
             [x for x in network.model.tally],
         )
@@ -273,7 +301,7 @@ def set_state(Memory network not None, parameters, states, tally):
     numbers = [float(x) for x in tally]
     network.begin_writing()
     try:
-        network.parameters[:] = kept[0]
+        network.kept_parameters[:] = kept[0]
         for i, vector in enumerate(network.states):
             vector[:] = kept[i + 1]
         memset(network.model.tally, 0, sizeof(network.model.tally))
@@ -287,7 +315,7 @@ def go_back(Memory network not None, parameters):
     """Take these parameters again, with the optimizer's state afresh."""
     network.begin_writing()
     try:
-        network.parameters[:] = parameters
+        network.kept_parameters[:] = parameters
         for vector in network.states:
             vector[:] = 0
         memset(network.model.tally, 0, sizeof(network.model.tally))
