@@ -184,7 +184,8 @@ class Network(Deriving):
         Notes
         -----
         Setting ``net.optimizer`` starts with momentum and moments of zero instead. Updates of an
-        SGD without momentum leave v as it was.
+        SGD without momentum leave v as it was; and the beta1^t and beta2^t of an Adam are the
+        products of the betas that its updates have had.
         Thread-safety: any number of threads at once; it waits its turn.
 
         Examples
