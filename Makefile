@@ -25,6 +25,7 @@ lint:  ## check style and types
 	cython-lint src examples
 	mypy
 	basedpyright
+	$(PYTHON) tools/check_types.py
 
 bench:  ## list the benchmarks
 	$(PYTHON) -m benchmarks
