@@ -4,8 +4,9 @@ Parameters are one vector: of each layer the rows of W, each padded to whole cac
 padded likewise. Rows of a multiple of 1 KiB get one line more, which is not read when predicting:
 otherwise rows that a loop visits side by side would compete for the same few places of the cache.
 Rows of less than a line are padded to a power of two instead: a network of one output then has one
-number for each input, where a whole line would be sixteen. `weights` and `biases` are views of the vector, and what the optimizer keeps is
-laid out like it. All are NumPy arrays, so a view outlives the network safely.
+number for each input, where a whole line would be sixteen. `weights` and `biases` are views of the
+vector, and what the optimizer keeps is laid out like it. All are NumPy arrays, so a view outlives the
+network safely.
 
 Predictions read the parameters and updates write them, in turns (turns.pyx): a prediction sees the
 weights as some complete update of Python's left them. Assigning to the views takes no turn.
