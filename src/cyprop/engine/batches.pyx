@@ -182,7 +182,7 @@ cdef struct Derivation:
     Model *model
     Batch batch
     const char *dA                       # NULL: that of the loss
-    Sink sink
+    const Sink *sink
     double *C
     char *scratch
 
@@ -204,7 +204,7 @@ cdef double derive(
     """
     cdef double *C = <double *> scratch
     cdef Derivation work = Derivation(
-        model, batch[0], dA, sink[0], C, scratch + losses_size(batch.n))
+        model, batch[0], dA, sink, C, scratch + losses_size(batch.n))
     run(derive_part, &work, n_parts)
     return sum_of(batch.n, C, 0) if dA == NULL else 0
 
@@ -215,9 +215,9 @@ cdef void derive_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     cdef Tape tape = tape_in(task.model, task.batch.n, task.scratch)
     forward(task.model, &part, &task.batch, &tape, task.C)
     if task.dA == NULL:
-        backward(task.model, &part, &task.batch, &tape, &task.sink)
+        backward(task.model, &part, &task.batch, &tape, task.sink)
     else:
-        pull_back(task.model, &part, &task.batch, &tape, task.dA, &task.sink)
+        pull_back(task.model, &part, &task.batch, &tape, task.dA, task.sink)
 
 
 cdef struct Step:
