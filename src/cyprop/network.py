@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Never, Self
 
 import numpy as np
 
-from cyprop import copying, deriving
+from cyprop import copying
 from cyprop._restore import restore
 from cyprop.checks.arguments import check_no_others
 from cyprop.checks.numbers import whole_number
+from cyprop.deriving import Deriving
 from cyprop.engine import memory
-from cyprop.engine.engine import Engine
 from cyprop.settings import Settings, check_that_it_can_learn
 from cyprop.training.initialisation import draw_weights
 
@@ -48,7 +48,7 @@ OF_A_TRAINING = {
 }
 
 
-class Network(Engine):
+class Network(Deriving):
     """A multilayer perceptron: Z = A_prev · W + b, A = f(Z), layer upon layer.
 
     Parameters
@@ -218,7 +218,9 @@ class Network(Engine):
 
         Notes
         -----
-        Setting ``net.optimizer`` starts with momentum and moments of zero instead.
+        Setting ``net.optimizer`` starts with momentum and moments of zero instead. Updates of an
+        SGD without momentum leave v as it was; and the beta1^t and beta2^t of an Adam are the
+        products of the betas that its updates have had.
         Thread-safety: any number of threads at once; it waits its turn.
 
         Examples
@@ -230,8 +232,7 @@ class Network(Engine):
         >>> net.optimizer
         SGD(learning_rate=0.01, momentum=0.9)
         """
-        changed = self.settings.optimizer.with_hyperparameters(**hyperparameters)
-        memory.set_hyperparameters(self, self.settings.with_optimizer(changed).optimizer)
+        memory.set_hyperparameters(self, hyperparameters)
 
     def bind(self, x: Array, out: Array) -> BoundPrediction:
         """Make a prediction ready that reads x and writes out, the same arrays each time.
@@ -371,12 +372,6 @@ class Network(Engine):
             n_threads=n_threads,
         )
         return fit.fit(self, plan, epochs, progress=progress)
-
-    # In deriving.py, with what they need.
-    gradients = deriving.gradients
-    vjp = deriving.vjp
-    jacobian = deriving.jacobian
-    step = deriving.step
 
     def save(self, path: str | os.PathLike[str], metadata: dict[str, str] | None = None) -> None:
         """Write the network to a safetensors file, which PyTorch can read too.

@@ -37,6 +37,11 @@ def is_array(value: Any) -> TypeGuard[npt.NDArray[Any]]:
     return isinstance(value, np.ndarray)
 
 
+def plain(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array as an ndarray and nothing more: a subclass may say what it likes of its shape."""
+    return np.ndarray.view(array, np.ndarray)
+
+
 def real_array(value: Any, name: str, dtype: npt.DTypeLike, expected: str) -> npt.NDArray[Any]:
     """`value` as a C-contiguous, aligned array of `dtype`, copied only if it must be.
 
@@ -278,6 +283,9 @@ def checked_out(out: Any, shape: tuple[int, ...], dtype: npt.DTypeLike, X: Any) 
     ValueError
         If it has another shape, cannot be written, is not contiguous, or overlaps X.
     """
+    given = out
+    if is_array(out):
+        out = plain(out)
     if not is_array(out) or out.dtype != dtype:
         what = f"dtype {out.dtype}" if is_array(out) else type(out).__name__
         raise TypeError(f"out is {what}, expected an array of {dtype}")
@@ -287,13 +295,14 @@ def checked_out(out: Any, shape: tuple[int, ...], dtype: npt.DTypeLike, X: Any) 
         raise ValueError("out must be writable, C-contiguous and aligned")
     if np.may_share_memory(out, X):
         raise ValueError("out overlaps X; expected memory of its own")
-    return out
+    return given
 
 
 def check_bound(x: Any, out: Any, n_in: int, n_out: int, dtype: npt.DTypeLike) -> None:
     """Raise TypeError or ValueError unless a prediction can be bound to these two arrays."""
     if not is_array(x) or isinstance(x, np.ma.MaskedArray):
         raise TypeError(f"x is {type(x).__name__}, expected an array of {dtype}")
+    x = plain(x)
     if x.dtype != dtype:
         raise TypeError(f"x is of {x.dtype}, expected an array of {dtype}")
     if x.ndim not in (1, 2) or x.shape[-1] != n_in:
@@ -317,8 +326,6 @@ def rows_or_row(
     array = real_array(value, name, dtype, f"an array of shape {expected}")
     if array.shape == (n_columns,):
         return array.reshape(1, n_columns), True
-    if array.ndim == 1 and n_columns == 1:
-        array = array.reshape(-1, 1)
     if array.ndim != 2 or array.shape[1] != n_columns:
         raise ValueError(f"{name} has shape {array.shape}, expected {expected}")
     if array.shape[0] == 0:
