@@ -317,6 +317,8 @@ def rows_or_row(
 ) -> tuple[npt.NDArray[Any], bool]:
     """`value` as (n, n_columns), and whether it was one row, (n_columns,).
 
+    A vector of several numbers stands for one column where n_columns is 1.
+
     Raises
     ------
     TypeError, ValueError
@@ -326,6 +328,8 @@ def rows_or_row(
     array = real_array(value, name, dtype, f"an array of shape {expected}")
     if array.shape == (n_columns,):
         return array.reshape(1, n_columns), True
+    if n_columns == 1 and array.ndim == 1:
+        array = array.reshape(-1, 1)
     if array.ndim != 2 or array.shape[1] != n_columns:
         raise ValueError(f"{name} has shape {array.shape}, expected {expected}")
     if array.shape[0] == 0:
