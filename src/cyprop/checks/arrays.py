@@ -283,7 +283,7 @@ def checked_out(out: Any, shape: tuple[int, ...], dtype: npt.DTypeLike, X: Any) 
     ValueError
         If it has another shape, cannot be written, is not contiguous, or overlaps X.
     """
-    given = out
+    given: npt.NDArray[Any] = out
     if is_array(out):
         out = plain(out)
     if not is_array(out) or out.dtype != dtype:
@@ -317,7 +317,7 @@ def rows_or_row(
 ) -> tuple[npt.NDArray[Any], bool]:
     """`value` as (n, n_columns), and whether it was one row, (n_columns,).
 
-    A vector of several numbers stands for one column where n_columns is 1.
+    Where n_columns is 1, any other vector stands for one column.
 
     Raises
     ------
@@ -328,7 +328,7 @@ def rows_or_row(
     array = real_array(value, name, dtype, f"an array of shape {expected}")
     if array.shape == (n_columns,):
         return array.reshape(1, n_columns), True
-    if n_columns == 1 and array.ndim == 1:
+    if array.ndim == 1 and n_columns == 1:
         array = array.reshape(-1, 1)
     if array.ndim != 2 or array.shape[1] != n_columns:
         raise ValueError(f"{name} has shape {array.shape}, expected {expected}")

@@ -17,7 +17,8 @@ class Engine(Memory):
         ----------
         X : array_like, (n_in,) or (n, n_in)
             Of the network's dtype, C-contiguous and aligned, it is read in place; other real
-            numbers are converted first.
+            numbers are converted first. Where there is one input, a vector of n > 1 numbers is n
+            rows.
         out : ndarray, (n_out,) or (n, n_out), optional
             Written into and returned; of the network's dtype, C-contiguous, not overlapping X.
         n_threads : int, default 1
