@@ -138,3 +138,25 @@ def test_coming_from_runs_as_written(tmp_path):
     code = "\n".join(boxes("docs/coming-from.md", "python"))
     [expected] = boxes("docs/coming-from.md", "text")
     assert run(code + "print(losses[-1] < losses[0])\n", tmp_path) == expected + "True\n"
+
+
+def test_the_list_of_rooms_is_that_of_the_tree():
+    section = text_of("docs/design.md").partition("## The rooms")[2].partition("<!--")[0]
+    rooms, engine = section.split("In `engine/`, from the boundary down:")
+    source = ROOT / "src/cyprop"
+    named = [name for row in re.findall(r"^\| (`.*?) \|", rooms, re.M) for name in names_in(row)]
+    assert [name for name in named if not (source / name).exists()] == []
+    there = {
+        path.name + "/" * path.is_dir()
+        for path in source.iterdir()
+        if (path.is_dir() and any(path.glob("*.py"))) or path.suffix in (".py", ".pyx")
+    }
+    assert there - set(named) == {"__main__.py"}
+    inside = [name for row in re.findall(r"^\| (`.*?) \|", engine, re.M) for name in names_in(row)]
+    assert [name for name in inside if not (source / "engine" / name).exists()] == []
+    sources = {path.name for path in (source / "engine").glob("*.pyx")}
+    assert sources <= set(inside)
+
+
+def names_in(cell):
+    return re.findall(r"`([^`]+)`", cell)
