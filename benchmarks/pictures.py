@@ -41,7 +41,8 @@ TITLES = {
     "learn": "Learn one row a call",
     "train": "Train for one epoch",
 }
-FRONT = {"4-8-3": "4-8-3", "784-30-10": "784-30-10", "784-300-10": "784-300-10"}
+FRONT = ("4-8-3", "784-30-10", "784-300-10")  # the networks of README.md's picture
+WAYS = {"cyprop": "cyprop: net.predict(x)", "cyprop, bound": "cyprop: net.bind(x, out)()"}
 
 
 def draw(document: dict[str, Any], folder: Path) -> None:
@@ -174,6 +175,12 @@ def _dot_panel(panel: Any, case: dict[str, Any]) -> list[str]:
     """The kinds in it, from the top."""
     shown = [row for row in case["results"] if row["kind"] in COLOURS]
     rows = sorted(shown, key=lambda row: -row["median"])
+    _draw_dots(panel, case["case"], rows)
+    return list(dict.fromkeys(row["kind"] for row in reversed(rows)))
+
+
+def _draw_dots(panel: Any, title: str, rows: list[dict[str, Any]]) -> None:
+    """One dot a row, the first at the bottom, with its time and a peer's multiple of ours."""
     panel.hlines(range(len(rows)), 0, 1, transform=panel.get_yaxis_transform(), color=GRID, lw=0.7)
     for i, row in enumerate(rows):
         colour = COLOURS[row["kind"]]
@@ -192,12 +199,13 @@ def _dot_panel(panel: Any, case: dict[str, Any]) -> list[str]:
     panel.set_ylim(-0.7, len(rows) - 0.3)
     panel.set_xscale("log")
     spread = max(medians) / min(medians)
-    panel.set_xlim(min(medians) / spread**0.05 / 1.1, max(medians) * spread**0.3 * 1.5)
-    panel.set_title(case["case"], fontsize=10)
+    width = panel.get_position().width * panel.figure.get_figwidth()
+    room = min(0.42, 1.3 / max(width - 1.3, 1))  # for the text behind the last dot
+    panel.set_xlim(min(medians) / spread**0.06 / 1.1, max(medians) * spread**room * 1.8)
+    panel.set_title(title, fontsize=10)
     _label_times(panel.xaxis)
     panel.tick_params(axis="y", length=0)
     panel.spines["left"].set_visible(False)
-    return list(dict.fromkeys(row["kind"] for row in reversed(rows)))
 
 
 def _label_times(axis: Any) -> None:
@@ -214,61 +222,35 @@ def _label_times(axis: Any) -> None:
 def front(plt: Any, document: dict[str, Any]) -> Any:
     """One row a library, one panel a network; of each library the fastest way in."""
     cases = [case for case in document["cases"] if case["case"] in FRONT]
-    best: list[dict[str, tuple[float, str]]] = []
-    for case in cases:
-        found: dict[str, tuple[float, str]] = {}
-        for row in case["results"]:
-            if row["kind"] == "ours":
-                name = {
-                    "cyprop": "cyprop: net.predict(x)",
-                    "cyprop, bound": "cyprop: net.bind(x, out)()",
-                }
-                library = name.get(row["label"])
-            else:
-                library = _library(row["label"]) if row["kind"] == "peer" else None
-            if library and row["median"] < found.get(library, (float("inf"), ""))[0]:
-                found[library] = row["median"], row["kind"]
-        best.append(found)
+    best = [_fastest(case) for case in cases]
     libraries = sorted(
         set.intersection(*map(set, best)),
-        key=lambda library: -statistics.geometric_mean(found[library][0] for found in best),
+        key=lambda library: -statistics.geometric_mean(rows[library]["median"] for rows in best),
     )
     figure, axes = plt.subplots(
         1, len(cases), figsize=(10.5, 0.27 * len(libraries) + 1.55), sharey=True, squeeze=False
     )
-    for panel, case, found in zip(axes.flat, cases, best, strict=True):
-        ours = found["cyprop: net.predict(x)"][0]
-        height = range(len(libraries))
-        panel.hlines(height, 0, 1, transform=panel.get_yaxis_transform(), color=GRID, lw=0.7)
-        for i, library in enumerate(libraries):
-            median, kind = found[library]
-            panel.plot(median, i, "o", color=COLOURS[kind], markersize=6)
-            text = report.seconds(median)
-            if kind == "peer":
-                text += f"  ({median / ours:.3g} ×)"
-            panel.annotate(
-                text, (median, i), (7, 0), textcoords="offset points", va="center", fontsize=8,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
-            )  # fmt: skip
-        panel.set_xscale("log")
-        medians = [median for median, _ in found.values()]
-        spread = max(medians) / min(medians)
-        panel.set_xlim(min(medians) / spread**0.06 / 1.1, max(medians) * spread**0.4 * 2.5)
-        panel.set_yticks(height, libraries)
-        panel.set_ylim(-0.7, len(libraries) - 0.3)
-        panel.set_title(case["case"], fontsize=10)
-        _label_times(panel.xaxis)
-        panel.tick_params(axis="y", length=0)
-        panel.spines["left"].set_visible(False)
+    for panel, case, rows in zip(axes.flat, cases, best, strict=True):
+        _draw_dots(panel, case["case"], [rows[library] for library in libraries])
     height = figure.get_figheight()
     figure.tight_layout(rect=(0, 0.42 / height, 1, 1 - 0.32 / height))
     note = (
-        "Logarithmic; left is faster. ×: the time as a multiple of net.predict(x)'s."
-        " Of each library the fastest of its ways in."
+        "Logarithmic; left is faster. ×: the time as a multiple of net.predict(x)'s in the same"
+        " panel. Of each library the fastest of its ways in."
     )
     title = f"Time to predict one row from Python, {dtype_of(document)}, one thread"
     _frame(figure, document, title, note)
     return figure
+
+
+def _fastest(case: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Of each library its fastest entry, of cyprop two, by the names that the picture has."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in sorted(case["results"], key=lambda row: row["median"]):
+        name = _library(row["label"]) if row["kind"] == "peer" else WAYS.get(row["label"])
+        if name is not None:
+            found.setdefault(name, {**row, "label": name})
+    return found
 
 
 def _library(label: str) -> str:
