@@ -39,7 +39,7 @@ def compiler_is_gcc() -> bool:
 GCC = sys.platform != "win32" and compiler_is_gcc()
 
 if sys.platform == "win32":
-    COMPILE, LINK, SMALL = ["/O2", "/fp:precise", "/std:c11"], [], ["/O1"]
+    COMPILE, LINK, CALLS = ["/O2", "/fp:precise", "/std:c11"], [], []
     LOOPS = ["/DCYTHON_INLINE=__forceinline"]
     LEVELS = {"baseline": "", "avx2": "/arch:AVX2", "avx512": "/arch:AVX512"}
 else:
@@ -50,11 +50,7 @@ else:
     COMPILE = [*STRICT, "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
     COMPILE += ["-fvisibility=hidden", "-g0", "-pthread"]
     LINK = [*STRICT, "-pthread"]
-    # For modules that mostly handle Python objects: without what Cython has to do so faster.
-    # (CYTHON_VECTORCALL=0 would spare more, but change a type that Cython's modules share.)
-    SMALL = ["-Os", "-DCYTHON_USE_TYPE_SLOTS=0", "-DCYTHON_FAST_THREAD_STATE=0"]
-    SMALL += ["-DCYTHON_UNPACK_METHODS=0", "-DCYTHON_USE_PYLONG_INTERNALS=0"]
-    SMALL += ["-DCYTHON_USE_DICT_VERSIONS=0"]
+    CALLS = ["-O2"]  # for modules that mostly handle Python objects
     LOOPS = ["-DCYTHON_INLINE=inline __attribute__((always_inline, unused))"]
     if GCC:
         # GCC unrolls loops of up to 16 passes before it vectorises, and then no longer can; at 7 it
@@ -76,14 +72,11 @@ else:
         LEVELS["avx512"] += " -mtune=skylake-avx512"
     if sys.platform == "linux":
         COMPILE += ["-fno-plt"]
-        LINK += ["-Wl,-s", "-Wl,--build-id=none"]
     if WERROR:
         COMPILE += ["-Wall", "-Wextra", "-Werror"]
     if SANITIZE:
         COMPILE += [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer", "-g"]
         LINK = [*STRICT, f"-fsanitize={SANITIZE}"]
-    else:
-        COMPILE += ["-fno-asynchronous-unwind-tables"]
 
 
 def description() -> str:
@@ -108,17 +101,17 @@ def extension(name: str, *flags: str, suffix: str = "pyx") -> Extension:
     )
 
 
-hot = [extension(f"cyprop.engine.{name}") for name in ("chain", "batches", "finite")]
-cold = [extension("cyprop.interface", *SMALL)]
-cold += [
-    extension(f"cyprop.engine.{name}", *SMALL)
-    for name in ("engine", "bound", "derivatives", "memory", "turns")
+modules = [extension(f"cyprop.engine.{name}") for name in ("chain", "batches", "finite", "inputs")]
+modules += [
+    extension(f"cyprop.{name}", *CALLS)
+    for name in (
+        *(f"engine.{name}" for name in ("engine", "bound", "derivatives", "memory", "turns")),
+        *(f"kernels.{name}" for name in ("activation", "dense", "loss", "update")),
+        *(f"kernels.{name}" for name in ("registry", "shapes")),
+        "interface",
+    )
 ]
-cold += [
-    extension(f"cyprop.kernels.{name}", *SMALL)
-    for name in ("activation", "dense", "loss", "registry", "shapes", "update")
-]
-cold += [extension(SHARED, *SMALL, suffix="c")]
+modules += [extension(SHARED, *CALLS, suffix="c")]
 loops = [
     extension(f"cyprop.kernels.loops.{level}", *LOOPS, *flags.split())
     for level, flags in LEVELS.items()
@@ -134,7 +127,7 @@ build = {
     "flags": [*os.environ.get("CFLAGS", "").split(), *COMPILE],
     "levels": {level: [*LOOPS, *flags.split()] for level, flags in LEVELS.items()},
 }
-dispatch = extension("cyprop.kernels.dispatch", *SMALL)
+dispatch = extension("cyprop.kernels.dispatch", *CALLS)
 dispatch.define_macros.append(("CYPROP_BUILD", json.dumps(json.dumps(build))))
 
 Options.warning_errors = WERROR
@@ -146,7 +139,7 @@ with tempfile.TemporaryDirectory() as fresh:
         long_description=description(),
         long_description_content_type="text/markdown",
         ext_modules=cythonize(
-            [*hot, *cold, *loops, dispatch],
+            [*modules, *loops, dispatch],
             include_path=[FOLDER],
             build_dir="build/checked" if CHECKED else "build/release",
             force=WERROR,

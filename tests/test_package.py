@@ -97,12 +97,26 @@ def test_every_docstring_tells_its_thread_safety(name, thing):
         "include/cyprop.h",
         "kernels/table.pxd",
         "kernels/dense.pyi",
+        "kernels/loops/elementary.h",
+        "formats/dense.h",
         "data/digits.npz",
         "data/digits.txt",
     ],
 )
 def test_the_package_carries(file):
     assert resources.files("cyprop").joinpath(file).is_file()
+
+
+def test_the_package_carries_every_header_that_its_declarations_name():
+    package = Path(cyprop.__file__).parent
+    named = {
+        (file, header)
+        for file in package.rglob("*.pxd")
+        for header in re.findall(r'cdef extern from "([^"]+)"', file.read_text(encoding="utf-8"))
+        if header not in ("Python.h", "numpy/arrayobject.h")
+    }
+    assert {header for _, header in named} >= {"flag.h", "team.h"}
+    assert [header for file, header in named if not (file.parent / header).is_file()] == []
 
 
 def test_only_numpy_and_safetensors_are_needed():

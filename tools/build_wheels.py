@@ -20,7 +20,6 @@ import tempfile
 from pathlib import Path
 
 import check_wheel
-import deflate_wheel
 
 ROOT = Path(__file__).resolve().parents[1]
 VERSIONS = ("3.11", "3.12", "3.13")
@@ -72,7 +71,6 @@ def build(python: str, sdist: Path, work: Path, out: Path) -> Path:
     repair = [sys.executable, "-m", "auditwheel", "repair", "--plat", tag]
     run(*repair, "--wheel-dir", repaired, wheel, PATH=path)
     [wheel] = repaired.iterdir()
-    deflate_wheel.deflate(wheel)
     check_wheel.check(wheel)
     return Path(shutil.move(wheel, out / wheel.name))
 

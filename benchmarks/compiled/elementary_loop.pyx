@@ -6,7 +6,7 @@ include "elementary.pxi"
 
 
 def evaluate(str name, const floating[::1] x, floating[::1] y):
-    """y = f(x) for exp, sigmoid or tanh, and in float64 also for log and log1p_exp."""
+    """y = f(x) for exp, sigmoid, tanh, log or log1p_exp."""
     cdef Py_ssize_t i, n = x.shape[0]
     if name == "exp":
         for i in range(n):
@@ -17,11 +17,11 @@ def evaluate(str name, const floating[::1] x, floating[::1] y):
     elif name == "tanh":
         for i in range(n):
             y[i] = tanh(x[i])
-    elif name == "log" and floating is double:
+    elif name == "log":
         for i in range(n):
             y[i] = log(x[i])
-    elif name == "log1p_exp" and floating is double:
+    elif name == "log1p_exp":
         for i in range(n):
             y[i] = log1p_exp(x[i])
     else:
-        raise ValueError(f"there is no {name!r} of that dtype")
+        raise ValueError(f"there is no {name!r}")

@@ -20,6 +20,7 @@ cdef enum:
     MISALIGNED = -5
     NOT_FINITE = -6
     BUSY = -7
+    HALF_UPDATED = -8
 
 cdef enum:
     FLOAT32 = 32

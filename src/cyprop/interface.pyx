@@ -17,7 +17,8 @@ cimport cython
 
 from cyprop.engine cimport batches, chain, model as engine_model
 from cyprop.engine.engine cimport Engine
-from cyprop.engine.flag cimport give, take
+from cyprop.engine.flag cimport give, holder, take
+from cyprop.engine.turns cimport n_forks
 
 cdef enum:
     MOST_RETIRED = 1 << 16
@@ -25,7 +26,8 @@ cdef enum:
 
 cdef struct Record:
     engine_model.Model *model               # NULL when stale
-    long *writing                    # the flag of the network (turns.pyx)
+    long *writing                    # the flag of the network (turns.pyx),
+    long *copying                    # and its count of copies under way
     Record *next                     # retired after this one
 
 
@@ -83,6 +85,7 @@ cdef class Handle:
             raise MemoryError("no memory for a handle")
         self.record.model = &network.model
         self.record.writing = &network.writing
+        self.record.copying = &network.copying
         self.network = network
 
     def __dealloc__(self):
@@ -153,6 +156,8 @@ cdef const char *error_message(int code) noexcept nogil:
         return b"The loss is not finite, so nothing was learned."
     if code == BUSY:
         return b"Another update of the network is under way, so nothing was learned; try again."
+    if code == HALF_UPDATED:
+        return b"This process was forked in the midst of an update, so the network is half updated here."
     return b"The code is unknown."
 
 
@@ -265,7 +270,8 @@ cdef inline int predict_many(
     cdef int code = check_rows(model, index, n, X, out, out, scratch)
     if code == OK and n > 0:
         batches.predict_rows(
-            inside(model), n, <const char *> X, <char *> out, engine_model.aligned(scratch), 1)
+            inside(model), n, <const char *> X, <char *> out, engine_model.aligned(scratch), 1,
+            stoppable=False)
     return code
 
 
@@ -302,7 +308,10 @@ cdef inline int learn_one(
     if code != OK:
         return code
     writing = (<Record *> model).writing
-    if not take(writing):
+    if not take(writing, n_forks):
+        return HALF_UPDATED if holder(writing) not in (0, n_forks) else BUSY
+    if holder((<Record *> model).copying) != 0:
+        give(writing)
         return BUSY
     loss[0] = chain.learn(
         inside(model), <const char *> x, <const char *> y, engine_model.aligned(scratch))
@@ -331,7 +340,8 @@ cdef inline int input_gradient(
     if code == OK and n > 0:
         batches.input_gradient(
             inside(model), n, <const char *> X, <const char *> dA, <char *> dX,
-            engine_model.aligned(scratch), 1)
+            engine_model.aligned(scratch), 1,
+            stoppable=False)
     return code
 
 

@@ -3,6 +3,7 @@
 import platform
 import re
 import shutil
+from types import SimpleNamespace
 
 import compiled_headers
 import numpy as np
@@ -11,7 +12,7 @@ from arrays_for_tests import same_bits, sparse
 from compiled_headers import COMPILER, STRICT
 
 import cyprop
-from cyprop.formats import c_code
+from cyprop.formats import c99, c_code
 from cyprop.kernels import activation, dispatch
 
 DTYPES = ("float32", "float64")
@@ -116,7 +117,55 @@ def test_the_elementary_functions(pair, rng, dtype):
 
 
 def test_every_activation_can_be_exported():
-    assert set(c_code.ACTIVATIONS) == set(activation.names())
+    for dtype in DTYPES:
+        known = set(c_code.functions(dtype))
+        assert set(activation.names()) <= {*known, c99.IDENTITY}
+
+
+def test_an_activation_without_a_function_in_c_is_refused(tmp_path, monkeypatch):
+    known = c_code.functions("float32")
+    del known["tanh"]
+    monkeypatch.setattr(c_code, "functions", lambda dtype: known)
+    sentence = (
+        r"^activation 'tanh' cannot be exported until cyprop/kernels/loops/elementary\.h has a"
+        r" function NAMED\(tanh\)$"
+    )
+    with pytest.raises(ValueError, match=sentence):
+        cyprop.Network([2, 3, 1], "tanh").to_c(tmp_path / "m.h")
+    assert list(tmp_path.iterdir()) == []
+
+
+LEAKY = """\
+/* z, or slope * z below 0, and never more than most. */
+INLINE REAL NAMED(tanh)(REAL z, REAL slope, REAL most)
+{
+    z = z < 0 ? slope * z : z;
+    return z > most ? most : z;
+}
+"""
+LEAKY_ROW = """\
+/* slope * z, and never more than most. */
+INLINE void NAMED(tanh)(ptrdiff_t n, const REAL *Z, REAL *A, REAL slope, REAL most)
+{
+    for (ptrdiff_t j = 0; j < n; j++)
+        A[j] = slope * Z[j] > most ? most : slope * Z[j];
+}
+"""
+
+
+@pytest.mark.parametrize("text", [LEAKY, LEAKY_ROW])
+def test_an_activations_hyperparameters_are_written(tmp_path, monkeypatch, dtype, text):
+    # As one that is added tomorrow: a function in elementary.h, hyperparameters in the table.
+    known = {**c_code.functions(dtype.name), "tanh": text}
+    monkeypatch.setattr(c_code, "functions", lambda dtype: known)
+    rule = {"slope": (0.1, 0.0, True, 1.0), "most": (1e-3, 0.0, True, np.inf)}
+    monkeypatch.setattr(c99, "activation", SimpleNamespace(hyperparameters=lambda name: rule))
+    net = cyprop.Network([1, 2], "tanh", dtype=dtype)
+    net.weights[0][:] = 1
+    library = compiled_headers.library(compiled_headers.export(tmp_path, {"m": net}))
+    out = compiled_headers.predict(library, "m", net, np.array([[-3.0], [3.0]], dtype))
+    assert same_bits(out[0], np.full(2, dtype.type(0.1) * dtype.type(-3)))
+    assert same_bits(out[1], np.full(2, dtype.type(1e-3)))
 
 
 def test_the_output_may_overwrite_the_input(libraries, rng):
@@ -163,7 +212,12 @@ def test_fast_math_is_refused_by_the_header(tmp_path):
 def test_it_includes_nothing_but_the_standard_library(tmp_path):
     cyprop.Network([3, 2], "tanh").to_c(tmp_path / "m.h")
     text = (tmp_path / "m.h").read_text(encoding="ascii")
-    assert set(re.findall(r"#include (.*)", text)) == {"<math.h>", "<stdint.h>", "<string.h>"}
+    assert set(re.findall(r"#include (.*)", text)) == {
+        "<math.h>",
+        "<stddef.h>",
+        "<stdint.h>",
+        "<string.h>",
+    }
     assert max(map(len, text.splitlines())) <= 100
     assert "NAME" not in text
     assert "REAL" not in text

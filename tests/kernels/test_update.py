@@ -48,7 +48,7 @@ class TestNumbers:
             theta = rng.normal(size=n + 2).astype(dtype)
             edges = theta[0], theta[-1]
             expected = theta[1:-1].astype(np.float64)
-            states, memory = fresh(name, n, dtype)
+            states, tally = fresh(name, n, dtype)
             twin_state = {}
             # The twin takes the hyperparameters as the kernel has them, rounded to the dtype,
             # where they multiply a vector.
@@ -58,7 +58,7 @@ class TestNumbers:
                 before = expected.copy()
                 d_theta = rng.normal(size=n).astype(dtype)
                 d_theta[rng.random(n) < 0.2] = 0
-                update.step(name, theta[1:-1], read_only(d_theta), states, values, memory)
+                update.step(name, theta[1:-1], read_only(d_theta), states, values, tally)
                 getattr(twin.update, name)(
                     expected, d_theta.astype(np.float64), twin_state, **named
                 )
@@ -71,23 +71,23 @@ class TestNumbers:
         n = 65
         theta, d_theta = rng.normal(size=(2, n)).astype(dtype)
         whole, parts = theta.copy(), theta.copy()
-        states, memory = fresh(name, n, dtype)
+        states, tally = fresh(name, n, dtype)
         for _ in range(3):
-            update.step(name, whole, d_theta, states, values, memory)
+            update.step(name, whole, d_theta, states, values, tally)
         for start, stop in ((0, 1), (1, 8), (8, 41), (41, 65)):
-            states, memory = fresh(name, stop - start, dtype)
+            states, tally = fresh(name, stop - start, dtype)
             for _ in range(3):
-                update.step(name, parts[start:stop], d_theta[start:stop], states, values, memory)
+                update.step(name, parts[start:stop], d_theta[start:stop], states, values, tally)
         assert same_bits(whole, parts)
 
     def test_a_nan_touches_no_other_element(self, rng, dtype, name, values):
         theta, d_theta = rng.normal(size=(2, 33)).astype(dtype)
         good, bad = theta.copy(), theta.copy()
-        states, memory = fresh(name, 33, dtype)
-        update.step(name, good, d_theta, states, values, memory)
+        states, tally = fresh(name, 33, dtype)
+        update.step(name, good, d_theta, states, values, tally)
         d_theta[16] = np.nan
-        states, memory = fresh(name, 33, dtype)
-        update.step(name, bad, d_theta, states, values, memory)
+        states, tally = fresh(name, 33, dtype)
+        update.step(name, bad, d_theta, states, values, tally)
         others = np.arange(33) != 16
         assert same_bits(bad[others], good[others])
         assert np.isnan(bad[16])
@@ -95,8 +95,8 @@ class TestNumbers:
     def test_a_gradient_of_zero_moves_nothing(self, rng, dtype, name, values):
         theta = rng.normal(size=33).astype(dtype)
         before = theta.copy()
-        states, memory = fresh(name, 33, dtype)
-        update.step(name, theta, np.zeros_like(theta), states, values, memory)
+        states, tally = fresh(name, 33, dtype)
+        update.step(name, theta, np.zeros_like(theta), states, values, tally)
         assert same_bits(theta, before)
 
 
@@ -104,15 +104,15 @@ def test_adam_first_step_is_the_learning_rate_in_the_gradients_direction(dtype):
     # m/(1 − beta1) is dθ and √(v/(1 − beta2)) is |dθ|: the size of the gradient cancels.
     d_theta = np.array([1e-3, -1e-3, 5.0, -5.0], dtype)
     theta = np.zeros_like(d_theta)
-    states, memory = fresh("adam", 4, dtype)
-    update.step("adam", theta, d_theta, states, [0.25, 0.9, 0.999, 1e-12], memory)
+    states, tally = fresh("adam", 4, dtype)
+    update.step("adam", theta, d_theta, states, [0.25, 0.9, 0.999, 1e-12], tally)
     np.testing.assert_allclose(theta, -0.25 * np.sign(d_theta), rtol=1e-6)
 
 
 # refusals
 
 
-@pytest.mark.parametrize("place", ["theta", "d_theta", "state", "memory"])
+@pytest.mark.parametrize("place", ["theta", "d_theta", "state", "tally"])
 @pytest.mark.parametrize(
     ("change", "error", "match"),
     [
@@ -127,7 +127,7 @@ def test_adam_first_step_is_the_learning_rate_in_the_gradients_direction(dtype):
 )
 def test_each_vector_is_checked(dtype, place, change, error, match):
     arrays = {key: np.ones(5, dtype) for key in ("theta", "d_theta", "state")}
-    arrays["memory"] = np.zeros(8)
+    arrays["tally"] = np.zeros(8)
     theta = arrays["theta"]
     arrays[place] = change(arrays[place])
     with pytest.raises(error, match=match):
@@ -137,14 +137,14 @@ def test_each_vector_is_checked(dtype, place, change, error, match):
             arrays["d_theta"],
             [arrays["state"]],
             [0.1, 0.9],
-            arrays["memory"],
+            arrays["tally"],
         )
     assert (theta == 1).all()
 
 
-@pytest.mark.parametrize("place", ["theta", "state", "memory"])
+@pytest.mark.parametrize("place", ["theta", "state", "tally"])
 def test_what_is_updated_may_not_be_read_only(dtype, place):
-    arrays = {"theta": np.ones(5, dtype), "state": np.ones(5, dtype), "memory": np.zeros(8)}
+    arrays = {"theta": np.ones(5, dtype), "state": np.ones(5, dtype), "tally": np.zeros(8)}
     arrays[place] = read_only(arrays[place])
     with pytest.raises(ValueError, match="read-only"):
         update.step(
@@ -153,7 +153,7 @@ def test_what_is_updated_may_not_be_read_only(dtype, place):
             np.ones(5, dtype),
             [arrays["state"]],
             [0.1, 0.9],
-            arrays["memory"],
+            arrays["tally"],
         )
 
 

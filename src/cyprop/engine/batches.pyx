@@ -2,20 +2,21 @@
 
 X is (n, n_in), Y and dA (n, n_out), C-contiguous and of the model's dtype. Scratch belongs to the
 caller. Each task is shared among n_parts threads, and ends in the same bits for any number of them.
-Nothing here can fail.
+Nothing here can fail. Where a task is stoppable, Python has called it: it looks for Ctrl-C now and then,
+and if that came, returns true, with an exception set and its results of no use.
 """
 
 from libc.math cimport isfinite
 from libc.string cimport memcpy
 
 from cyprop.engine.chain cimport (
-    backward, forward, interrupted, predict, predict_scratch_size, pull_back, step_by, tape_size,
+    backward, forward, interrupted, look, predict, predict_scratch_size, pull_back, step_by, tape_size,
     wait_for_others,
 )
 from cyprop.engine.model cimport (
     ALIGNMENT, NOTHING, UPDATE, Part, Tape, input_size, output_size, rows_of, share, tape_in, whole,
 )
-from cyprop.engine.team cimport Team, run
+from cyprop.engine.team cimport LOOK, Team, now, run
 
 cdef enum:
     ROWS_AT_ONCE = 64            # so that their activations stay in the cache
@@ -60,6 +61,7 @@ cdef struct Prediction:
     const char *X
     char *out
     char *scratch
+    bint stoppable, stopped
 
 
 cdef Py_ssize_t predict_rows_scratch_size(
@@ -68,17 +70,20 @@ cdef Py_ssize_t predict_rows_scratch_size(
     return n_parts * predict_scratch_size(model, some(n))
 
 
-cdef void predict_rows(
+cdef bint predict_rows(
     const Model *model, Py_ssize_t n, const char *X, char *out, char *scratch, Py_ssize_t n_parts,
+    bint stoppable,
 ) noexcept nogil:
     """A⁽ᴸ⁾ of n rows into out (n, n_out)."""
-    cdef Prediction work = Prediction(model, n, X, out, scratch)
+    cdef Prediction work = Prediction(model, n, X, out, scratch, stoppable, False)
     run(predict_part, &work, n_parts)
+    return work.stopped
 
 
 cdef void predict_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
-    cdef const Prediction *task = <const Prediction *> work
-    cdef Part part = Part(index, team.n_parts, team, False)
+    cdef Prediction *task = <Prediction *> work
+    cdef Part part = Part(index, team.n_parts, team, task.stoppable)
+    cdef long long next_look = now() + LOOK if task.stoppable else 0
     cdef const Model *model = task.model
     cdef Py_ssize_t n_in = input_size(model), n_out = output_size(model), size = model.itemsize
     cdef char *scratch = task.scratch + predict_rows_scratch_size(model, task.n, index)
@@ -89,6 +94,9 @@ cdef void predict_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
         predict(
             model, rows, task.X + i * n_in * size, n_in, task.out + i * n_out * size, scratch)
         i += rows
+        if i < end and look(&part, &next_look):
+            task.stopped = True
+            break
 
 
 cdef struct InputGradient:
@@ -97,6 +105,7 @@ cdef struct InputGradient:
     const char *dA
     char *dX
     char *scratch
+    bint stoppable, stopped
 
 
 cdef Py_ssize_t input_gradient_scratch_size(
@@ -105,18 +114,21 @@ cdef Py_ssize_t input_gradient_scratch_size(
     return n_parts * tape_size(model, some(n), 0)
 
 
-cdef void input_gradient(
+cdef bint input_gradient(
     const Model *model, Py_ssize_t n, const char *X, const char *dA, char *dX, char *scratch,
-    Py_ssize_t n_parts,
+    Py_ssize_t n_parts, bint stoppable,
 ) noexcept nogil:
     """dX = dA · ∂A⁽ᴸ⁾/∂X of n rows, dX (n, n_in)."""
-    cdef InputGradient work = InputGradient(model, rows_of(model, n, X, NULL), dA, dX, scratch)
+    cdef InputGradient work = InputGradient(
+        model, rows_of(model, n, X, NULL), dA, dX, scratch, stoppable, False)
     run(input_gradient_part, &work, n_parts)
+    return work.stopped
 
 
 cdef void input_gradient_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
-    cdef const InputGradient *task = <const InputGradient *> work
-    cdef Part part = Part(index, team.n_parts, team, False), alone = whole()
+    cdef InputGradient *task = <InputGradient *> work
+    cdef Part part = Part(index, team.n_parts, team, task.stoppable), alone = whole()
+    cdef long long next_look = now() + LOOK if task.stoppable else 0
     cdef const Model *model = task.model
     cdef Py_ssize_t x_row = input_size(model) * model.itemsize
     cdef Py_ssize_t y_row = output_size(model) * model.itemsize
@@ -135,6 +147,9 @@ cdef void input_gradient_part(void *work, Py_ssize_t index, Team *team) noexcept
         # Without a target for the derivatives by the parameters, nothing is written to the model.
         pull_back(<Model *> model, &alone, &batch, &tape, task.dA + i * y_row, &sink)
         i += batch.n
+        if i < end and look(&part, &next_look):
+            task.stopped = True
+            break
 
 
 cdef struct Evaluation:
@@ -142,6 +157,7 @@ cdef struct Evaluation:
     Batch data
     double *C
     char *scratch
+    bint stopped
 
 
 cdef Py_ssize_t loss_of_rows_scratch_size(
@@ -151,19 +167,22 @@ cdef Py_ssize_t loss_of_rows_scratch_size(
     return losses_size(n) + n_parts * tape_size(model, some(n), 0)
 
 
-cdef double loss_of_rows(
-    const Model *model, const Batch *data, char *scratch, Py_ssize_t n_parts,
+cdef bint loss_of_rows(
+    const Model *model, const Batch *data, double *total, char *scratch, Py_ssize_t n_parts,
 ) noexcept nogil:
-    """The sum of C over all rows, in order."""
+    """The sum of C over all rows, in order, into total. Stoppable."""
     cdef double *C = <double *> scratch
-    cdef Evaluation work = Evaluation(model, data[0], C, scratch + losses_size(data.n))
+    cdef Evaluation work = Evaluation(model, data[0], C, scratch + losses_size(data.n), False)
     run(evaluate_part, &work, n_parts)
-    return sum_of(data.n, C, 0)
+    if not work.stopped:
+        total[0] = sum_of(data.n, C, 0)
+    return work.stopped
 
 
 cdef void evaluate_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
-    cdef const Evaluation *task = <const Evaluation *> work
-    cdef Part part = Part(index, team.n_parts, team, False), alone = whole()
+    cdef Evaluation *task = <Evaluation *> work
+    cdef Part part = Part(index, team.n_parts, team, True), alone = whole()
+    cdef long long next_look = now() + LOOK
     cdef const Model *model = task.model
     cdef char *scratch = task.scratch + index * tape_size(model, some(task.data.n), 0)
     cdef Batch batch
@@ -176,6 +195,30 @@ cdef void evaluate_part(void *work, Py_ssize_t index, Team *team) noexcept nogil
         tape = tape_in(model, batch.n, scratch)
         forward(model, &alone, &batch, &tape, task.C + i)
         i += batch.n
+        if i < end and look(&part, &next_look):
+            task.stopped = True
+            break
+
+
+cdef bint forward_in_pieces(
+    const Model *model, const Part *part, const Batch *batch, const Tape *tape, double *C,
+) noexcept nogil:
+    """`forward`, looking for Ctrl-C between pieces of a large batch; true if it came."""
+    cdef Part piece = part[0]
+    cdef Py_ssize_t i, n_pieces = batch.n * model.n_parameters // part.n_parts // SLICE + 1
+    if n_pieces == 1:
+        forward(model, part, batch, tape, C)
+        return False
+    piece.team = NULL                    # which meets once, behind all pieces
+    piece.n_parts = n_pieces * part.n_parts
+    for i in range(n_pieces):
+        piece.index = part.index * n_pieces + i
+        forward(model, &piece, batch, tape, C)
+        if interrupted(part):
+            if part.n_parts == 1:
+                return True
+            break
+    return wait_for_others(part)
 
 
 cdef struct Derivation:
@@ -185,6 +228,7 @@ cdef struct Derivation:
     Sink sink
     double *C
     char *scratch
+    bint stopped
 
 
 cdef Py_ssize_t derive_scratch_size(
@@ -193,31 +237,35 @@ cdef Py_ssize_t derive_scratch_size(
     return losses_size(n) + tape_size(model, n, n_parts)
 
 
-cdef double derive(
-    Model *model, const Batch *batch, const char *dA, const Sink *sink, char *scratch,
-    Py_ssize_t n_parts,
+cdef bint derive(
+    Model *model, const Batch *batch, const char *dA, const Sink *sink, double *total,
+    char *scratch, Py_ssize_t n_parts,
 ) noexcept nogil:
     """The derivatives by the parameters and by X, into the sink, and the sum of C over the rows.
 
     They are those of the mean of C; or with dA those of what dA is the derivative of by A⁽ᴸ⁾, and then
-    the batch has no targets.
+    the batch has no targets, and total stays as it is. Stoppable.
     """
     cdef double *C = <double *> scratch
     cdef Derivation work = Derivation(
-        model, batch[0], dA, sink[0], C, scratch + losses_size(batch.n))
+        model, batch[0], dA, sink[0], C, scratch + losses_size(batch.n), False)
     run(derive_part, &work, n_parts)
-    return sum_of(batch.n, C, 0) if dA == NULL else 0
+    if dA == NULL and not work.stopped:
+        total[0] = sum_of(batch.n, C, 0)
+    return work.stopped
 
 
 cdef void derive_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     cdef Derivation *task = <Derivation *> work
-    cdef Part part = Part(index, team.n_parts, team, False)
+    cdef Part part = Part(index, team.n_parts, team, True)
     cdef Tape tape = tape_in(task.model, task.batch.n, task.scratch)
-    forward(task.model, &part, &task.batch, &tape, task.C)
-    if task.dA == NULL:
-        backward(task.model, &part, &task.batch, &tape, &task.sink)
-    else:
-        pull_back(task.model, &part, &task.batch, &tape, task.dA, &task.sink)
+    cdef bint stopped = forward_in_pieces(task.model, &part, &task.batch, &tape, task.C)
+    if not stopped and task.dA == NULL:
+        stopped = backward(task.model, &part, &task.batch, &tape, &task.sink)
+    elif not stopped:
+        stopped = pull_back(task.model, &part, &task.batch, &tape, task.dA, &task.sink)
+    if index == 0:
+        task.stopped = stopped
 
 
 cdef struct Step:
@@ -277,23 +325,6 @@ cdef Py_ssize_t train(
     return work.end
 
 
-cdef bint forward_in_pieces(
-    const Model *model, const Part *part, const Batch *batch, const Tape *tape, double *C,
-) noexcept nogil:
-    """`forward`, looking for Ctrl-C between pieces of a large batch; true if it came."""
-    cdef Part piece = whole()
-    cdef Py_ssize_t i, n_pieces = batch.n * model.n_parameters // part.n_parts // SLICE + 1
-    piece.n_parts = n_pieces * part.n_parts
-    for i in range(n_pieces):
-        piece.index = part.index * n_pieces + i
-        forward(model, &piece, batch, tape, C)
-        if n_pieces > 1 and interrupted(part):
-            if part.n_parts == 1:
-                return True
-            break
-    return wait_for_others(part)
-
-
 cdef inline void gather_targets(
     const Part *part, const Batch *data, const Py_ssize_t *order, Py_ssize_t n, Py_ssize_t row,
     char *gathered,
@@ -332,11 +363,8 @@ cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
             batch.order = task.data.order + start
             batch.Y = gathered
             gather_targets(&part, &task.data, batch.order, batch.n, y_row, gathered)
-        if batch.n * model.n_parameters > SLICE:
-            if forward_in_pieces(model, &part, &batch, &tape, C):
-                break
-        else:
-            forward(model, &part, &batch, &tape, C)
+        if forward_in_pieces(model, &part, &batch, &tape, C):
+            break
         total = sum_of(batch.n, C, total)
         if not isfinite(total):
             break

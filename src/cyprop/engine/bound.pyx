@@ -16,7 +16,7 @@ from cyprop.engine.chain cimport predict as predict_chain
 from cyprop.engine.engine cimport Engine
 from cyprop.engine.memory cimport LONG_CALL
 from cyprop.engine.model cimport Model
-from cyprop.engine.turns cimport Turns, is_open
+from cyprop.engine.turns cimport Call, Turns, is_open, raise_what_is_set
 
 cnp.import_array()
 
@@ -51,6 +51,7 @@ cdef class BoundPrediction(Turns):
         if model.n_layers == 0:
             raise RuntimeError("the network has not been initialised")
         check_bound(x, out, network.n_in, network.n_out, network.settings.dtype)
+        self.rewritten = True
         self.network = network
         self.x = x
         self.out = out
@@ -75,22 +76,29 @@ cdef class BoundPrediction(Turns):
         """
         cdef Engine network = self.network
         cdef Model *model = &network.model
-        if not self.is_long and is_open(network):
+        cdef Call own, call
+        cdef bint stopped
+        # A call of this object in another thread may be under way without the GIL.
+        if not self.is_long and is_open(network) and is_open(self):
             if self.n == 1:
                 predict_chain(model, 1, self.source, network.n_in, self.target, self.scratch)
             else:
-                predict_rows(model, self.n, self.source, self.target, self.scratch, 1)
+                predict_rows(
+                    model, self.n, self.source, self.target, self.scratch, 1, stoppable=False)
             return self.out
-        self.begin_writing()                # into out and scratch
+        self.begin_writing(&own)             # into out and scratch
         try:
-            network.begin_reading()
+            network.begin_reading(&call)
             try:
                 with nogil:
-                    predict_rows(model, self.n, self.source, self.target, self.scratch, 1)
+                    stopped = predict_rows(
+                        model, self.n, self.source, self.target, self.scratch, 1, stoppable=True)
+                if stopped:
+                    raise_what_is_set()
             finally:
-                network.end_reading()
+                network.end_reading(&call)
         finally:
-            self.end_writing()
+            self.end_writing(&own)
         return self.out
 
     def __reduce__(self):

@@ -6,6 +6,7 @@ from cyprop.engine.model cimport UPDATE, Batch, Model, Part, Sink, Tape, rows_of
 
 
 cdef bint interrupted(const Part *part) noexcept nogil
+cdef bint look(const Part *part, long long *next_look) noexcept nogil
 cdef bint wait_for_others(const Part *part) noexcept nogil
 
 cdef Py_ssize_t predict_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil

@@ -27,11 +27,13 @@ from cyprop.engine.model cimport (
     ALIGNMENT, MAX_STATES, NOTHING, UPDATE, VECTOR, A_of, Batch, Layer, Model, Part, Sink, Tape,
     Z_of, biases_of, share, weights_of,
 )
-from cyprop.engine.team cimport Team, meet, stop, stops
+from cyprop.engine.team cimport LOOK, Team, desert, meet, now, stop, stops
+from cyprop.engine.turns cimport n_forks
 from cyprop.kernels.table cimport Optimizer, Table
 
 cdef extern from "Python.h":
     int PyErr_CheckSignals()
+    void PyErr_SetString(object kind, const char *text)
 
 cdef enum:
     POLL = 1 << 24          # multiplications between two looks for Ctrl-C
@@ -168,15 +170,37 @@ cdef bint interrupted(const Part *part) noexcept nogil:
     """Whether Python has something to raise, such as KeyboardInterrupt; it is then set.
 
     The first part looks, in the thread that Python has called. The others learn of it here, or
-    when they next wait for each other.
+    when they next wait for each other. A handler may fork, and a child has no team.
     """
     cdef bint found = False
+    cdef long n_forks_before = n_forks
     if part.index == 0:
         with gil:
             found = PyErr_CheckSignals() != 0
+            if n_forks != n_forks_before and part.n_parts > 1:
+                desert(<Team *> part.team)
+                if not found:
+                    PyErr_SetString(
+                        RuntimeError, "a signal handler forked in the midst of a call on several"
+                        " threads, of which the child has one; call it again")
+                found = True
         if found and part.team != NULL:
             stop(<Team *> part.team)
     return found or (part.team != NULL and stops(<Team *> part.team))
+
+
+cdef bint look(const Part *part, long long *next_look) noexcept nogil:
+    """`interrupted`, for parts that are stoppable, and asked of Python only every 30 ms."""
+    cdef long long time
+    if not part.stoppable:
+        return False
+    if part.index > 0:
+        return stops(<Team *> part.team)
+    time = now()
+    if time < next_look[0]:
+        return False
+    next_look[0] = time + LOOK
+    return interrupted(part)
 
 
 cdef struct Link:                    # a layer on the way down: what it was given and what it passes on
@@ -288,7 +312,9 @@ cdef inline bint derive_weights(
     cdef const Layer *layer = link.layer
     cdef Py_ssize_t k, k_end, n_rows = layer.n_in, n_terms = layer.n_out, work = 0
     k, k_end = share(part, layer.n_in, 1 if link.dA_prev == NULL else ALIGNMENT // model.itemsize)
-    if sink.target == UPDATE:
+    if sink.target == UPDATE or (
+        part.stoppable and link.n * n_rows * layer.W_stride > POLL
+    ):
         n_rows = strip_rows(model, layer)
     if link.n == 1 and sink.target != NOTHING:
         # One sample's dA_prev takes outputs by fours; its first layer needs no strips.

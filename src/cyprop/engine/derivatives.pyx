@@ -22,6 +22,7 @@ from cyprop.engine.batches cimport (
 )
 from cyprop.engine.engine cimport Engine
 from cyprop.engine.memory cimport allocate
+from cyprop.engine.turns cimport Call, raise_what_is_set
 from cyprop.engine.model cimport VECTOR, Batch, Model, Sink, aligned, rows_of
 
 cnp.import_array()
@@ -39,7 +40,9 @@ def derive(Engine network not None, X, Y, dA, bint inputs, n_threads):
     cdef Sink sink
     cdef const char *given = NULL
     cdef char *memory
-    cdef double total
+    cdef double total = 0
+    cdef Call call
+    cdef bint stopped
     gradient = aligned_zeros(model.n_parameters, X.dtype)
     dX = np.empty((n, network.n_in), X.dtype) if inputs else None
     batch = rows_of(model, n, cnp.PyArray_BYTES(<cnp.ndarray> X), NULL)
@@ -52,12 +55,15 @@ def derive(Engine network not None, X, Y, dA, bint inputs, n_threads):
         sink.dX = cnp.PyArray_BYTES(<cnp.ndarray> dX)
     memory = allocate(derive_scratch_size(model, n, n_parts))
     try:
-        network.begin_reading()
+        network.begin_reading(&call)
         try:
             with nogil:
-                total = derive_batch(model, &batch, given, &sink, aligned(memory), n_parts)
+                stopped = derive_batch(
+                    model, &batch, given, &sink, &total, aligned(memory), n_parts)
+            if stopped:
+                raise_what_is_set()
         finally:
-            network.end_reading()
+            network.end_reading(&call)
     finally:
         PyMem_RawFree(memory)
     return total / n, gradient, dX
@@ -72,6 +78,8 @@ def jacobian(Engine network not None, X, n_threads):
     cdef const char *da
     cdef char *dx
     cdef char *memory
+    cdef Call call
+    cdef bint stopped
     # Row j of the identity pulls back to row j of the Jacobian.
     repeated = np.repeat(X, network.n_out, axis=0)
     dA = np.tile(np.eye(network.n_out, dtype=X.dtype), (X.shape[0], 1))
@@ -81,12 +89,15 @@ def jacobian(Engine network not None, X, n_threads):
     dx = cnp.PyArray_BYTES(<cnp.ndarray> dX)
     memory = allocate(input_gradient_scratch_size(model, n, n_parts))
     try:
-        network.begin_reading()
+        network.begin_reading(&call)
         try:
             with nogil:
-                input_gradient(model, n, x, da, dx, aligned(memory), n_parts)
+                stopped = input_gradient(
+                    model, n, x, da, dx, aligned(memory), n_parts, stoppable=True)
+            if stopped:
+                raise_what_is_set()
         finally:
-            network.end_reading()
+            network.end_reading(&call)
     finally:
         PyMem_RawFree(memory)
     return dX.reshape(X.shape[0], network.n_out, network.n_in)
@@ -97,14 +108,15 @@ def step(Engine network not None, gradient, n_threads):
     cdef Model *model = &network.model
     cdef Py_ssize_t n_parts = threads_for_parameters(n_threads, model.n_parameters)
     cdef const char *data
+    cdef Call call
     checked_gradient = checked(network, gradient)
     data = cnp.PyArray_BYTES(<cnp.ndarray> checked_gradient)
-    network.begin_writing()
+    network.begin_writing(&call)
     try:
         with nogil:
             step_by_vector(model, data, n_parts)
     finally:
-        network.end_writing()
+        network.end_writing(&call)
 
 
 cdef object checked(Engine network, gradient):

@@ -1,12 +1,13 @@
 """The engine: the boundary between Python and the chain rule.
 
 A call that is given arrays as the network wants them (its dtype, contiguous, aligned, native) goes
-straight to the kernels through NumPy's C API; anything else is converted first (arrays.py).
-Predictions bring their own scratch, so any number run at once; how calls take turns is in turns.pyx.
+straight to the kernels through NumPy's C API. Small arrays of other kinds, and lists, are converted
+on the way (inputs.pyx); all else is converted or refused by checks/arrays.py. Predictions bring their
+own scratch, so any number run at once; how calls take turns is in turns.pyx.
 """
 
 cimport numpy as cnp
-from cpython.exc cimport PyErr_CheckSignals, PyErr_Occurred
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_RawFree
 
 import numpy as np
@@ -20,22 +21,31 @@ from cyprop.engine.batches cimport (
 )
 from cyprop.engine.chain cimport learn, predict as predict_chain, tape_size
 from cyprop.engine.flag cimport give, take
+from cyprop.engine.inputs cimport ROOM, Input, read_input
 from cyprop.engine.memory cimport LONG_CALL, Memory, allocate
 from cyprop.engine.model cimport ALIGNMENT, Batch, Model, aligned, rows_of
-from cyprop.engine.turns cimport is_open
+from cyprop.engine.turns cimport Call, is_open, n_forks, raise_what_is_set
 
 cnp.import_array()
 
 cdef enum:
     STACK_SCRATCH = 32768        # bytes of scratch that a one-sample prediction takes from the stack
+    SMALL_SCRATCH = 8192         # the same of a few samples, beside the numbers that are converted
 
 
-cdef inline bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
-    """Whether two contiguous arrays share memory."""
-    cdef char *a_start = cnp.PyArray_BYTES(a)
-    cdef char *b_start = cnp.PyArray_BYTES(b)
+cdef inline bint overlap(cnp.ndarray x, cnp.ndarray y) noexcept:
+    """Whether the bytes from the first to the last of x meet those of y, which has no gaps."""
+    cdef char *start = cnp.PyArray_BYTES(x)
+    cdef char *end = start + cnp.PyArray_ITEMSIZE(x)
+    cdef Py_ssize_t i, reach
+    for i in range(cnp.PyArray_NDIM(x)):
+        reach = (cnp.PyArray_DIM(x, i) - 1) * cnp.PyArray_STRIDE(x, i)
+        if reach < 0:
+            start += reach
+        else:
+            end += reach
     return (
-        a_start < b_start + cnp.PyArray_NBYTES(b) and b_start < a_start + cnp.PyArray_NBYTES(a)
+        start < cnp.PyArray_BYTES(y) + cnp.PyArray_NBYTES(y) and cnp.PyArray_BYTES(y) < end
     )
 
 
@@ -50,9 +60,17 @@ cdef inline bint is_vector(x, int typenum, Py_ssize_t size) noexcept:
     )
 
 
-cdef int raise_what_is_set() except -1:
-    """Raise the exception that came while training without the GIL, if one did."""
-    return -1 if PyErr_Occurred() != NULL else 0
+cdef inline bint is_output(y, Engine network, const Input *x) noexcept:
+    """Whether kernels can write the predictions of x into y."""
+    if not cnp.PyArray_CheckExact(y):
+        return False
+    return (
+        cnp.PyArray_TYPE(<cnp.ndarray> y) == network.typenum
+        and cnp.PyArray_ISCARRAY(<cnp.ndarray> y)
+        and cnp.PyArray_NDIM(<cnp.ndarray> y) == (1 if x.is_row else 2)
+        and cnp.PyArray_DIM(<cnp.ndarray> y, cnp.PyArray_NDIM(<cnp.ndarray> y) - 1) == network.n_out
+        and (x.is_row or cnp.PyArray_DIM(<cnp.ndarray> y, 0) == x.n)
+    )
 
 
 cdef class Engine(Memory):
@@ -94,13 +112,14 @@ cdef class Engine(Memory):
         cdef cnp.ndarray x, y
         cdef char stack[STACK_SCRATCH + ALIGNMENT]
         cdef Model *model = &self.model
+        cdef Call call
         if not (
             is_vector(X, self.typenum, self.n_in)
             and 2 * model.widest * model.itemsize <= STACK_SCRATCH
             and is_open(self)
             and n_threads is 1
         ):
-            return self.predict_general(X, out, n_threads)
+            return self.predict_small(X, out, n_threads)
         x = <cnp.ndarray> X
         if out is None:
             y = cnp.PyArray_EMPTY(1, <cnp.npy_intp *> &self.n_out, self.typenum, 0)
@@ -116,12 +135,42 @@ cdef class Engine(Memory):
             predict_chain(
                 model, 1, cnp.PyArray_BYTES(x), self.n_in, cnp.PyArray_BYTES(y), aligned(stack))
         else:
-            self.readers += 1
+            self.begin_reading(&call)
             with nogil:
                 predict_chain(
                     model, 1, cnp.PyArray_BYTES(x), self.n_in, cnp.PyArray_BYTES(y),
                     aligned(stack))
-            self.end_reading()
+            self.end_reading(&call)
+        return y
+
+    cdef object predict_small(self, X, out, n_threads):
+        """`predict` for a few samples, converted where they must be, without letting go of the GIL."""
+        cdef Model *model = &self.model
+        cdef char memory[ROOM + SMALL_SCRATCH + 2 * ALIGNMENT]
+        cdef char *numbers = aligned(memory)
+        cdef cnp.npy_intp shape[2]
+        cdef cnp.ndarray y
+        cdef Input x
+        if not (
+            is_open(self)
+            and n_threads is 1
+            and read_input(X, self.typenum, self.n_in, numbers, &x)
+            and x.n * model.n_parameters < LONG_CALL
+            and x.n * 2 * model.widest * model.itemsize <= SMALL_SCRATCH
+        ):
+            return self.predict_general(X, out, n_threads)
+        if out is None:
+            shape[0] = self.n_out if x.is_row else x.n
+            shape[1] = self.n_out
+            y = cnp.PyArray_EMPTY(1 if x.is_row else 2, shape, self.typenum, 0)
+        elif is_output(out, self, &x) and not (
+            cnp.PyArray_CheckExact(X) and overlap(<cnp.ndarray> X, <cnp.ndarray> out)
+        ):
+            y = <cnp.ndarray> out
+        else:
+            return self.predict_general(X, out, n_threads)
+        predict_chain(
+            model, x.n, x.data, self.n_in, cnp.PyArray_BYTES(y), aligned(numbers + ROOM))
         return y
 
     cdef object predict_general(self, X, out, n_threads):
@@ -132,6 +181,8 @@ cdef class Engine(Memory):
         cdef const char *source
         cdef char *target
         cdef char *memory
+        cdef Call call
+        cdef bint stopped
         if model.n_layers == 0:
             raise RuntimeError("the network has not been initialised")
         dtype = self.settings.dtype
@@ -147,12 +198,15 @@ cdef class Engine(Memory):
         source = cnp.PyArray_BYTES(x)
         target = cnp.PyArray_BYTES(y)
         try:
-            self.begin_reading()
+            self.begin_reading(&call)
             try:
                 with nogil:
-                    predict_rows(model, n, source, target, aligned(memory), n_parts)
+                    stopped = predict_rows(
+                        model, n, source, target, aligned(memory), n_parts, stoppable=True)
+                if stopped:
+                    raise_what_is_set()
             finally:
-                self.end_reading()
+                self.end_reading(&call)
         finally:
             PyMem_RawFree(memory)
         return y
@@ -182,33 +236,45 @@ cdef class Engine(Memory):
         Thread-safety: any number of threads at once; updates of one network follow one another.
         """
         cdef Model *model = &self.model
-        cdef double loss
+        cdef char numbers[2 * ROOM + ALIGNMENT]
+        cdef char *room = aligned(numbers)
         cdef const char *x_data
         cdef const char *y_data
+        cdef Input found
+        cdef double loss
+        cdef Call call
         if model.n_layers == 0:
             raise RuntimeError("the network has not been initialised")
-        if not is_vector(x, self.typenum, self.n_in):
+        if is_vector(x, self.typenum, self.n_in):
+            x_data = cnp.PyArray_BYTES(<cnp.ndarray> x)
+        elif read_input(x, self.typenum, self.n_in, room, &found) and found.is_row:
+            x_data = found.data
+        else:
             x = vector(x, "x", self.n_in, self.settings.dtype)
-        if not is_vector(y, self.typenum, self.n_out):
+            x_data = cnp.PyArray_BYTES(<cnp.ndarray> x)
+        if is_vector(y, self.typenum, self.n_out):
+            y_data = cnp.PyArray_BYTES(<cnp.ndarray> y)
+        elif read_input(y, self.typenum, self.n_out, room + ROOM, &found) and found.is_row:
+            y_data = found.data
+        else:
             y = vector(y, "y", self.n_out, self.settings.dtype)
-        x_data = cnp.PyArray_BYTES(<cnp.ndarray> x)
-        y_data = cnp.PyArray_BYTES(<cnp.ndarray> y)
+            y_data = cnp.PyArray_BYTES(<cnp.ndarray> y)
         if (
             model.n_parameters < LONG_CALL and not self.closed and self.readers == 0
-            and take(&self.writing)
+            and take(&self.writing, n_forks)
         ):
             try:
                 self.need_scratch(tape_size(model, 1, 1))
                 return learn(model, x_data, y_data, aligned(self.scratch))
             finally:
                 give(&self.writing)
-        self.begin_writing()
+        self.begin_writing(&call)
         try:
             self.need_scratch(tape_size(model, 1, 1))
             with nogil:
                 loss = learn(model, x_data, y_data, aligned(self.scratch))
         finally:
-            self.end_writing()
+            self.end_writing(&call)
         return loss
 
     def train_on_batch(self, X, Y, n_threads=1):
@@ -239,12 +305,39 @@ cdef class Engine(Memory):
         -----
         Thread-safety: any number of threads at once; updates of one network follow one another.
         """
+        cdef char numbers[2 * ROOM + ALIGNMENT]
+        cdef char *room = aligned(numbers)
+        cdef Input x, y
+        if (
+            n_threads is 1
+            and read_input(X, self.typenum, self.n_in, room, &x)
+            and read_input(Y, self.typenum, self.n_out, room + ROOM, &y)
+            and x.n == y.n and x.n * self.model.n_parameters < LONG_CALL
+            and (not x.is_row or self.n_in == 1) and (not y.is_row or self.n_out == 1)
+            and not self.closed and self.readers == 0 and take(&self.writing, n_forks)
+        ):
+            try:
+                return self.train_small(&x, &y)
+            finally:
+                give(&self.writing)
         X, Y = checked_batch(self, X, Y)
         n = X.shape[0]
         n_parts = 1 if n_threads is 1 else threads_for_batches(
             n_threads, n, n, self.model.n_parameters)
         total, _ = train(self, X, Y, None, n, 0, 0.0, n_parts)
         return total / n
+
+    cdef double train_small(self, const Input *x, const Input *y) except? -1:
+        """One update from a few samples, without letting go of the GIL; the mean loss before."""
+        cdef Model *model = &self.model
+        cdef Batch data = rows_of(model, x.n, x.data, y.data)
+        cdef double total = 0
+        if x.n == 1:
+            self.need_scratch(tape_size(model, 1, 1))
+            return learn(model, x.data, y.data, aligned(self.scratch))
+        self.need_scratch(train_scratch_size(model, x.n, 1))
+        train_rows(model, &data, x.n, 0, &total, aligned(self.scratch), 1)
+        return total / x.n
 
     def evaluate(self, X, Y, n_threads=1):
         """The mean loss over the rows of X.
@@ -276,7 +369,9 @@ cdef class Engine(Memory):
         cdef Py_ssize_t n, n_parts
         cdef Batch data
         cdef char *memory
-        cdef double total
+        cdef double total = 0
+        cdef Call call
+        cdef bint stopped
         X, Y = checked_batch(self, X, Y)
         n = X.shape[0]
         data = rows_of(
@@ -284,15 +379,29 @@ cdef class Engine(Memory):
         n_parts = 1 if n_threads is 1 else threads_for_rows(n_threads, n, model.n_parameters)
         memory = allocate(loss_of_rows_scratch_size(model, n, n_parts))
         try:
-            self.begin_reading()
+            self.begin_reading(&call)
             try:
                 with nogil:
-                    total = loss_of_rows(model, &data, aligned(memory), n_parts)
+                    stopped = loss_of_rows(model, &data, &total, aligned(memory), n_parts)
+                if stopped:
+                    raise_what_is_set()
             finally:
-                self.end_reading()
+                self.end_reading(&call)
         finally:
             PyMem_RawFree(memory)
         return total / n
+
+
+cdef bint is_matrix(X, Engine network, Py_ssize_t n_columns) noexcept:
+    """Whether kernels can read X in place as (n, n_columns), whoever says so."""
+    if not cnp.PyArray_Check(X):
+        return False
+    return (
+        cnp.PyArray_NDIM(<cnp.ndarray> X) == 2
+        and cnp.PyArray_TYPE(<cnp.ndarray> X) == network.typenum
+        and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> X)
+        and cnp.PyArray_DIM(<cnp.ndarray> X, 1) == n_columns
+    )
 
 
 def checked_batch(Engine network not None, X, Y):
@@ -317,19 +426,26 @@ def train(
     from. A batch whose loss is not finite is not learned, and is where it stops.
     """
     cdef Model *model = &network.model
-    cdef Batch data = rows_of(
-        model, X.shape[0], cnp.PyArray_BYTES(<cnp.ndarray> X), cnp.PyArray_BYTES(<cnp.ndarray> Y))
+    cdef Batch data
+    cdef Call call
+    if not (is_matrix(X, network, network.n_in) and is_matrix(Y, network, network.n_out)):
+        raise ValueError("X and Y are not such as this network takes")
+    if cnp.PyArray_DIM(<cnp.ndarray> X, 0) != cnp.PyArray_DIM(<cnp.ndarray> Y, 0):
+        raise ValueError("X and Y have different numbers of rows")
+    data = rows_of(
+        model, cnp.PyArray_DIM(<cnp.ndarray> X, 0), cnp.PyArray_BYTES(<cnp.ndarray> X),
+        cnp.PyArray_BYTES(<cnp.ndarray> Y))
     if order is not None:
         data.order = <const Py_ssize_t *> cnp.PyArray_DATA(<cnp.ndarray> order)
     batch_size = min(batch_size, data.n)
-    network.begin_writing()
+    network.begin_writing(&call)
     try:
         network.need_scratch(train_scratch_size(model, batch_size, n_parts))
         with nogil:
             start = train_rows(
                 model, &data, batch_size, start, &total, aligned(network.scratch), n_parts)
+        raise_what_is_set()
     finally:
-        network.end_writing()
-    raise_what_is_set()
+        network.end_writing(&call)
     PyErr_CheckSignals()
     return total, start

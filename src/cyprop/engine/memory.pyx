@@ -17,8 +17,9 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from cyprop.engine.model cimport ALIGNMENT, MAX_HYPERPARAMETERS, Layer, Model
-from cyprop.engine.turns cimport Turns
+from cyprop.engine.finite cimport first_nonfinite
+from cyprop.engine.model cimport ALIGNMENT, MAX_HYPERPARAMETERS, MAX_STATES, Layer, Model
+from cyprop.engine.turns cimport Call, Turns
 from cyprop.kernels cimport activation as activation_kernels
 from cyprop.kernels cimport loss as loss_kernels
 from cyprop.kernels cimport registry
@@ -190,106 +191,176 @@ def set_optimizer(Memory network not None, optimizer):
     cdef Model *model = &network.model
     cdef const Optimizer *kernels = update_kernels.find(optimizer.name, model.kernels)
     cdef double numbers[MAX_HYPERPARAMETERS]
+    cdef char *places[MAX_STATES]
     cdef Py_ssize_t i
+    cdef Call call
     registry.read(&kernels.rule, optimizer.values, numbers)
     settings = network.settings.with_optimizer(optimizer)
     states = [
         aligned_zeros(model.n_parameters, settings.dtype) for _ in range(kernels.n_states)
     ]
-    network.begin_writing()
-    try:
-        model.optimizer = kernels
-        network.states = states
-        for i in range(kernels.n_states):
-            model.states[i] = cnp.PyArray_BYTES(states[i])
-        memcpy(model.hyperparameters, numbers, sizeof(numbers))
-        memset(model.tally, 0, sizeof(model.tally))
-        network.kept_settings = settings
-    finally:
-        network.end_writing()
+    memset(places, 0, sizeof(places))
+    for i in range(kernels.n_states):
+        places[i] = cnp.PyArray_BYTES(states[i])
+    network.begin_writing(&call)
+    model.optimizer = kernels
+    memcpy(model.states, places, sizeof(places))
+    memcpy(model.hyperparameters, numbers, sizeof(numbers))
+    memset(model.tally, 0, sizeof(model.tally))
+    network.states, states = states, network.states       # the old ones go when the turn has ended
+    network.kept_settings, settings = settings, network.kept_settings
+    network.end_writing(&call)
 
 
 def set_hyperparameters(Memory network not None, optimizer):
     """Go on with the same kind of optimizer and its state, with other hyperparameters."""
     cdef Model *model = &network.model
+    cdef const Optimizer *kernels = update_kernels.find(optimizer.name, model.kernels)
     cdef double numbers[MAX_HYPERPARAMETERS]
+    cdef bint same
+    cdef Call call
+    registry.read(&kernels.rule, optimizer.values, numbers)
     settings = network.settings.with_optimizer(optimizer)
-    network.begin_writing()
-    try:
-        if model.optimizer != update_kernels.find(optimizer.name, model.kernels):
-            raise RuntimeError("another thread has set another optimizer meanwhile; try again")
-        registry.read(&model.optimizer.rule, optimizer.values, numbers)
+    network.begin_writing(&call)
+    same = model.optimizer == kernels
+    if same:
         memcpy(model.hyperparameters, numbers, sizeof(numbers))
-        network.kept_settings = settings
-    finally:
-        network.end_writing()
+        network.kept_settings, settings = settings, network.kept_settings
+    network.end_writing(&call)
+    if not same:
+        raise RuntimeError("another thread has set another optimizer meanwhile; try again")
+
+
+cdef int copy_parameters(Memory network, void *target) except -1:
+    """The parameters as one update left them, into memory of their size."""
+    cdef const void *source = network.model.parameters
+    cdef size_t size = network.model.n_parameters * network.model.itemsize
+    cdef Call call
+    network.begin_copying(&call)
+    with nogil:
+        memcpy(target, source, size)
+    network.end_copying(&call)
+    return 0
 
 
 def read_parameters(Memory network not None, cnp.ndarray out not None):
     """Copy the parameters into a vector like theirs."""
-    cdef void *target = cnp.PyArray_DATA(out)
-    cdef const void *source = network.model.parameters
-    cdef size_t size = network.model.n_parameters * network.model.itemsize
-    if cnp.PyArray_NBYTES(out) != <Py_ssize_t> size or not cnp.PyArray_ISCARRAY(out):
+    cdef Py_ssize_t size = network.model.n_parameters * network.model.itemsize
+    if cnp.PyArray_NBYTES(out) != size or not cnp.PyArray_ISCARRAY(out):
         raise ValueError(f"out has {out.nbytes} bytes, expected {size} in one piece")
-    network.begin_reading()
-    with nogil:
-        memcpy(target, source, size)
-    network.end_reading()
+    copy_parameters(network, cnp.PyArray_DATA(out))
+
+
+cdef bint all_finite(const Model *model) noexcept nogil:
+    """Whether weights and biases are; padding is not looked at."""
+    cdef const Layer *layer
+    cdef Py_ssize_t l, k
+    for l in range(model.n_layers):
+        layer = &model.layers[l]
+        for k in range(layer.n_in + 1):
+            if first_nonfinite(
+                model.dtype, layer.n_out,
+                model.parameters + model.itemsize * (
+                    layer.offset + k * layer.W_stride if k < layer.n_in else layer.b_offset)
+            ) < layer.n_out:
+                return False
+    return True
 
 
 def is_finite(Memory network not None):
-    """Whether all weights and biases are; found without a temporary as large as they are."""
-    network.begin_reading()
-    try:
-        parts = network.weights + network.biases
-        return all([np.isfinite([part.min(), part.max()]).all() for part in parts])
-    finally:
-        network.end_reading()
+    """Whether all weights and biases are."""
+    cdef const Model *model = &network.model
+    cdef bint found
+    cdef Call call
+    network.begin_reading(&call)
+    with nogil:
+        found = all_finite(model)
+    network.end_reading(&call)
+    return found
 
 
 def state(Memory network not None):
-    """The settings, and copies of the parameters, of the optimizer's vectors and of its numbers."""
-    network.begin_reading()
-    try:
-        return (
-            network.settings,
-            network.parameters.copy(),
-            [vector.copy() for vector in network.states],
-            [x for x in network.model.tally],
-        )
-    finally:
-        network.end_reading()
+    """The settings, and copies of the parameters, of the optimizer's vectors and of its numbers.
+
+    All are of one complete update.
+    """
+    cdef Model *model = &network.model
+    cdef size_t size = model.n_parameters * model.itemsize
+    cdef double tally[MAX_HYPERPARAMETERS]
+    cdef char *targets[MAX_STATES]
+    cdef char *parameters_target
+    cdef Py_ssize_t i, n
+    cdef Call call
+    while True:
+        settings = network.settings
+        n = model.optimizer.n_states
+        parameters = np.empty(model.n_parameters, settings.dtype)
+        states = [np.empty(model.n_parameters, settings.dtype) for _ in range(n)]
+        parameters_target = cnp.PyArray_BYTES(parameters)
+        for i in range(n):
+            targets[i] = cnp.PyArray_BYTES(states[i])
+        network.begin_copying(&call)
+        if network.kept_settings is settings:
+            with nogil:
+                memcpy(parameters_target, model.parameters, size)
+                for i in range(n):
+                    memcpy(targets[i], model.states[i], size)
+                memcpy(tally, model.tally, sizeof(tally))
+            network.end_copying(&call)
+            return settings, parameters, states, [tally[i] for i in range(MAX_HYPERPARAMETERS)]
+        network.end_copying(&call)       # the optimizer was set after the look at it
 
 
 def set_state(Memory network not None, parameters, states, tally):
     """Take numbers that `state` gave."""
+    cdef Model *model = &network.model
+    cdef size_t size = model.n_parameters * model.itemsize
+    cdef double numbers[MAX_HYPERPARAMETERS]
+    cdef char *sources[MAX_STATES + 1]
     cdef Py_ssize_t i
-    kept = [np.asarray(vector) for vector in (parameters, *states)]
-    if any([vector.shape != (network.model.n_parameters,) for vector in kept]) or (
-        len(states) != len(network.states) or len(tally) > MAX_HYPERPARAMETERS
-    ):
-        raise ValueError("the state is not that of a network with these settings")
-    numbers = [float(x) for x in tally]
-    network.begin_writing()
-    try:
-        network.parameters[:] = kept[0]
-        for i, vector in enumerate(network.states):
-            vector[:] = kept[i + 1]
-        memset(network.model.tally, 0, sizeof(network.model.tally))
-        for i, x in enumerate(numbers):
-            network.model.tally[i] = x
-    finally:
-        network.end_writing()
+    cdef Call call
+    kept = [vector_like_parameters(network, vector) for vector in (parameters, *states)]
+    if len(kept) != model.optimizer.n_states + 1 or len(tally) != MAX_HYPERPARAMETERS:
+        raise ValueError(
+            f"the state has {len(kept) - 1} vectors and {len(tally)} numbers,"
+            f" expected {model.optimizer.n_states} and {MAX_HYPERPARAMETERS}"
+        )
+    for i in range(len(kept)):
+        sources[i] = cnp.PyArray_BYTES(kept[i])
+    for i in range(MAX_HYPERPARAMETERS):
+        numbers[i] = tally[i]
+    network.begin_writing(&call)
+    memcpy(model.parameters, sources[0], size)
+    for i in range(model.optimizer.n_states):
+        memcpy(model.states[i], sources[i + 1], size)
+    memcpy(model.tally, numbers, sizeof(numbers))
+    network.end_writing(&call)
+
+
+cdef cnp.ndarray vector_like_parameters(Memory network, vector):
+    """The vector, if it is one such as the parameters are."""
+    dtype = network.settings.dtype
+    if not isinstance(vector, np.ndarray):
+        raise TypeError(f"the state holds {type(vector).__name__}, expected vectors of {dtype}")
+    plain = np.ndarray.view(vector, np.ndarray)      # a subclass may say what it likes of its shape
+    if plain.dtype != dtype or plain.shape != (network.model.n_parameters,):
+        raise ValueError(
+            f"the state holds a vector of {plain.dtype} and shape {plain.shape},"
+            f" expected {dtype} and ({network.model.n_parameters},)"
+        )
+    return np.ascontiguousarray(plain)
 
 
 def go_back(Memory network not None, parameters):
     """Take these parameters again, with the optimizer's state afresh."""
-    network.begin_writing()
-    try:
-        network.parameters[:] = parameters
-        for vector in network.states:
-            vector[:] = 0
-        memset(network.model.tally, 0, sizeof(network.model.tally))
-    finally:
-        network.end_writing()
+    cdef Model *model = &network.model
+    cdef size_t size = model.n_parameters * model.itemsize
+    cdef Py_ssize_t i
+    cdef Call call
+    cdef cnp.ndarray kept = vector_like_parameters(network, parameters)
+    network.begin_writing(&call)
+    memcpy(model.parameters, cnp.PyArray_DATA(kept), size)
+    for i in range(model.optimizer.n_states):
+        memset(model.states[i], 0, size)
+    memset(model.tally, 0, sizeof(model.tally))
+    network.end_writing(&call)

@@ -22,6 +22,7 @@
 #define CYPROP_STACK_BYTES (1 << 20) /* some systems' default is too little for the kernels */
 #define CYPROP_SPINS 2000            /* some 0.1 ms; then the processor is for whoever needs it */
 #define CYPROP_NAP 20000             /* ns */
+#define CYPROP_LOOK 30000000         /* ns between two looks for Ctrl-C */
 
 typedef struct {
     ptrdiff_t n_parts;
@@ -29,6 +30,7 @@ typedef struct {
     volatile long meeting; /* how many there have been; the first is the start */
     volatile long wanted;  /* that all stop; any member may want that at any time */
     volatile long stopped; /* whether they do: changes in a meeting, so all see the same after it */
+    long deserted;         /* the others were left behind by a fork, in whose child this is */
 } cyprop_team;
 
 /* The share of the work numbered index, of team->n_parts. */
@@ -73,6 +75,21 @@ static inline void cyprop_nap(void)
 #endif
 }
 
+/* In nanoseconds, from some time on. */
+static inline long long cyprop_now(void)
+{
+#if defined(_WIN32)
+    LARGE_INTEGER count, rate;
+    QueryPerformanceCounter(&count);
+    QueryPerformanceFrequency(&rate);
+    return (long long)((double)count.QuadPart * 1e9 / (double)rate.QuadPart);
+#else
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (long long)time.tv_sec * 1000000000 + time.tv_nsec;
+#endif
+}
+
 static inline void cyprop_await(volatile long *word, long old)
 {
     for (long spins = 0; spins < CYPROP_SPINS; spins++) {
@@ -87,6 +104,7 @@ static inline void cyprop_await(volatile long *word, long old)
 static inline int cyprop_meet(cyprop_team *team)
 {
     long meeting = cyprop_load(&team->meeting);
+    if (team->deserted) return 1;
     if (cyprop_increment(&team->arrived) == team->n_parts) {
         if (cyprop_load(&team->wanted)) cyprop_store(&team->stopped, 1);
         cyprop_store(&team->arrived, 0);
@@ -100,6 +118,13 @@ static inline int cyprop_meet(cyprop_team *team)
 /* All stop at the next meeting, which this member must not leave out. */
 static inline void cyprop_stop(cyprop_team *team) { cyprop_store(&team->wanted, 1); }
 static inline int cyprop_stops(cyprop_team *team) { return cyprop_load(&team->wanted) != 0; }
+
+/* The others are not there any more: nobody waits for them. */
+static inline void cyprop_desert(cyprop_team *team)
+{
+    team->deserted = 1;
+    cyprop_stop(team);
+}
 
 typedef struct {
     cyprop_team *team;
@@ -164,7 +189,7 @@ static inline void cyprop_join(cyprop_thread thread) { pthread_join(thread, NULL
 /* Do the task in n_parts shares; in fewer where the system gives no more threads. */
 static inline void cyprop_run(cyprop_task task, void *work, ptrdiff_t n_parts)
 {
-    cyprop_team team = {1, 0, 0, 0, 0};
+    cyprop_team team = {1, 0, 0, 0, 0, 0};
     cyprop_thread threads[CYPROP_MOST_MEMBERS];
     cyprop_member members[CYPROP_MOST_MEMBERS];
     while (team.n_parts < n_parts && team.n_parts < CYPROP_MOST_MEMBERS) {
@@ -175,7 +200,7 @@ static inline void cyprop_run(cyprop_task task, void *work, ptrdiff_t n_parts)
     }
     cyprop_store(&team.meeting, 1);
     task(work, 0, &team);
-    for (ptrdiff_t i = 1; i < team.n_parts; i++) cyprop_join(threads[i]);
+    for (ptrdiff_t i = 1; i < team.n_parts && !team.deserted; i++) cyprop_join(threads[i]);
 }
 
 #endif

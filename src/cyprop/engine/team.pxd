@@ -9,3 +9,9 @@ cdef extern from "team.h" nogil:
     bint meet "cyprop_meet"(Team *team) noexcept
     void stop "cyprop_stop"(Team *team) noexcept
     bint stops "cyprop_stops"(Team *team) noexcept
+    void desert "cyprop_desert"(Team *team) noexcept
+
+    enum:
+        LOOK "CYPROP_LOOK"
+    long long now "cyprop_now"() noexcept
+    void nap "cyprop_nap"() noexcept

@@ -1,7 +1,7 @@
 """A network as one C99 header: weights, arithmetic, and a function that predicts.
 
-The functions are in c_code.py. Here they are named, and the weights written out: decimals with so
-many digits that a compiler reads back the same bits (9 for float32, 17 for float64).
+c_code.py finds the functions. Here they are put together, and the weights written out: decimals
+with so many digits that a compiler reads back the same bits (9 for float32, 17 for float64).
 """
 
 from __future__ import annotations
@@ -19,11 +19,16 @@ from cyprop.formats import atomic, c_code
 from cyprop.version import __version__
 
 if TYPE_CHECKING:
-    from cyprop.network import Network
+    from cyprop.engine.engine import Engine
 
 REAL = {"float32": "float", "float64": "double"}
 NUMBER = {"float32": "% .8ef", "float64": "% .16e"}
+SUFFIX = {"float32": "f", "float64": ""}
 A_LINE = {"float32": 5, "float64": 4}  # that many numbers
+NARROW_BYTES = 64  # of outputs at most, for which the kernels make a sum of four
+NARROW_SCRATCH = 4 * NARROW_BYTES
+
+IDENTITY = "identity"  # needs no function
 
 # Underscores at the start, at the end and in a row are C's and C++'s own. Keywords are no trouble,
 # since every name that is written goes on after it.
@@ -47,6 +52,7 @@ HEAD = """\
 #define NAME_header
 
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -58,7 +64,7 @@ enum { NAME_n_in = N_IN, NAME_n_out = N_OUT, NAME_scratch_bytes = SCRATCH };
 """
 
 
-def to_c(network: Network, path: str | os.PathLike[str], name: str | None = None) -> None:
+def to_c(network: Engine, path: str | os.PathLike[str], name: str | None = None) -> None:
     """Write a network as a C99 header, which is replaced whole or not at all.
 
     Parameters
@@ -74,13 +80,15 @@ def to_c(network: Network, path: str | os.PathLike[str], name: str | None = None
     TypeError
         If path is not a path of str, or name not a str.
     ValueError
-        If C would not take the name, or a parameter is NaN or infinite.
+        If C would not take the name, a parameter is NaN or infinite, or an activation has no
+        function in C.
     OSError
         If the file cannot be written.
     """
     target = atomic.checked_path(path)
     name = checked_name(target, name)
     check_finite(network)
+    check_activations(network)
     atomic.write(target, (piece.encode("ascii") for piece in _pieces(network, name)))
 
 
@@ -100,7 +108,7 @@ def checked_name(path: str, name: str | None) -> str:
     return found
 
 
-def check_finite(network: Network) -> None:
+def check_finite(network: Engine) -> None:
     """Raise ValueError for the first parameter that C has no number for."""
     for what, arrays in (("weights", network.weights), ("biases", network.biases)):
         for layer, array in enumerate(arrays):
@@ -112,12 +120,25 @@ def check_finite(network: Network) -> None:
                 )
 
 
-def _pieces(network: Network, name: str) -> Iterator[str]:
+def check_activations(network: Engine) -> None:
+    """Raise ValueError for the first activation that has no function in C."""
+    known = c_code.functions(network.settings.dtype.name)
+    for name in network.settings.activation_names:
+        if name != IDENTITY and name not in known:
+            raise ValueError(
+                f"activation {name!r} cannot be exported until cyprop/{c_code.ELEMENTARY} has a"
+                f" function NAMED({name})"
+            )
+
+
+def _pieces(network: Engine, name: str) -> Iterator[str]:
     """The header, one function or array after the other."""
     words = _words(network, name)
-    for text in [HEAD, *_functions(network)]:
-        yield re.sub("|".join(words), lambda found: words[found[0]], text) + "\n"
+    yield re.sub("|".join(words), lambda found: words[found[0]], HEAD) + "\n"
     real = words["REAL"]
+    known = c_code.functions(network.settings.dtype.name)
+    for text in c_code.needed(known, _calls(network)):
+        yield c_code.written_for(text, name, real) + "\n"
     for layer, (W, b) in enumerate(zip(network.weights, network.biases, strict=True), start=1):
         yield f"static const {real} {name}_W{layer}[{W.size}] = {{\n"
         for row in W:
@@ -125,45 +146,46 @@ def _pieces(network: Network, name: str) -> Iterator[str]:
         yield f"}};\n\nstatic const {real} {name}_b{layer}[{b.size}] = {{\n"
         yield _numbers(b)
         yield "};\n\n"
-    yield _predict(network, name)
+    yield _predict(network, name, known)
 
 
-def _functions(network: Network) -> list[str]:
-    """The C functions it needs, in an order in which they can stand."""
-    dtype = network.dtype.name
-    activations = [c_code.ACTIVATIONS[key][dtype] for key in dict.fromkeys(network.activations)]
-    functions = [c_code.FUSED[dtype]]
-    narrow = [_is_narrow(network, n_out) for n_out in network.sizes[1:]]
-    if not all(narrow):
-        functions.append(c_code.DENSE)
-    if any(narrow):
-        functions.append(c_code.NARROW)
-    if any("NAME_exp" in text for text in activations):
-        functions.append(c_code.EXP[dtype])
-    return functions + [text for text in activations if text]
+def _calls(network: Engine) -> set[str]:
+    """What the network's own function calls."""
+    return {
+        *(_dense(network, n_out) for n_out in network.settings.sizes[1:]),
+        *(name for name in network.settings.activation_names if name != IDENTITY),
+    }
 
 
-def _words(network: Network, name: str) -> dict[str, str]:
+def _words(network: Engine, name: str) -> dict[str, str]:
     """What stands for the words in capitals."""
-    sizes, dtype, itemsize = network.sizes, network.dtype.name, network.dtype.itemsize
+    sizes, dtype, itemsize = (
+        network.settings.sizes,
+        network.settings.dtype.name,
+        network.settings.dtype.itemsize,
+    )
     scratch = sum(sizes[1:]) * itemsize
     if any(_is_narrow(network, n_out) for n_out in sizes[1:]):
-        scratch += c_code.NARROW_SCRATCH
+        scratch += NARROW_SCRATCH
     return {
         "NAME": name,
         "REAL": REAL[dtype],
-        "LAYERS": f"{'-'.join(map(str, sizes))} units, {', '.join(network.activations)}, {dtype}",
+        "LAYERS": f"{'-'.join(map(str, sizes))} units, {', '.join(network.settings.activation_names)}, {dtype}",
         "VERSION": __version__,
         "N_IN": str(sizes[0]),
         "N_OUT": str(sizes[-1]),
         "SCRATCH": str(scratch),
-        "NARROW": str(c_code.NARROW_BYTES // itemsize),
     }
 
 
-def _is_narrow(network: Network, n_out: int) -> bool:
+def _is_narrow(network: Engine, n_out: int) -> bool:
     """Whether the kernels sum a layer of that many outputs in four parts."""
-    return n_out * network.dtype.itemsize <= c_code.NARROW_BYTES
+    return n_out * network.settings.dtype.itemsize <= NARROW_BYTES
+
+
+def _dense(network: Engine, n_out: int) -> str:
+    """The function for a layer of that many outputs."""
+    return "dense_narrow" if _is_narrow(network, n_out) else "dense"
 
 
 def _numbers(row: npt.NDArray[Any]) -> str:
@@ -175,21 +197,43 @@ def _numbers(row: npt.NDArray[Any]) -> str:
     return "".join(f"    {line},\n" for line in lines)
 
 
-def _predict(network: Network, name: str) -> str:
+def _predict(network: Engine, name: str, known: dict[str, str]) -> str:
     """The function that predicts, and the end of the header."""
-    real = REAL[network.dtype.name]
-    vectors = [f"A{layer}" for layer in range(1, len(network.sizes))]
+    real = REAL[network.settings.dtype.name]
+    vectors = [f"A{layer}" for layer in range(1, len(network.settings.sizes))]
     lines = [f"static inline void {name}_predict(const {real} *x, {real} *out)", "{"]
-    for A, size in zip(vectors, network.sizes[1:], strict=True):
+    for A, size in zip(vectors, network.settings.sizes[1:], strict=True):
         lines.append(f"    {real} {A}[{size}];")
     lines.append("")
-    for layer, (n_in, n_out) in enumerate(pairwise(network.sizes), start=1):
+    for layer, (n_in, n_out) in enumerate(pairwise(network.settings.sizes), start=1):
         A_prev, A = ["x", *vectors][layer - 1 : layer + 1]
-        dense = f"{name}_dense_narrow" if _is_narrow(network, n_out) else f"{name}_dense"
-        lines.append(
-            f"    {dense}({n_in}, {n_out}, {A_prev}, {name}_W{layer}, {name}_b{layer}, {A});"
-        )
-        if network.activations[layer - 1] != "identity":
-            lines.append(f"    {name}_{network.activations[layer - 1]}({n_out}, {A});")
+        arguments = f"{n_in}, {n_out}, {A_prev}, {name}_W{layer}, {name}_b{layer}, {A}"
+        lines.append(f"    {name}_{_dense(network, n_out)}({arguments});")
+        lines += _activation(network, layer, name, known)
     lines += [f"    memcpy(out, {vectors[-1]}, sizeof {vectors[-1]});", "}", "", "#endif", ""]
     return "\n".join(lines)
+
+
+def _activation(network: Engine, layer: int, name: str, known: dict[str, str]) -> list[str]:
+    """The lines that apply a layer's activation to what it has summed."""
+    rule, n_out, A = (
+        network.settings.activation_names[layer - 1],
+        network.settings.sizes[layer],
+        f"A{layer}",
+    )
+    if rule == IDENTITY:
+        return []
+    further = "".join(f", {number}" for number in _hyperparameters(network, layer))
+    if c_code.takes_a_row(known[rule]):
+        return [f"    {name}_{rule}({n_out}, {A}, {A}{further});"]
+    return [
+        f"    for (int j = 0; j < {n_out}; j++)",
+        f"        {A}[j] = {name}_{rule}({A}[j]{further});",
+    ]
+
+
+def _hyperparameters(network: Engine, layer: int) -> list[str]:
+    """The hyperparameters of a layer's activation, rounded to the dtype as the kernels round them."""
+    dtype = network.settings.dtype
+    values = network.settings.activations[layer - 1].values
+    return [f"{dtype.type(value)!s}{SUFFIX[dtype.name]}" for value in values]

@@ -11,64 +11,10 @@ from cyprop.kernels.levels import LEVELS, capsule, choice
 
 from cyprop.kernels.table cimport Table
 
-cdef extern from * nogil:
-    """
-    #if defined(_M_X64) || defined(__x86_64__)
-        #if defined(_MSC_VER)
-            #include <intrin.h>
-            static void cyprop_cpuid(unsigned leaf, unsigned r[4]) {
-                __cpuidex((int *)r, (int)leaf, 0);
-            }
-            static unsigned cyprop_saved(void) { return (unsigned)_xgetbv(0); }
-        #else
-            #include <cpuid.h>
-            static void cyprop_cpuid(unsigned leaf, unsigned r[4]) {
-                __cpuid_count(leaf, 0, r[0], r[1], r[2], r[3]);
-            }
-            static unsigned cyprop_saved(void) {
-                unsigned low, high;
-                __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-                return low;
-            }
-        #endif
-        /* FMA, these bits of leaf 7, and registers that the system saves. */
-        static int cyprop_has(unsigned leaf7, unsigned saved) {
-            unsigned r[4];
-            cyprop_cpuid(0, r);
-            if (r[0] < 7) return 0;
-            cyprop_cpuid(1, r);
-            if (!(r[2] & 1u << 12) || !(r[2] & 1u << 27)) return 0;
-            if ((cyprop_saved() & saved) != saved) return 0;
-            cyprop_cpuid(7, r);
-            return (r[1] & leaf7) == leaf7;
-        }
-        static int cyprop_has_avx2(void) { return cyprop_has(1u << 5, 0x06); }
-        static int cyprop_has_avx512(void) { /* F, DQ, BW, VL */
-            return cyprop_has(1u << 5 | 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31, 0xe6);
-        }
-    #else
-        static int cyprop_has_avx2(void) { return 0; }
-        static int cyprop_has_avx512(void) { return 0; }
-    #endif
-    #define CYPROP_TEXT_(x) #x
-    #define CYPROP_TEXT(x) CYPROP_TEXT_(x)
-    #if defined(__clang__)
-        #define CYPROP_COMPILER "clang"
-        #define CYPROP_COMPILER_VERSION __clang_version__
-    #elif defined(__GNUC__)
-        #define CYPROP_COMPILER "gcc"
-        #define CYPROP_COMPILER_VERSION __VERSION__
-    #elif defined(_MSC_VER)
-        #define CYPROP_COMPILER "msvc"
-        #define CYPROP_COMPILER_VERSION CYPROP_TEXT(_MSC_FULL_VER)
-    #else
-        #define CYPROP_COMPILER "unknown"
-        #define CYPROP_COMPILER_VERSION "unknown"
-    #endif
-    """
+cdef extern from "kernels/cpu.h" nogil:
     const char *CYPROP_COMPILER
     const char *CYPROP_COMPILER_VERSION
-    const char *CYPROP_BUILD           # from setup.py
+    const char *CYPROP_BUILD           # setup.py defines it
     bint has_avx2 "cyprop_has_avx2"()
     bint has_avx512 "cyprop_has_avx512"()
 

@@ -7,5 +7,5 @@ cdef const Loss *find(str name) except NULL
 cpdef forward(
     str name, const floating[:, :] Z, const floating[:, :] A, const floating[:, :] Y,
     double[:] C, values=*)
-cpdef backward(str name, const floating[:, :] A, const floating[:, :] Y, floating[:, :] dA,
-    values=*)
+cpdef backward(
+    str name, const floating[:, :] A, const floating[:, :] Y, floating[:, :] dA, values=*)

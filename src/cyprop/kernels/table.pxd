@@ -60,11 +60,11 @@ ctypedef void (*LossBackward)(
     void *dA, Py_ssize_t dA_stride,
     const double *hyperparameters) noexcept nogil
 
-ctypedef void (*OptimizerBegin)(const double *hyperparameters, double *memory) noexcept nogil
+ctypedef void (*OptimizerBegin)(const double *hyperparameters, double *tally) noexcept nogil
 
 ctypedef void (*OptimizerStep)(
     Py_ssize_t n, void *theta, const void *d_theta, void *const *states,
-    const double *hyperparameters, const double *memory) noexcept nogil
+    const double *hyperparameters, const double *tally) noexcept nogil
 
 # Where a step is a multiple of dW, the product that gives dW can make it, with no gradient in between.
 ctypedef bint (*OptimizerStepOuter)(
@@ -104,7 +104,7 @@ cdef struct Optimizer:
     Py_ssize_t n_states            # flat vectors shaped like the parameters, zero at first
     OptimizerBegin begin           # NULL, or called once before the steps of an update
     OptimizerStep step[2]
-    OptimizerStepOuter step_outer[2]   # NULL, or `step` by A_prevᵀ·dZ; false if it cannot
+    OptimizerStepOuter step_outer[2]   # NULL, or `step` by A_prevᵀ·dZ; false: it has done nothing
 
 cdef struct Table:
     DenseForward dense_forward[2]

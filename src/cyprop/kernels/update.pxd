@@ -6,4 +6,4 @@ cdef const Optimizer *find(str name, const Table *kernels = *) except NULL
 
 cpdef step(
     str name, floating[:] theta, const floating[:] d_theta, states, hyperparameter_values,
-    double[:] memory)
+    double[:] tally)

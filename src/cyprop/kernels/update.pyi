@@ -16,5 +16,5 @@ def step(
     d_theta: _Array[_Floating],
     states: Sequence[_Array[_Floating]],
     hyperparameter_values: Sequence[float],
-    memory: npt.NDArray[np.float64],
+    tally: npt.NDArray[np.float64],
 ) -> None: ...

@@ -1,7 +1,7 @@
 """Optimizers by name: θ ← θ − step(dθ) over flat vectors.
 
-The formulas and loops are in loops/update.pxi. theta, d_theta and the states are vectors of one
-length and one dtype; theta, the states and memory are updated in place.
+The formulas and loops are in loops/sgd.pxi and its neighbours. theta, d_theta and the states are
+vectors of one length and one dtype; theta, the states and tally are updated in place.
 
 Every function raises TypeError for None, and ValueError for an unknown name, lengths that differ,
 empty vectors and misaligned ones.
@@ -45,13 +45,13 @@ def n_states(str name not None) -> int:
 
 cpdef step(
     str name, floating[:] theta, const floating[:] d_theta, states, hyperparameter_values,
-    double[:] memory,
+    double[:] tally,
 ):
     """θ ← θ − step(dθ), one update.
 
     theta, d_theta (n,); states a sequence of n_states vectors (n,) of theta's dtype, zero before the
     first update; hyperparameter_values a sequence of numbers in the order of `hyperparameters`;
-    memory (8,) float64, zero before the first. theta, the states and memory are updated in place.
+    tally (8,) float64, zero before the first. theta, the states and tally are updated in place.
     """
     cdef const Optimizer *optimizer = find(name)
     cdef Py_ssize_t n = theta.shape[0], i
@@ -60,7 +60,7 @@ cpdef step(
     cdef floating[:] state
     vector("theta", theta, n)
     vector("d_theta", d_theta, n)
-    vector("memory", memory, MAX_HYPERPARAMETERS)
+    vector("tally", tally, MAX_HYPERPARAMETERS)
     if len(states) != optimizer.n_states:
         raise ValueError(f"states has {len(states)} vectors, expected {optimizer.n_states}")
     for i in range(optimizer.n_states):
@@ -70,6 +70,6 @@ cpdef step(
     registry.read(&optimizer.rule, list(hyperparameter_values), values)
     with nogil:
         if optimizer.begin != NULL:
-            optimizer.begin(values, &memory[0])
+            optimizer.begin(values, &tally[0])
         optimizer.step[floating is double](
-            n, &theta[0], &d_theta[0], state_pointers, values, &memory[0])
+            n, &theta[0], &d_theta[0], state_pointers, values, &tally[0])

@@ -1,8 +1,9 @@
 # Activations, A = f(Z), each above its vector–Jacobian product dA → dZ.
 #
-# To add one: write its forward and backward here and register them under a name. Nothing else needs
-# to know. `initialisation` says how the weights in front of it are drawn; an activation whose
-# backward needs Z as well as A sets keeps_Z; one that couples the units of a row, couples_units.
+# To add one: write f in elementary.h, which the C exporter reads too, and name it in elementary.pxi;
+# write its forward and backward here and register them under the same name. Nothing else needs to
+# know. `initialisation` says how the weights in front of it are drawn; an activation whose backward
+# needs Z as well as A sets keeps_Z; one that couples the units of a row, couples_units.
 
 cdef Activation *entry
 
@@ -75,7 +76,7 @@ cdef void relu_forward(
     cdef Py_ssize_t i, j
     for i in range(n):
         for j in range(i * A_stride, i * A_stride + n_out):
-            A[j] = 0 if Z[j] <= 0 else Z[j]
+            A[j] = relu(Z[j])
 
 
 cdef void relu_backward(
@@ -133,24 +134,10 @@ cdef void softmax_forward(
     Py_ssize_t n, Py_ssize_t n_out, const floating *Z, floating *A, Py_ssize_t A_stride,
     const double *hyperparameters,
 ) noexcept nogil:
-    """A_j = e^Z_j / Σ_i e^Z_i, with max Z taken from every Z first so that nothing overflows"""
-    cdef Py_ssize_t i, j
-    cdef const floating *z
-    cdef floating *a
-    cdef floating largest, total
+    """A_j = e^Z_j / Σ_i e^Z_i"""
+    cdef Py_ssize_t i
     for i in range(n):
-        z = Z + i * A_stride
-        a = A + i * A_stride
-        largest = z[0]
-        for j in range(1, n_out):
-            largest = z[j] if z[j] > largest else largest
-        for j in range(n_out):
-            a[j] = exp(z[j] - largest)
-        total = 0
-        for j in range(n_out):
-            total = total + a[j]
-        for j in range(n_out):
-            a[j] = a[j] / total
+        softmax(n_out, Z + i * A_stride, A + i * A_stride)
 
 
 cdef void softmax_backward(

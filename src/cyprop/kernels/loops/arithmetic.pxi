@@ -4,40 +4,7 @@
 
 from cython cimport floating
 
-cdef extern from * nogil:
-    """
-    #include <stddef.h>
-    #include <stdint.h>
-    #include <string.h>
-    #include <math.h>
-
-    #if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || (defined(_MSC_VER) && defined(__AVX2__))
-        #define CYPROP_FMA32(a, b, c) fmaf((a), (b), (c))
-        #define CYPROP_FMA64(a, b, c) fma((a), (b), (c))
-    #else
-        #define CYPROP_FMA32(a, b, c) ((a) * (b) + (c))
-        #define CYPROP_FMA64(a, b, c) ((a) * (b) + (c))
-    #endif
-
-    /* Registers decide how many sums a loop keeps: 32 of 64 bytes, 16 of 32, 16 of 16. */
-    #if defined(__AVX512F__)
-        enum { CYPROP_TILE_ROWS = 8, CYPROP_TILE_LINES = 2, CYPROP_COPY_ROWS = 1 << 30 };
-        enum { CYPROP_ROW_LINES = 4, CYPROP_NARROW_ROWS = 4, CYPROP_STEP_ROWS = 8 };
-    #elif defined(__AVX2__) || defined(__aarch64__)
-        enum { CYPROP_TILE_ROWS = 6, CYPROP_TILE_LINES = 1, CYPROP_COPY_ROWS = 16 };
-        enum { CYPROP_ROW_LINES = 4, CYPROP_NARROW_ROWS = 1, CYPROP_STEP_ROWS = 4 };
-    #else
-        enum { CYPROP_TILE_ROWS = 3, CYPROP_TILE_LINES = 1, CYPROP_COPY_ROWS = 16 };
-        enum { CYPROP_ROW_LINES = 1, CYPROP_NARROW_ROWS = 1, CYPROP_STEP_ROWS = 2 };
-    #endif
-
-    #include "turn.h"
-
-    static inline float cyprop_float32(uint32_t bits) { float x; memcpy(&x, &bits, 4); return x; }
-    static inline uint32_t cyprop_bits32(float x) { uint32_t bits; memcpy(&bits, &x, 4); return bits; }
-    static inline double cyprop_float64(uint64_t bits) { double x; memcpy(&x, &bits, 8); return x; }
-    static inline uint64_t cyprop_bits64(double x) { uint64_t bits; memcpy(&bits, &x, 8); return bits; }
-    """
+cdef extern from "arithmetic.h" nogil:
     ctypedef unsigned int uint32_t
     ctypedef unsigned long long uint64_t
     enum:
@@ -47,26 +14,21 @@ cdef extern from * nogil:
         ROW_LINES "CYPROP_ROW_LINES"
         NARROW_ROWS "CYPROP_NARROW_ROWS"
         STEP_ROWS "CYPROP_STEP_ROWS"
-    float fma32 "CYPROP_FMA32"(float a, float b, float c)
-    double fma64 "CYPROP_FMA64"(double a, double b, double c)
-    float from_bits32 "cyprop_float32"(uint32_t bits)
-    uint32_t to_bits32 "cyprop_bits32"(float x)
-    double from_bits64 "cyprop_float64"(uint64_t bits)
-    uint64_t to_bits64 "cyprop_bits64"(double x)
-    void turn32 "cyprop_turn32"(
+    float fma32 "cyprop_fma32"(float a, float b, float c)
+    double fma64 "cyprop_fma64"(double a, double b, double c)
+    uint32_t bits32 "cyprop_bits32"(float x)
+    uint64_t bits64 "cyprop_bits64"(double x)
+    void transpose32 "cyprop_transpose32"(
         const float *source, Py_ssize_t source_stride, float *target, Py_ssize_t target_stride)
-    void turn64 "cyprop_turn64"(
+    void transpose64 "cyprop_transpose64"(
         const double *source, Py_ssize_t source_stride, double *target, Py_ssize_t target_stride)
-    void add_turned32 "cyprop_add_turned32"(
+    void add_transposed32 "cyprop_add_transposed32"(
         int rows, Py_ssize_t n_terms, const float *source, Py_ssize_t stride, const float *a,
         float *sums)
-    void add_turned64 "cyprop_add_turned64"(
+    void add_transposed64 "cyprop_add_transposed64"(
         int rows, Py_ssize_t n_terms, const double *source, Py_ssize_t stride, const double *a,
         double *sums)
-    float fabsf(float x)
     double fabs(double x)
-    float copysignf(float size, float sign)
-    double copysign(double size, double sign)
     float sqrtf(float x)
     double sqrt(double x)
 
@@ -100,9 +62,9 @@ cdef inline floating fma(floating a, floating b, floating c) noexcept nogil:
 cdef inline bint is_nonzero(floating x) noexcept nogil:
     """x ≠ 0, by its bits without the sign, which spares the test for NaN."""
     if floating is float:
-        return (to_bits32(x) << 1) != 0
+        return (bits32(x) << 1) != 0
     else:
-        return (to_bits64(x) << 1) != 0
+        return (bits64(x) << 1) != 0
 
 
 cdef inline bint eight_zeros(const floating *x) noexcept nogil:
@@ -111,26 +73,12 @@ cdef inline bint eight_zeros(const floating *x) noexcept nogil:
     cdef Py_ssize_t i
     if floating is float:
         for i in range(8):
-            any32 |= to_bits32(x[i])
+            any32 |= bits32(x[i])
         return (any32 << 1) == 0
     else:
         for i in range(8):
-            any64 |= to_bits64(x[i])
+            any64 |= bits64(x[i])
         return (any64 << 1) == 0
-
-
-cdef inline floating absolute(floating x) noexcept nogil:
-    if floating is float:
-        return fabsf(x)
-    else:
-        return fabs(x)
-
-
-cdef inline floating copy_sign(floating size, floating sign) noexcept nogil:
-    if floating is float:
-        return copysignf(size, sign)
-    else:
-        return copysign(size, sign)
 
 
 cdef inline floating square_root(floating x) noexcept nogil:

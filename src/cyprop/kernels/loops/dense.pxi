@@ -26,7 +26,7 @@ cdef void rows_forward(
             for i in range(count):
                 row_of_terms(n_in, n_out, samples[i], W, W_stride, b, Z + i * Z_stride)
         else:
-            product(False, False, <floating> 0, False, count, n_in, n_out, samples,
+            product(FORWARD, <floating> 0, count, n_in, n_out, samples,
                     W, W_stride, b, 0, Z, Z_stride)
         Z = Z + count * Z_stride
         first += count
@@ -70,7 +70,7 @@ cdef void dense_backward_W(
                     count, n_out, column, dZ, dZ_stride,
                     start + k * dW_stride if start != NULL else start, dW + k * dW_stride)
         else:
-            product(True, False, <floating> 0, False, n_in, count, n_out, samples,
+            product(BACKWARD_W, <floating> 0, n_in, count, n_out, samples,
                     dZ, dZ_stride, start, dW_stride, dW, dW_stride)
         start = dW
         dZ = dZ + count * dZ_stride
@@ -106,7 +106,7 @@ cdef void dense_backward_A(
         return
     while first < n:
         count = list_samples(first, n, dZ, dZ_stride, <const Py_ssize_t *> NULL, samples)
-        product(False, False, <floating> 0, True, count, n_out, n_in, samples,
+        product(BACKWARD_A, <floating> 0, count, n_out, n_in, samples,
                 W, W_stride, <const floating *> NULL, 0,
                 dA_prev + first * dA_prev_stride, dA_prev_stride)
         first += count

@@ -20,7 +20,18 @@ include "narrow.pxi"
 include "dense.pxi"
 include "activation.pxi"
 include "loss.pxi"
-include "update.pxi"
+include "outer.pxi"
+
+# Optimizers, a file each: θ ← θ − step(dθ), one loop over a stretch of the flat parameter vector. The
+# engine may call step on any stretch, in any order, once per update; `begin` is called before the
+# first. States are vectors laid out like θ; a tally is a few numbers kept from one update to the next.
+#
+# To add one: write its step in a file of its own, register it there under a name with its
+# hyperparameters, and include it here. Nothing else needs to know: cyprop.Optimizer("name", …)
+# finds it.
+cdef Optimizer *optimizer
+include "sgd.pxi"
+include "adam.pxi"
 
 table.dense_forward[0] = <DenseForward> dense_forward[float]
 table.dense_forward[1] = <DenseForward> dense_forward[double]

@@ -2,7 +2,7 @@
 #
 # One sum an output would leave the processor waiting: each addition for the one before, with nothing
 # beside it. So a sum is four: p₀ starts from b, the others from 0, and input i goes to p of i mod 4;
-# z = (p₀ + p₁) + (p₂ + p₃). The same for one row and for many, and no zero is passed over.
+# z = (p₀ + p₁) + (p₂ + p₃), for one row as for many, and no zero is passed over.
 
 
 cdef inline void narrow_rows(
@@ -18,8 +18,9 @@ cdef inline void narrow_rows(
     cdef const floating *a
     cdef const floating *w
     cdef Py_ssize_t i = 0, row, lane
+    # This never happens; it lets the compiler drop the other sizes.
     if rows > NARROW_ROWS:
-        return                  # never asked for; says so to the compiler
+        return
     for row in range(rows):
         for lane in range(lanes):
             p0[row][lane] = b[lane]

@@ -1,8 +1,8 @@
 # C = start + A · B for one row: a matrix-vector product, whose cost is one read of B.
 #
-# The sums are those of product.pxi, in the same order. A strip of columns stays in registers while
-# all terms go by. Where many elements of A are zero, the others are listed first and only their rows
-# of B are read.
+# The sums are those of product.pxi, in the same order. Those of some lines of columns stay in
+# registers while all terms go by. Where many elements of A are zero, the others are listed first and
+# only their rows of B are read.
 
 
 cdef inline Py_ssize_t count_zeros(Py_ssize_t n, const floating *A) noexcept nogil:
@@ -58,7 +58,7 @@ cdef inline void add_in_registers(
     const floating *A, const floating *B, Py_ssize_t B_stride,
     floating *restrict C,
 ) noexcept nogil:
-    """C += Σ a · b over the terms in index (NULL: over all), for a strip of columns.
+    """C += Σ a · b over the terms in index (NULL: over all), for some lines of columns.
 
     lines is a constant in a call, and so is whether there is an index.
     """
@@ -67,8 +67,9 @@ cdef inline void add_in_registers(
     cdef floating a
     cdef const floating *b
     cdef Py_ssize_t i, term, line, lane
+    # This never happens; it lets the compiler drop the other sizes.
     if lines > ROW_LINES:
-        return                  # never asked for; says so to the compiler
+        return
     for line in range(lines):
         for lane in range(lanes):
             sums[line][lane] = C[line * lanes + lane]
@@ -89,13 +90,13 @@ cdef void add_all(
     const floating *A, const floating *B, Py_ssize_t B_stride,
     floating *restrict C,
 ) noexcept nogil:
-    """C += A · B for any number of columns, spread evenly over strips."""
+    """C += A · B for any number of columns: whole lines in groups of even size, then the rest."""
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
-    cdef Py_ssize_t left = n_columns // line, strips = (left + ROW_LINES - 1) // ROW_LINES
+    cdef Py_ssize_t left = n_columns // line, groups = (left + ROW_LINES - 1) // ROW_LINES
     cdef Py_ssize_t lines, i, column
     cdef floating total
     while left:
-        lines = (left + strips - 1) // strips
+        lines = (left + groups - 1) // groups
         if lines == 1:
             add_in_registers(1, n_terms, <const int *> NULL, A, B, B_stride, C)
         elif lines == 2:
@@ -107,7 +108,7 @@ cdef void add_all(
         B = B + lines * line
         C = C + lines * line
         left -= lines
-        strips -= 1
+        groups -= 1
     for column in range(n_columns % line):
         total = C[column]
         for i in range(n_terms):
@@ -119,7 +120,7 @@ cdef void add_listed(
     Py_ssize_t n_terms, Py_ssize_t n_columns, const int *index,
     const floating *A, const floating *B, Py_ssize_t B_stride, floating *restrict C,
 ) noexcept nogil:
-    """The same over the terms in index."""
+    """C += A · B over the terms in index, for any number of columns."""
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
     cdef Py_ssize_t left = n_columns // line, lines, i, column
     cdef floating total
@@ -207,9 +208,9 @@ cdef void row_of_dots(
         term = 0
         if rows > 1:
             if floating is float:
-                add_turned32(rows, whole, B + column * B_stride, B_stride, A, C + column)
+                add_transposed32(rows, whole, B + column * B_stride, B_stride, A, C + column)
             else:
-                add_turned64(rows, whole, B + column * B_stride, B_stride, A, C + column)
+                add_transposed64(rows, whole, B + column * B_stride, B_stride, A, C + column)
             term = whole
         for k in range(column, column_end):
             total = C[k]

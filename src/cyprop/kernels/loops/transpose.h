@@ -1,11 +1,11 @@
-/* Blocks of a matrix turned (transposed), eight rows by eight columns.
+/* Blocks of a matrix transposed, eight rows by eight columns.
 
    The compiler does not find the shuffles by itself, and without them a dot product per row of W
    would have to be split into partial sums. With AVX a block costs sixteen loads of half a register
    and sixteen shuffles; elsewhere it is the plain loop at the end. Strides are in elements. */
 
-#ifndef CYPROP_TURN_H
-#define CYPROP_TURN_H
+#ifndef CYPROP_TRANSPOSE_H
+#define CYPROP_TRANSPOSE_H
 
 #include <stddef.h>
 
@@ -44,7 +44,7 @@ static inline void cyprop_columns64(const double *in, ptrdiff_t stride, __m256d 
 }
 
 /* out[c][r] = in[r][c] */
-static inline void cyprop_turn32(
+static inline void cyprop_transpose32(
     const float *in, ptrdiff_t in_stride, float *out, ptrdiff_t out_stride)
 {
     __m256 columns[4];
@@ -55,7 +55,7 @@ static inline void cyprop_turn32(
     }
 }
 
-static inline void cyprop_turn64(
+static inline void cyprop_transpose64(
     const double *in, ptrdiff_t in_stride, double *out, ptrdiff_t out_stride)
 {
     __m256d columns[2];
@@ -69,8 +69,8 @@ static inline void cyprop_turn64(
 
 /* sums[r] += a[0] in[r][0] + a[1] in[r][1] + ..., one after the other, for 8 * GROUPS rows and a
    multiple of four terms. Each group of rows is a chain of additions; four hide its latency. */
-#define CYPROP_ADD_TURNED(SUFFIX, TYPE, VECTOR, SET1, LOAD, STORE, ADD, WIDTH, TERMS, GROUPS)      \
-    static inline void cyprop_add_turned##SUFFIX##_##GROUPS(                                       \
+#define CYPROP_ADD_TRANSPOSED(SUFFIX, TYPE, VECTOR, SET1, LOAD, STORE, ADD, WIDTH, TERMS, GROUPS)  \
+    static inline void cyprop_add_transposed##SUFFIX##_##GROUPS(                                   \
         ptrdiff_t n_terms, const TYPE *in, ptrdiff_t stride, const TYPE *a, TYPE *sums)            \
     {                                                                                              \
         VECTOR columns[TERMS], sum[GROUPS];                                                        \
@@ -82,46 +82,47 @@ static inline void cyprop_turn64(
             }                                                                                      \
         for (int g = 0; g < GROUPS; g++) STORE(sums + WIDTH * g, sum[g]);                          \
     }
-CYPROP_ADD_TURNED(32, float, __m256, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps,
-                  _mm256_fmadd_ps, 8, 4, 4)
-CYPROP_ADD_TURNED(32, float, __m256, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps,
-                  _mm256_fmadd_ps, 8, 4, 1)
-CYPROP_ADD_TURNED(64, double, __m256d, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd,
-                  _mm256_fmadd_pd, 4, 2, 8)
-CYPROP_ADD_TURNED(64, double, __m256d, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd,
-                  _mm256_fmadd_pd, 4, 2, 2)
+CYPROP_ADD_TRANSPOSED(32, float, __m256, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps,
+                      _mm256_fmadd_ps, 8, 4, 4)
+CYPROP_ADD_TRANSPOSED(32, float, __m256, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps,
+                      _mm256_fmadd_ps, 8, 4, 1)
+CYPROP_ADD_TRANSPOSED(64, double, __m256d, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd,
+                      _mm256_fmadd_pd, 4, 2, 8)
+CYPROP_ADD_TRANSPOSED(64, double, __m256d, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd,
+                      _mm256_fmadd_pd, 4, 2, 2)
 
-static inline void cyprop_add_turned32(
+static inline void cyprop_add_transposed32(
     int rows, ptrdiff_t n_terms, const float *in, ptrdiff_t stride, const float *a, float *sums)
 {
-    if (rows == 32) cyprop_add_turned32_4(n_terms, in, stride, a, sums);
-    else cyprop_add_turned32_1(n_terms, in, stride, a, sums);
+    if (rows == 32) cyprop_add_transposed32_4(n_terms, in, stride, a, sums);
+    else cyprop_add_transposed32_1(n_terms, in, stride, a, sums);
 }
 
-static inline void cyprop_add_turned64(
+static inline void cyprop_add_transposed64(
     int rows, ptrdiff_t n_terms, const double *in, ptrdiff_t stride, const double *a, double *sums)
 {
-    if (rows == 32) cyprop_add_turned64_8(n_terms, in, stride, a, sums);
-    else cyprop_add_turned64_2(n_terms, in, stride, a, sums);
+    if (rows == 32) cyprop_add_transposed64_8(n_terms, in, stride, a, sums);
+    else cyprop_add_transposed64_2(n_terms, in, stride, a, sums);
 }
 
 #else
 
-#define CYPROP_PLAIN_TURN(TYPE, SUFFIX, FMA)                                                  \
-    static inline void cyprop_turn##SUFFIX(                                                   \
-        const TYPE *in, ptrdiff_t in_stride, TYPE *out, ptrdiff_t out_stride)                 \
-    {                                                                                         \
-        for (int c = 0; c < 8; c++)                                                           \
-            for (int r = 0; r < 8; r++) out[c * out_stride + r] = in[r * in_stride + c];      \
-    }                                                                                         \
-    static inline void cyprop_add_turned##SUFFIX(                                             \
+#define CYPROP_PLAIN_TRANSPOSE(TYPE, SUFFIX, FMA)                                                  \
+    static inline void cyprop_transpose##SUFFIX(                                                   \
+        const TYPE *in, ptrdiff_t in_stride, TYPE *out, ptrdiff_t out_stride)                      \
+    {                                                                                              \
+        for (int c = 0; c < 8; c++)                                                                \
+            for (int r = 0; r < 8; r++) out[c * out_stride + r] = in[r * in_stride + c];           \
+    }                                                                                              \
+    static inline void cyprop_add_transposed##SUFFIX(                                              \
         int rows, ptrdiff_t n_terms, const TYPE *in, ptrdiff_t stride, const TYPE *a, TYPE *sums)  \
-    {                                                                                         \
-        for (int r = 0; r < rows; r++)                                                        \
-            for (ptrdiff_t t = 0; t < n_terms; t++) sums[r] = FMA(a[t], in[r * stride + t], sums[r]); \
+    {                                                                                              \
+        for (int r = 0; r < rows; r++)                                                             \
+            for (ptrdiff_t t = 0; t < n_terms; t++)                                                \
+                sums[r] = FMA(a[t], in[r * stride + t], sums[r]);                                  \
     }
-CYPROP_PLAIN_TURN(float, 32, CYPROP_FMA32)
-CYPROP_PLAIN_TURN(double, 64, CYPROP_FMA64)
+CYPROP_PLAIN_TRANSPOSE(float, 32, cyprop_fma32)
+CYPROP_PLAIN_TRANSPOSE(double, 64, cyprop_fma64)
 
 #endif
 #endif

@@ -1,0 +1,54 @@
+/* The C that the loops are written in: what a product that is added compiles to, how many sums a
+   loop keeps in registers, and the elementary functions of both dtypes. */
+
+#ifndef CYPROP_ARITHMETIC_H
+#define CYPROP_ARITHMETIC_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* A processor without fused multiply-add rounds twice; its C library would be dozens of times as
+   slow. */
+#if !defined(__FMA__) && !defined(__ARM_FEATURE_FMA) && !(defined(_MSC_VER) && defined(__AVX2__))
+    #define CYPROP_NO_FMA
+#endif
+
+/* Registers decide how many sums a loop keeps: 32 of 64 bytes, 16 of 32, 16 of 16. */
+#if defined(__AVX512F__)
+    enum { CYPROP_TILE_ROWS = 8, CYPROP_TILE_LINES = 2, CYPROP_COPY_ROWS = 1 << 30 };
+    enum { CYPROP_ROW_LINES = 4, CYPROP_NARROW_ROWS = 4, CYPROP_STEP_ROWS = 8 };
+#elif defined(__AVX2__) || defined(__aarch64__)
+    enum { CYPROP_TILE_ROWS = 6, CYPROP_TILE_LINES = 1, CYPROP_COPY_ROWS = 16 };
+    enum { CYPROP_ROW_LINES = 4, CYPROP_NARROW_ROWS = 1, CYPROP_STEP_ROWS = 4 };
+#else
+    enum { CYPROP_TILE_ROWS = 3, CYPROP_TILE_LINES = 1, CYPROP_COPY_ROWS = 16 };
+    enum { CYPROP_ROW_LINES = 1, CYPROP_NARROW_ROWS = 1, CYPROP_STEP_ROWS = 2 };
+#endif
+
+#if defined(_MSC_VER)
+    #define INLINE static __forceinline
+#else
+    #define INLINE static inline __attribute__((always_inline, unused))
+#endif
+
+#define REAL float
+#define NAMED(name) cyprop_##name##32
+#include "float32.h"
+#include "elementary.h"
+#undef REAL
+#undef NAMED
+
+#define REAL double
+#define NAMED(name) cyprop_##name##64
+#include "float64.h"
+#include "elementary.h"
+#undef REAL
+#undef NAMED
+
+#undef INLINE
+
+#include "transpose.h"
+
+#endif

@@ -1,0 +1,28 @@
+# Plain gradient descent, and with momentum.
+
+
+cdef void sgd_step(
+    Py_ssize_t n, floating *restrict theta, const floating *d_theta, floating *const *states,
+    const double *hyperparameters, const double *tally,
+) noexcept nogil:
+    """v ← momentum·v + dθ,  θ ← θ − learning_rate·v;  without momentum v is dθ"""
+    cdef Py_ssize_t i
+    cdef floating learning_rate = <floating> hyperparameters[0]
+    cdef floating momentum = <floating> hyperparameters[1]
+    cdef floating *restrict v
+    if momentum == 0:
+        for i in range(n):
+            theta[i] = fma(-learning_rate, d_theta[i], theta[i])
+        return
+    v = states[0]
+    for i in range(n):
+        v[i] = fma(momentum, v[i], d_theta[i])
+        theta[i] = fma(-learning_rate, v[i], theta[i])
+
+optimizer = new_optimizer(b"sgd", 1)
+hyperparameter(&optimizer.rule, b"learning_rate", 0.1, 0, False, INFINITY)
+hyperparameter(&optimizer.rule, b"momentum", 0.0, 0, True, 1)
+optimizer.step[0] = <OptimizerStep> sgd_step[float]
+optimizer.step[1] = <OptimizerStep> sgd_step[double]
+optimizer.step_outer[0] = <OptimizerStepOuter> sgd_step_outer[float]
+optimizer.step_outer[1] = <OptimizerStepOuter> sgd_step_outer[double]
