@@ -26,6 +26,7 @@ lint:  ## check style, types, and that imports run one way
 	lint-imports --no-cache
 	mypy
 	basedpyright
+	$(PYTHON) tools/check_types.py
 
 bench:  ## list the benchmarks
 	$(PYTHON) -m benchmarks

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cyprop.engine import threads
 from cyprop.kernels import dispatch
 
 
@@ -23,3 +24,11 @@ def level(request):
     dispatch.use(request.param)
     yield request.param
     dispatch.use(before)
+
+
+@pytest.fixture
+def eager(monkeypatch):
+    """As many threads as a call asks for, however little it has to do."""
+    monkeypatch.setattr(threads, "processors", lambda: threads.MOST)
+    for least in ("LEAST_OF_A_CALL", "LEAST_OF_A_BATCH", "LEAST_OF_A_STEP"):
+        monkeypatch.setattr(threads, least, 1)

@@ -2,13 +2,17 @@
 
 import copy
 import pickle
+import sys
+import threading
 
 import numpy as np
 import numpy_twin as twin
 import pytest
 from arrays_for_tests import same_bits
+from plain_sums import multiply_add
 
 import cyprop
+from cyprop.engine import memory
 from cyprop.kernels import activation, loss
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-13}
@@ -163,7 +167,7 @@ class TestEveryArchitecture:
 
 @pytest.mark.parametrize("activation_name", activation.names())
 def test_every_activation_is_accepted_by_name(activation_name):
-    net = cyprop.Network([3, 2], activation=activation_name)
+    net = cyprop.Network([3, 2], output_activation=activation_name)
     assert net.activations == (activation_name,)
 
 
@@ -177,15 +181,75 @@ def test_defaults():
     assert net == cyprop.Network([3, 5, 2], seed=0)
 
 
-def test_the_output_activation_follows_the_loss_or_the_hidden_layers():
-    def output(**arguments):
-        return cyprop.Network([3, 5, 2], **arguments).activations[-1]
+@pytest.mark.parametrize(
+    ("sizes", "activation", "output"),
+    [
+        ([3, 2], "sigmoid", "sigmoid"),
+        ([3, 2], [], "sigmoid"),
+        ([3, 2], "tanh", "identity"),
+        ([3, 2], cyprop.Activation("relu"), "identity"),
+        ([3, 5, 2], "sigmoid", "sigmoid"),
+        ([3, 5, 2], cyprop.Activation("sigmoid"), "sigmoid"),
+        ([3, 5, 5, 2], ["sigmoid", "sigmoid"], "sigmoid"),
+        ([3, 5, 5, 2], ["relu", "sigmoid"], "identity"),
+        ([3, 5, 5, 2], ["sigmoid", "tanh"], "identity"),
+        ([3, 5, 2], ["relu"], "identity"),
+        ([3, 5, 2], "tanh", "identity"),
+        ([3, 5, 2], "identity", "identity"),
+    ],
+)
+def test_the_output_activation_follows_the_loss_and_then_the_hidden_layers(
+    sizes, activation, output
+):
+    for arguments in ({}, {"loss": "mse"}, {"loss": cyprop.Loss("mse"), "dtype": "float64"}):
+        assert cyprop.Network(sizes, activation, **arguments).activations[-1] == output
+    for name, own in (("cross_entropy", "softmax"), ("binary_cross_entropy", "sigmoid")):
+        assert cyprop.Network(sizes, activation, loss=name).activations[-1] == own
+    for name in ("sigmoid", "tanh", "relu", "identity", "softmax"):
+        assert cyprop.Network(sizes, activation, name).activations[-1] == name
 
-    assert output(activation="tanh") == "tanh"
-    assert output(activation=["relu"]) == "relu"
-    assert output(activation="relu", output_activation="identity") == "identity"
-    assert output(activation="relu", loss="cross_entropy") == "softmax"
-    assert output(activation="relu", loss="binary_cross_entropy") == "sigmoid"
+
+def test_a_regression_needs_no_more_than_its_hidden_layers():
+    x = np.linspace(-3, 3, 200)[:, None]
+    for name in ("relu", "tanh"):
+        net = cyprop.Network([1, 16, 1], name, optimizer=cyprop.Adam(0.01))
+        assert net.fit(x, np.sin(x), epochs=100).loss[-1] < 0.05
+
+
+ONE_SOFTMAX = {"sizes": [2, 3, 1], "output_activation": "softmax"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ONE_SOFTMAX,
+        {"sizes": [2, 1], "loss": "cross_entropy"},
+        {"sizes": [2, 1], "activation": "softmax", "output_activation": "softmax"},
+        {"sizes": [2, 3, 1], "loss": "cross_entropy", "output_activation": "softmax"},
+    ],
+)
+def test_one_output_with_softmax_is_refused(arguments):
+    with pytest.raises(ValueError, match="always 1: use loss='binary_cross_entropy' with one sig"):
+        cyprop.Network(**arguments)
+
+
+def test_one_output_with_softmax_comes_back_where_it_was_kept(tmp_path):
+    net = memory.make(cyprop.Network, cyprop.Settings(**ONE_SOFTMAX))
+    net._rng = np.random.Generator(np.random.PCG64(0))
+    net.save(tmp_path / "net")
+    for again in (
+        cyprop.Network.load(tmp_path / "net"),
+        pickle.loads(pickle.dumps(net)),
+        copy.deepcopy(net),
+    ):
+        assert again == net
+        assert again.predict([1.0, 2.0]) == 1
+
+
+def test_an_activation_for_outputs_is_no_default_of_a_network_without_hidden_layers():
+    with pytest.raises(ValueError, match="'softmax' is for the output layer, not a hidden one"):
+        cyprop.Network([3, 2], "softmax")
+    assert cyprop.Network([3, 2], "softmax", loss="cross_entropy").activations == ("softmax",)
 
 
 def test_one_activation_for_each_hidden_layer():
@@ -206,7 +270,7 @@ def test_an_optimizer_may_be_named(name):
 @pytest.mark.parametrize("name", ["sigmoid", "tanh", "identity", "relu"])
 def test_initial_weights_are_those_of_the_formula(dtype, name, seed):
     sizes = [13, 17, 64, 5]
-    net = cyprop.Network(sizes, activation=name, dtype=dtype, seed=seed)
+    net = cyprop.Network(sizes, name, name, dtype=dtype, seed=seed)
     rng = np.random.Generator(np.random.PCG64(seed))
     for W, b, n_in, n_out in zip(net.weights, net.biases, sizes, sizes[1:]):
         if name == "relu":
@@ -384,6 +448,275 @@ def test_setting_the_optimizer_starts_its_state_afresh(rng):
         net.train_on_batch(X, Y)
         reference.train_on_batch(X, Y)
     assert_close(net, reference)
+
+
+CHANGES = [
+    (cyprop.SGD(0.1), {"learning_rate": 0.02}),
+    (cyprop.SGD(0.05, momentum=0.9), {"learning_rate": 0.01}),
+    (cyprop.SGD(0.05, momentum=0.9), {"momentum": 0.3}),
+    (cyprop.SGD(0.05, momentum=0.9), {"learning_rate": 0.01, "momentum": 0.5}),
+    (cyprop.Adam(0.02, epsilon=1e-2), {"learning_rate": 0.005}),
+    (cyprop.Adam(0.02, epsilon=1e-2), {"beta1": 0.5, "beta2": 0.9, "epsilon": 0.5}),
+]
+
+
+@pytest.mark.parametrize(("optimizer", "changes"), CHANGES, ids=repr)
+def test_changed_hyperparameters_keep_the_state(rng, dtype, optimizer, changes):
+    net = make(SHALLOW, dtype, optimizer)
+    reference = twin.Network(net)
+    before_all = copy.deepcopy(net)
+    for step in range(8):
+        if step == 4:
+            parameters, (_, _, states, tally) = net.parameters.tobytes(), memory.state(net)
+            assert net.set_hyperparameters(**changes) is None
+            assert net.optimizer == optimizer.with_hyperparameters(**changes)
+            reference.optimizer = net.optimizer
+            assert net.parameters.tobytes() == parameters
+            _, _, kept, kept_tally = memory.state(net)
+            assert [a.tobytes() for a in kept] == [a.tobytes() for a in states]
+            assert kept_tally == tally
+        X, Y = data(rng, net, 5)
+        net.train_on_batch(X, Y)
+        reference.train_on_batch(X, Y)
+    assert_close(net, reference)
+    assert net != before_all
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_schedule_ends_in_the_bits_of_a_loop_by_hand(rng, dtype, level, momentum):
+    madd = multiply_add(level)
+    net = make(SHALLOW, dtype, cyprop.SGD(0.3, momentum=momentum))
+    by_hand = copy.deepcopy(net)
+    v = np.zeros_like(net.parameters)
+    for rate in (0.3, 0.2, 0.1, 0.03, 0.01):
+        net.learning_rate = rate
+        X, Y = data(rng, net, 7)
+        v = madd(dtype.type(momentum), v, by_hand.gradients(X, Y).parameters)
+        by_hand.parameters[...] = madd(-dtype.type(rate), v, by_hand.parameters)
+        net.train_on_batch(X, Y)
+        assert same_bits(net.parameters, by_hand.parameters)
+
+
+def test_the_learning_rate_can_be_read_and_set():
+    for optimizer in OPTIMIZERS:
+        net = make(SHALLOW, optimizer=optimizer)
+        assert net.learning_rate == optimizer.learning_rate
+        net.learning_rate = np.float32(0.25)
+        assert net.learning_rate == 0.25
+        assert type(net.learning_rate) is float
+        assert net.optimizer == optimizer.with_hyperparameters(learning_rate=0.25)
+        assert net.settings.optimizer == net.optimizer
+        assert "learning_rate=0.25" in repr(net)
+        with pytest.raises(AttributeError):
+            del net.learning_rate
+
+
+def test_momentum_may_be_turned_on_later(rng, dtype):
+    late, early = make(SHALLOW, dtype), make(SHALLOW, dtype)
+    X, Y = data(rng, late, 5)
+    for net in (late, early):
+        net.train_on_batch(X, Y)
+    early.optimizer = cyprop.SGD(0.1, momentum=0.9)
+    late.set_hyperparameters(momentum=0.9)
+    for net in (late, early):
+        net.train_on_batch(X, Y)
+        net.train_on_batch(X, Y)
+    assert late == early
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "sentence"),
+    [
+        (
+            {"beta1": 0.5},
+            TypeError,
+            "sgd has no hyperparameter 'beta1'; it has learning_rate, momentum",
+        ),
+        (
+            {"lr": 0.5},
+            TypeError,
+            "sgd has no hyperparameter 'lr'; it is called learning_rate;"
+            " known are learning_rate, momentum",
+        ),
+        (
+            {"learning_rate": 0},
+            ValueError,
+            "learning_rate is 0, expected a finite number above 0",
+        ),
+        (
+            {"learning_rate": -0.5},
+            ValueError,
+            "learning_rate is -0.5, expected a finite number above 0",
+        ),
+        (
+            {"learning_rate": np.nan},
+            ValueError,
+            "learning_rate is nan, expected a finite number above 0",
+        ),
+        ({"learning_rate": True}, TypeError, "learning_rate is True, expected a number"),
+        ({"learning_rate": "0.5"}, TypeError, "learning_rate is '0.5', expected a number"),
+        ({"learning_rate": None}, TypeError, "learning_rate is None, expected a number"),
+        (
+            {"learning_rate": 1e39},
+            ValueError,
+            "learning_rate is 1e+39, expected a number that float32 can hold",
+        ),
+        (
+            {"learning_rate": 1e-60},
+            ValueError,
+            "learning_rate is 1e-60, expected a number that float32 can hold",
+        ),
+        (
+            {"momentum": 1},
+            ValueError,
+            "momentum is 1, expected a finite number at least 0 and below 1",
+        ),
+        (
+            {"learning_rate": 0.5, "momentum": -0.1},
+            ValueError,
+            "momentum is -0.1, expected a finite number at least 0 and below 1",
+        ),
+    ],
+)
+def test_hyperparameters_that_are_refused_change_nothing(rng, changes, error, sentence):
+    net = make(SHALLOW, "float32", cyprop.SGD(0.1, momentum=0.9))
+    net.train_on_batch(*data(rng, net, 5))
+    before = memory.state(net)
+    with pytest.raises(error) as caught:
+        net.set_hyperparameters(**changes)
+    assert str(caught.value) == sentence
+    if list(changes) == ["learning_rate"]:
+        with pytest.raises(error) as caught:
+            net.learning_rate = changes["learning_rate"]
+        assert str(caught.value) == sentence
+    after = memory.state(net)
+    assert after[0] == before[0]
+    assert [a.tobytes() for a in after[2]] == [a.tobytes() for a in before[2]]
+    assert net.train_on_batch(*data(rng, net, 5)) > 0  # the turn that was begun has ended
+
+
+def test_no_change_is_a_change_of_nothing(rng):
+    net = make(SHALLOW, optimizer=OPTIMIZERS[2])
+    net.train_on_batch(*data(rng, net, 5))
+    before = memory.state(net)
+    net.set_hyperparameters()
+    after = memory.state(net)
+    assert after[0] == before[0]
+    assert after[3] == before[3]
+
+
+@pytest.mark.parametrize("way", COPIES)
+def test_copies_have_the_changed_hyperparameters(rng, way):
+    net = make(DEEP, optimizer=cyprop.SGD(0.05, momentum=0.9))
+    X, Y = data(rng, net, 5)
+    net.train_on_batch(X, Y)
+    net.set_hyperparameters(learning_rate=0.01, momentum=0.5)
+    other = COPIES[way](net)
+    assert other.optimizer == cyprop.SGD(0.01, momentum=0.5)
+    assert net.train_on_batch(X, Y) == other.train_on_batch(X, Y)
+    assert net == other
+
+
+def test_files_have_the_changed_hyperparameters(tmp_path):
+    net = make(DEEP, optimizer=cyprop.Adam())
+    net.set_hyperparameters(learning_rate=0.25, beta1=0.5)
+    net.save(tmp_path / "net")
+    assert cyprop.Network.load(tmp_path / "net").optimizer == cyprop.Adam(0.25, beta1=0.5)
+
+
+def test_threads_that_change_one_hyperparameter_each_undo_nothing():
+    net = make(SHALLOW, optimizer=cyprop.SGD(0.1, momentum=0.1))
+    n, undone = 300, []
+
+    def change(key):
+        for i in range(1, n + 1):
+            net.set_hyperparameters(**{key: i / (n + 1)})
+            if net.optimizer.hyperparameters[key] != i / (n + 1):
+                undone.append(key)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [
+            threading.Thread(target=change, args=[key]) for key in ("learning_rate", "momentum")
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert undone == []
+    assert net.optimizer == cyprop.SGD(n / (n + 1), momentum=n / (n + 1))
+
+
+def test_a_network_that_was_not_initialised_has_no_learning_rate():
+    blank = cyprop.Network.__new__(cyprop.Network)
+    for use in (
+        lambda: blank.learning_rate,
+        lambda: blank.set_hyperparameters(learning_rate=0.5),
+        lambda: setattr(blank, "learning_rate", 0.5),
+    ):
+        with pytest.raises(RuntimeError, match="the network has not been initialised"):
+            use()
+
+
+# what a network shows of itself
+
+
+def test_dir_has_what_is_meant_for_users():
+    net = cyprop.Network([2, 1])
+    own = {name for name in dir(net) if not name.startswith("__")}
+    assert own == {
+        "activations", "biases", "bind", "dtype", "evaluate", "fit", "gradients", "handle",
+        "jacobian", "learn_one", "learning_rate", "load", "loss", "n_parameters", "optimizer",
+        "parameters", "predict", "save", "set_hyperparameters", "settings", "sizes", "step",
+        "to_c", "train_on_batch", "vjp", "weights",
+    }  # fmt: skip
+    net.note, net._hidden = 1, 2
+    assert {name for name in dir(net) if not name.startswith("__")} == own | {"note"}
+    assert {"__init__", "__doc__", "__eq__", "__dict__"} <= set(dir(net))
+
+
+def test_repr_is_what_it_is():
+    net = cyprop.Network([784, 30, 10], ["tanh"], loss="cross_entropy", optimizer="adam")
+    assert repr(net) == (
+        "Network([784, 30, 10], activation='tanh', output_activation='softmax',"
+        " loss='cross_entropy', optimizer=Adam(learning_rate=0.001, beta1=0.9, beta2=0.999,"
+        " epsilon=1e-08), dtype='float32': 23,860 parameters)"
+    )
+
+
+def test_settings_are_those_the_network_was_made_with():
+    arguments = {
+        "sizes": [3, 5, 2], "activation": "tanh", "output_activation": "softmax",
+        "loss": "cross_entropy", "optimizer": cyprop.Adam(0.5), "dtype": "float64",
+    }  # fmt: skip
+    net = cyprop.Network(**arguments)
+    assert net.settings == cyprop.Settings(**arguments)
+    before = net.settings
+    net.learning_rate = 0.25
+    assert before == cyprop.Settings(**arguments)
+    assert net.settings == before.with_optimizer(cyprop.Adam(0.25))
+    with pytest.raises(AttributeError):
+        net.settings = before
+
+
+def test_a_subclass_inherits_what_is_compiled(rng, dtype):
+    class Own(cyprop.Network):
+        @property
+        def parameters(self):
+            return super().parameters * 2
+
+    net, own = cyprop.Network([3, 5, 2], dtype=dtype), Own([3, 5, 2], dtype=dtype)
+    assert same_bits(own.parameters, net.parameters * 2)
+    assert same_bits(own.weights[0], net.weights[0])
+    X, Y = rng.random((4, 3)), rng.random((4, 2))
+    assert same_bits(own.predict(X), net.predict(X))
+    own.step(own.gradients(X, Y))
+    net.train_on_batch(X, Y)
+    assert same_bits(copy.copy(own).parameters, net.parameters * 2)
+    assert copy.deepcopy(own) == net
 
 
 def test_optimizers_say_what_they_are():

@@ -1,6 +1,5 @@
 """The package as installed: what it carries, what it says of itself, and what importing it does."""
 
-import inspect
 import os
 import re
 import subprocess
@@ -55,6 +54,18 @@ def test_every_public_name_is_there():
     assert run("import cyprop; print(set(cyprop.__all__) <= set(dir(cyprop)))") == "True"
 
 
+def test_dir_has_what_is_meant_for_users():
+    shown = run("import cyprop; print(*(name for name in dir(cyprop) if name[:2] != '__'))")
+    public = {name for name in cyprop.__all__ if name != "__version__"}
+    assert set(shown.split()) == public | {"datasets", "interface", "storage"}
+    assert {"__doc__", "__version__"} <= set(dir(cyprop))
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'cyprop' has no attribute 'Netwrok'"):
+        _ = cyprop.Netwrok
+
+
 def public_things():
     """What a user may call, and every public method and property of it."""
     from cyprop import datasets, interface
@@ -68,12 +79,10 @@ def public_things():
         if isinstance(thing, type) and issubclass(thing, BaseException):
             continue
         yield thing.__qualname__, thing
-        if thing is cyprop.Network:
+        if thing in (cyprop.Network, bound.BoundPrediction, interface.Handle):
             for name in dir(thing):
-                if not name.startswith("_") and not inspect.isgetsetdescriptor(
-                    getattr(thing, name)
-                ):
-                    yield f"Network.{name}", getattr(thing, name)
+                if not name.startswith("_"):
+                    yield f"{thing.__name__}.{name}", getattr(thing, name)
 
 
 @pytest.mark.parametrize(("name", "thing"), dict(public_things()).items())
@@ -119,11 +128,11 @@ def test_the_package_carries_every_header_that_its_declarations_name():
     assert [header for file, header in named if not (file.parent / header).is_file()] == []
 
 
-def test_only_numpy_and_safetensors_are_needed():
+def test_only_numpy_is_needed():
     needed = {
         re.match(r"[\w-]+", line)[0] for line in metadata.requires("cyprop") if "extra" not in line
     }
-    assert needed == {"numpy", "safetensors"}
+    assert needed == {"numpy"}
 
 
 def test_importing_loads_nothing_optional():

@@ -58,7 +58,7 @@ def test_rules_may_be_objects_everywhere():
     for hidden in (activation, [activation], ["relu"]):
         made = cyprop.Settings([3, 4, 2], hidden, output, cyprop.Loss("mse"), cyprop.SGD())
         assert made == named
-    assert cyprop.Settings([3, 2], activation).activation_names == ("relu",)
+    assert cyprop.Settings([3, 2], [], activation).activation_names == ("relu",)
 
 
 @pytest.mark.parametrize("settings", EXAMPLES, ids=repr)
@@ -132,7 +132,7 @@ def test_activations_that_couple_units_are_for_the_output_alone(name):
         with pytest.raises(ValueError, match=f"'{name}' is for the output layer, not a hidden one"):
             cyprop.Settings([3, 4, 2], name)
     else:
-        assert cyprop.Settings([3, 4, 2], name).activation_names == (name, name)
+        assert cyprop.Settings([3, 4, 2], name, name).activation_names == (name, name)
     assert activations.couples_units(name) == (name == "softmax")
 
 

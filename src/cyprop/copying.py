@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from cyprop.engine import memory
 from cyprop.engine.engine import Engine
 from cyprop.settings import Settings
+
+_Network = TypeVar("_Network", bound=Engine)
 
 # What networks of before 0.2 kept among their attributes.
 FORMER = ("_sizes", "_activations", "_loss", "_dtype", "_optimizer", "_rng")
 
 
 def state_of(network: Engine) -> dict[str, Any]:
-    """Settings, copies of all numbers, the random generator and the attributes of the user."""
+    """Settings, copies of all numbers, the random generator and the attributes of the user.
+
+    What `fit` saw is left out: with its seconds no two pickles would be the same.
+    """
     settings, parameters, states, tally = memory.state(network)
+    attributes = dict(vars(network))
+    attributes.pop("history", None)
     return {
         "settings": settings,
         "parameters": parameters,
         "optimizer_states": states,
         "optimizer_tally": tally,
         "rng": network._rng,
-        "attributes": dict(vars(network)),
+        "attributes": attributes,
     }
 
 
@@ -40,24 +47,25 @@ def take_state(network: Engine, state: dict[str, Any]) -> None:
     vars(network).update(attributes)
 
 
-def shallow(network: Any) -> Any:
+def shallow(network: _Network) -> _Network:
     """A network of its own with the same attributes; only the random generator is copied deeply."""
     from copy import deepcopy
 
-    state = network.__getstate__()
+    state: Any = network.__getstate__()
     state["rng"] = deepcopy(state["rng"])
     return _filled(type(network), state)
 
 
-def deep(network: Any, memo: dict[int, Any]) -> Any:
+def deep(network: _Network, memo: dict[int, Any]) -> _Network:
     """A network of its own with attributes of its own."""
     from copy import deepcopy
 
     return _filled(type(network), deepcopy(network.__getstate__(), memo))
 
 
-def _filled(kind: Any, state: dict[str, Any]) -> Any:
+def _filled(kind: type[_Network], state: Any) -> _Network:
     """A network of that class, filled as by unpickling: by its own method if it has one."""
     network = kind.__new__(kind)
-    network.__setstate__(state)
+    blank: Any = network
+    blank.__setstate__(state)
     return network

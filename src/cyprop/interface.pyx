@@ -74,7 +74,7 @@ cdef class Handle:
     until the last has finished.
     """
 
-    cdef readonly Engine network
+    cdef Engine kept_network
     cdef Record *record
 
     def __cinit__(self, Engine network not None):
@@ -86,18 +86,47 @@ cdef class Handle:
         self.record.model = &network.model
         self.record.writing = &network.writing
         self.record.copying = &network.copying
-        self.network = network
+        self.kept_network = network
 
     def __dealloc__(self):
         if self.record != NULL:
             retire(self.record)
 
     @property
+    def network(self):
+        """The network that compiled code uses. Thread-safety: it never changes."""
+        return self.kept_network
+
+    @property
     def address(self):
+        """The `struct cyprop_model *` that the functions of `cyprop.h` take, as a number.
+
+        Thread-safety: it never changes.
+        """
         return <uintptr_t> self.record
 
     def scratch_size(self, Py_ssize_t n=1):
-        """Bytes of scratch that are enough for any function with up to n rows."""
+        """Bytes of scratch that are enough for any function with up to n rows.
+
+        Parameters
+        ----------
+        n : int, default 1
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        TypeError
+            If n is not a whole number.
+        ValueError
+            If n is negative.
+
+        Notes
+        -----
+        Thread-safety: any number of threads at once.
+        """
         if n < 0:
             raise ValueError(f"n is {n}, expected at least 0")
         return scratch_size(<Model *> self.record, n)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Never, Self
 
 import numpy as np
 
-from cyprop import copying, deriving
+from cyprop import copying
 from cyprop._restore import restore
+from cyprop.checks.arguments import check_no_others
 from cyprop.checks.numbers import whole_number
+from cyprop.deriving import Deriving
 from cyprop.engine import memory
-from cyprop.engine.engine import Engine
-from cyprop.settings import Settings
+from cyprop.settings import Settings, check_that_it_can_learn
 from cyprop.training.initialisation import draw_weights
 
 if TYPE_CHECKING:
@@ -32,8 +33,22 @@ if TYPE_CHECKING:
     )
     from cyprop.training.history import History
 
+# What people write, and what there is.
+OF_THE_OPTIMIZER = {
+    **dict.fromkeys(("lr", "learning_rate"), "give optimizer=cyprop.SGD(learning_rate=…)"),
+    "momentum": "give optimizer=cyprop.SGD(momentum=…)",
+}
+OF_A_TRAINING = {
+    **dict.fromkeys(("lr", "learning_rate"), "set net.learning_rate"),
+    "momentum": "call net.set_hyperparameters(momentum=…)",
+    "optimizer": "set net.optimizer",
+    "loss": "give it to Network",
+    "n_epochs": "it is called epochs",
+    "verbose": "it is called progress",
+}
 
-class Network(Engine):
+
+class Network(Deriving):
     """A multilayer perceptron: Z = A_prev · W + b, A = f(Z), layer upon layer.
 
     Parameters
@@ -43,8 +58,10 @@ class Network(Engine):
     activation : str, Activation, or a sequence of these, default "sigmoid"
         Of all hidden layers, or one for each: "sigmoid", "tanh", "relu" or "identity".
     output_activation : str or Activation, optional
-        Of the last layer; also "softmax". By default the one that the loss belongs to (softmax for
-        cross_entropy, sigmoid for binary_cross_entropy), else the same as `activation`.
+        Of the last layer; also "softmax", for two outputs or more. By default the one that the loss
+        belongs to: softmax for cross_entropy, sigmoid for binary_cross_entropy. With "mse" it is
+        sigmoid if all hidden layers are, and with neither hidden layers nor an `activation`, so the
+        outputs are from 0 to 1; else identity, so they are any number, as a regression needs.
     loss : str or Loss, default "mse"
         "mse": the mean over outputs of the squared error. "cross_entropy": needs softmax.
         "binary_cross_entropy": the mean over outputs; needs sigmoid. C is its mean over the batch.
@@ -104,8 +121,11 @@ class Network(Engine):
         optimizer: OptimizerName | Optimizer | None = None,
         dtype: npt.DTypeLike = "float32",
         seed: int = 0,
+        **others: Never,  # to be refused in a sentence that says what to write
     ) -> None:
+        check_no_others(others, "Network", Network.__init__, OF_THE_OPTIMIZER)
         settings = Settings(sizes, activation, output_activation, loss, optimizer, dtype)
+        check_that_it_can_learn(settings)
         rng = np.random.Generator(np.random.PCG64(whole_number(seed, "seed", low=0)))
         memory.lay_out(self, settings)
         self._rng = rng
@@ -166,6 +186,21 @@ class Network(Engine):
     def learning_rate(self, value: float) -> None:
         self.set_hyperparameters(learning_rate=value)
 
+    @property
+    def history(self) -> History | None:
+        """What the latest `fit` saw, up to where it ended, be it by Ctrl-C or an error.
+
+        None before the first. It may be set, until the next `fit` does. Copies, pickles and files
+        are without, and it does not count in comparisons.
+
+        Thread-safety: any number of threads at once; while `fit` runs, its lists grow.
+        """
+        return vars(self).get("history")
+
+    @history.setter
+    def history(self, value: Any) -> None:
+        vars(self)["history"] = value
+
     def set_hyperparameters(self, **hyperparameters: float) -> None:
         """Change hyperparameters of the optimizer, which keeps its state.
 
@@ -183,7 +218,9 @@ class Network(Engine):
 
         Notes
         -----
-        Setting ``net.optimizer`` starts with momentum and moments of zero instead.
+        Setting ``net.optimizer`` starts with momentum and moments of zero instead. Updates of an
+        SGD without momentum leave v as it was; and the beta1^t and beta2^t of an Adam are the
+        products of the betas that its updates have had.
         Thread-safety: any number of threads at once; it waits its turn.
 
         Examples
@@ -195,8 +232,7 @@ class Network(Engine):
         >>> net.optimizer
         SGD(learning_rate=0.01, momentum=0.9)
         """
-        changed = self.settings.optimizer.with_hyperparameters(**hyperparameters)
-        memory.set_hyperparameters(self, self.settings.with_optimizer(changed).optimizer)
+        memory.set_hyperparameters(self, hyperparameters)
 
     def bind(self, x: Array, out: Array) -> BoundPrediction:
         """Make a prediction ready that reads x and writes out, the same arrays each time.
@@ -270,6 +306,7 @@ class Network(Engine):
         validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
         progress: bool = False,
         n_threads: int = 1,
+        **others: Never,  # to be refused in a sentence that says what to write
     ) -> History:
         """Train on the rows of X and Y, batch after batch.
 
@@ -277,7 +314,8 @@ class Network(Engine):
         ----------
         X : array_like, (n, n_in)
         Y : array_like, (n, n_out)
-            A C-contiguous array of the network's dtype is never copied.
+            A C-contiguous array of the network's dtype is never copied. Targets are what the loss
+            can mean: from 0 to 1 for binary_cross_entropy, at least 0 for cross_entropy.
         epochs : int, default 10
             Passes over the rows.
         batch_size : int, default 32
@@ -295,20 +333,26 @@ class Network(Engine):
         Returns
         -------
         History
-            Its ``loss``, ``validation_loss`` and ``seconds`` have one entry an epoch.
+            Its ``loss``, ``validation_loss`` and ``seconds`` have one entry an epoch. However the
+            training ends, it is at ``net.history`` too.
 
         Raises
         ------
         TypeError, ValueError
-            If the data does not fit, is empty, or holds NaN or infinity (the message names the
-            first row and column), or n_threads is not a whole number from 1 to 256; the network is
-            unchanged.
+            If the data does not fit, is empty, or holds NaN, infinity or a target that the loss
+            cannot mean (the message names the first row and column), a weight is not finite, or
+            n_threads is not a whole number from 1 to 256; the network is unchanged.
         DivergenceError
-            If a loss became non-finite; the weights are those of the last finite epoch, and the
-            optimizer's state starts afresh.
+            If a loss became non-finite; the weights are those of the last finite epoch, or of
+            before, and the optimizer's state starts afresh. Its ``history`` has the epochs before.
         KeyboardInterrupt
             On Ctrl-C, within some milliseconds: between two updates, or in the midst of a large
             one, whose weights are then part old and part new, and all finite.
+
+        Warns
+        -----
+        UserWarning
+            Once, if a target is out of reach for the output activation, as 2 is for a sigmoid.
 
         Notes
         -----
@@ -317,6 +361,7 @@ class Network(Engine):
         """
         from cyprop.training import fit  # here and below: what not every program needs
 
+        check_no_others(others, "fit", Network.fit, OF_A_TRAINING)
         plan = fit.plan(
             self,
             X,
@@ -328,26 +373,24 @@ class Network(Engine):
         )
         return fit.fit(self, plan, epochs, progress=progress)
 
-    # In deriving.py, with what they need.
-    gradients = deriving.gradients
-    vjp = deriving.vjp
-    jacobian = deriving.jacobian
-    step = deriving.step
-
     def save(self, path: str | os.PathLike[str], metadata: dict[str, str] | None = None) -> None:
         """Write the network to a safetensors file, which PyTorch can read too.
 
         Parameters
         ----------
         path : path
-            Replaced whole, or not at all.
+            Replaced whole, or not at all, keeping its mode, and owner and group where it may; a
+            symbolic link stays, other hard links keep what they had. A FIFO or character device is
+            written through.
         metadata : dict of str to str, optional
             Notes of your own, kept in the file; ``cyprop.storage.read_metadata`` gives them back.
 
         Raises
         ------
         TypeError
-            If metadata is not a dict of str to str.
+            If path is not a path of str, or metadata not a dict of str to str.
+        ValueError
+            If no file can be called so, or metadata is too long or not Unicode text.
         OSError
             If it cannot be written.
 
@@ -370,7 +413,7 @@ class Network(Engine):
         Parameters
         ----------
         path : path
-            Replaced whole, or not at all.
+            Written as by `save`.
         name : str, optional
             What the names in the header begin with: ASCII letters, digits and single underscores
             in between, a letter first. By default the file's name without its suffix.
@@ -380,7 +423,8 @@ class Network(Engine):
         TypeError
             If path is not a path of str, or name not a str.
         ValueError
-            If C would not take the name, or a parameter is NaN or infinite.
+            If no file can be called so, C would not take the name, or a parameter is NaN or
+            infinite.
         OSError
             If it cannot be written.
 
@@ -396,10 +440,14 @@ class Network(Engine):
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read a network that `save` has written.
 
+        A file that is replaced meanwhile, as `save` does it, is read as it was or as it became.
+
         Raises
         ------
         FormatError
             If the file is anything else; one sentence says what is wrong.
+        TypeError, ValueError
+            If path is not a path of str, or no file can be called so.
         OSError
             If it cannot be read.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
@@ -45,8 +46,8 @@ class Settings:
     activation : str, Activation, or a sequence of these, default "sigmoid"
         Of all hidden layers, or one for each.
     output_activation : str or Activation, optional
-        Of the last layer. By default the one that the loss belongs to, else the same as
-        `activation`.
+        Of the last layer. By default the one that the loss belongs to; with a loss that goes with
+        any, "sigmoid" if that is the activation of all hidden layers, else "identity".
     loss : str or Loss, default "mse"
     optimizer : str or Optimizer, default SGD(learning_rate=0.1)
     dtype : "float32" or "float64", default "float32"
@@ -217,14 +218,17 @@ def checked_sizes(sizes: Any) -> tuple[int, ...]:
         raise ValueError(
             f"sizes has {len(entries)} entries, expected at least two: inputs and outputs"
         )
-    return tuple([whole_number(size, f"sizes[{i}]") for i, size in enumerate(entries)])
+    found = tuple([whole_number(size, f"sizes[{i}]") for i, size in enumerate(entries)])
+    for i, size in enumerate(found):
+        if size > sys.maxsize:
+            raise ValueError(f"sizes[{i}] is {shown(size)}, too many parameters to address")
+    return found
 
 
 def checked_activations(
     activation: Any, output_activation: Any, loss: Loss, n_layers: int
 ) -> tuple[Activation, ...]:
     """The activation of each layer, the output layer's last."""
-    own = losses.output_activation(loss.name)
     if isinstance(activation, str | Activation):
         default = activation_of(activation)
         hidden = [default] * (n_layers - 1)
@@ -233,19 +237,43 @@ def checked_activations(
             raise ValueError(
                 f"activation names {len(activation)} layers, expected {n_layers - 1} hidden ones"
             )
+        default = Activation("sigmoid")
         hidden = [activation_of(entry) for entry in activation]
-        default = hidden[-1] if hidden else Activation("sigmoid")
     else:
         raise TypeError(
             f"activation is {shown(activation)}, expected a name or a sequence of names"
         )
-    output = activation_of(output_activation if output_activation is not None else own or default)
-    if own is not None and output.name != own:
-        raise ValueError(f"loss {loss.name!r} needs output_activation {own!r}, not {output.name!r}")
-    for rule in hidden:
-        if activations.couples_units(rule.name):
+    output = checked_output(output_activation, hidden or [default], loss)
+    for rule in hidden or [default]:
+        if activations.couples_units(rule.name) and (hidden or rule != output):
             raise ValueError(f"activation {rule.name!r} is for the output layer, not a hidden one")
     return *hidden, output
+
+
+def checked_output(output_activation: Any, hidden: Sequence[Activation], loss: Loss) -> Activation:
+    """The activation of the last layer, chosen by the loss and the hidden layers if it is None."""
+    own = losses.output_activation(loss.name)
+    if output_activation is None:
+        # A network of sigmoids alone is what the field began with; any other may want any number.
+        bounded = all(rule.name == "sigmoid" for rule in hidden)
+        output_activation = own or ("sigmoid" if bounded else "identity")
+    output = activation_of(output_activation)
+    if own is not None and output.name != own:
+        raise ValueError(f"loss {loss.name!r} needs output_activation {own!r}, not {output.name!r}")
+    return output
+
+
+def check_that_it_can_learn(settings: Settings) -> None:
+    """Raise ValueError if the output is the same whatever the weights are.
+
+    Files and pickles may hold such a network, so it is refused only where a person makes one.
+    """
+    output = settings.activation_names[-1]
+    if settings.sizes[-1] == 1 and activations.couples_units(output):
+        raise ValueError(
+            f"sizes ends in one output with output_activation {output!r}, which is always 1: use"
+            " loss='binary_cross_entropy' with one sigmoid output, or an output for each class"
+        )
 
 
 def checked_dtype(dtype: Any) -> np.dtype[Any]:

@@ -248,3 +248,62 @@ def test_a_sample_or_batch_whose_loss_is_not_finite_is_not_learned(bad):
     assert not np.isfinite(net.learn_one([1.0, 2.0], [bad]))
     assert not np.isfinite(net.train_on_batch([[1.0, 2.0]], [[bad]]))
     assert net.parameters.tobytes() == before
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: cyprop.Network([2, 1], lr=0.1),
+         "Network has no argument 'lr': give optimizer=cyprop.SGD(learning_rate=…)"),
+        (lambda: cyprop.Network([2, 1], learning_rate=0.1),
+         "Network has no argument 'learning_rate': give optimizer=cyprop.SGD(learning_rate=…)"),
+        (lambda: cyprop.Network([2, 1], hidden=3),
+         "Network has no argument 'hidden': it has sizes, activation, output_activation, loss,"
+         " optimizer, dtype, seed"),
+        (lambda: cyprop.Network([2, 1]).fit([[1, 2]], [1], lr=0.1),
+         "fit has no argument 'lr': set net.learning_rate"),
+        (lambda: cyprop.Network([2, 1]).fit([[1, 2]], [1], callbacks=[]),
+         "fit has no argument 'callbacks': it has X, Y, epochs, batch_size, shuffle,"
+         " validation_data, progress, n_threads"),
+        (lambda: cyprop.SGD(lr=0.1),
+         "sgd has no hyperparameter 'lr'; it is called learning_rate; known are learning_rate,"
+         " momentum"),
+    ],
+)  # fmt: skip
+def test_arguments_that_there_are_not_are_answered_with_what_to_write(call, said):
+    with pytest.raises(TypeError) as caught:
+        call()
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_huge_numbers_are_one_short_sentence(digits):
+    huge = 10**digits
+    net = cyprop.Network([2, 1])
+    for call in (
+        lambda: cyprop.Network([2, huge]),
+        lambda: cyprop.SGD(huge),
+        lambda: cyprop.Adam(epsilon=huge),
+        lambda: net.predict([1, 2], n_threads=huge),
+        lambda: net.fit([[1, 2]], [1], n_threads=huge),
+        lambda: net.fit([[1, 2]], [1], epochs=-huge),
+        lambda: cyprop.Network([2, 1], seed=-huge),
+        lambda: net.learn_one([1, 2], huge),
+    ):
+        with pytest.raises(ValueError, match=" is .*(expected|too many)") as caught:
+            call()
+        assert len(str(caught.value)) < 250
+    assert cyprop.Network([2, 1], seed=huge) == cyprop.Network([2, 1], seed=huge)
+    net.fit([[1, 2]], [1], epochs=1, batch_size=huge)
+
+
+def test_names_may_be_texts_of_numpy(tmp_path):
+    net = cyprop.Network(
+        [np.int64(2), 1], np.str_("relu"), np.str_("identity"), np.str_("mse"), np.str_("adam"),
+        np.str_("float32"),
+    )  # fmt: skip
+    assert net == cyprop.Network([2, 1], "relu", "identity", "mse", "adam", "float32")
+    assert all(type(name) is str for name in (*net.activations, net.loss, net.optimizer.name))
+    net.save(np.str_(tmp_path / "net"), {np.str_("who"): np.str_("Ada")})
+    net.to_c(np.str_(tmp_path / "net.h"), np.str_("mine"))
+    assert cyprop.Network.load(np.str_(tmp_path / "net")) == net

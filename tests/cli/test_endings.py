@@ -1,17 +1,21 @@
 """How a command ends: pictures, failures, mistyped commands, Ctrl-C."""
 
+import os
 import re
 import signal
+import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 import cyprop
-from cyprop.cli import commands
+from cyprop.cli import commands, plots
 from cyprop.cli import parser as cli
 from cyprop.kernels import activation
+from cyprop.training.history import History
 
 
 def python(*arguments, **options):
@@ -158,3 +162,29 @@ def test_ctrl_c_ends_with_130():
         assert process.stderr.read() == b"cyprop: interrupted\n"
         assert process.wait(60) == 130
     assert not Path("digits.safetensors").exists()
+
+
+def test_a_fifo_and_standard_output_are_written_through(run, tmp_path):
+    cyprop.Network([2, 3, 1]).save("m.safetensors")
+    run("export", "m.safetensors", "m.h")
+    os.mkfifo("fifo")
+    reader = threading.Thread(target=lambda: Path("copied").write_bytes(Path("fifo").read_bytes()))
+    reader.start()
+    assert run("export", "m.safetensors", "fifo", "--name", "m").split() == ["written", "fifo"]
+    reader.join(10)
+    assert stat.S_ISFIFO(os.lstat("fifo").st_mode)
+    assert Path("copied").read_bytes() == Path("m.h").read_bytes()
+    command = ["-m", "cyprop", "export", "m.safetensors", "/dev/stdout", "--name", "m"]
+    done = python(*command, cwd=tmp_path)
+    assert done.stdout == Path("m.h").read_text() + "written  /dev/stdout\n"
+
+
+def test_a_plot_is_written_through_to_a_fifo():
+    os.mkfifo("loss.png")
+    found = []
+    reader = threading.Thread(target=lambda: found.append(Path("loss.png").read_bytes()))
+    reader.start()
+    plots.loss_curves(History([1.0, 0.5]), "loss.png", "")
+    reader.join(10)
+    assert found[0].startswith(b"\x89PNG\r\n")
+    assert stat.S_ISFIFO(os.lstat("loss.png").st_mode)

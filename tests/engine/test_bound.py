@@ -20,7 +20,7 @@ SIZES = ([1, 1], [4, 8, 3], [17, 33, 16, 5], [300, 250, 7])
 
 def made(sizes, dtype, n=None):
     """A network, and x and out for one sample or for n."""
-    net = cyprop.Network(sizes, "tanh", dtype=dtype)
+    net = cyprop.Network(sizes, "tanh", "tanh", dtype=dtype)
     rows = () if n is None else (n,)
     rng = np.random.default_rng(3)
     x = rng.normal(size=(*rows, sizes[0])).astype(dtype)

@@ -92,7 +92,7 @@ def test_load_and_predict_need_twice_the_file(tmp_path, dtype, sizes):
 
 def calls(sizes, dtype):
     """The calls that allocate nothing, or a float that is gone again."""
-    net = cyprop.Network(sizes, "tanh", dtype=dtype)
+    net = cyprop.Network(sizes, "tanh", "tanh", dtype=dtype)
     x, y = np.full(sizes[0], 0.5, dtype), np.full(sizes[-1], 0.5, dtype)
     X, Y = np.full((100, sizes[0]), 0.5, dtype), np.full((100, sizes[-1]), 0.5, dtype)
     bound, bound_batch = net.bind(x, np.empty_like(y)), net.bind(X, np.empty_like(Y))

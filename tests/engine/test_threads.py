@@ -29,14 +29,6 @@ def name(value):
     return str(value.get("sizes")) if isinstance(value, dict) else type(value).__name__
 
 
-@pytest.fixture
-def eager(monkeypatch):
-    """As many threads as a call asks for, however little it has to do."""
-    monkeypatch.setattr(threads, "processors", lambda: threads.MOST)
-    monkeypatch.setattr(threads, "LEAST_OF_A_CALL", 1)
-    monkeypatch.setattr(threads, "LEAST_OF_A_BATCH", 1)
-
-
 def data(rng, n, sizes, dtype):
     X = sparse(rng, (n, sizes[0]), dtype)
     X[::3] = rng.normal(size=X[::3].shape)
@@ -191,6 +183,10 @@ def test_threads_exist_only_in_a_call_that_asked_for_them(rng):
         lambda **how: net.predict(X, **how),
         lambda **how: net.evaluate(X, Y, **how),
         lambda **how: net.fit(X, Y, epochs=1, batch_size=256, **how),
+        lambda **how: net.train_on_batch(X, Y, **how),
+        lambda **how: net.gradients(X, Y, **how),
+        lambda **how: net.vjp(X, Y, **how),
+        lambda **how: net.jacobian(X[:4000], **how),
     ]
     before = threads_of_this_process()
     for call in calls:
@@ -328,6 +324,11 @@ def test_a_bad_number_of_threads_is_refused(dtype, n_threads, error, sentence):
         lambda: net.predict(X[0], np.empty(3, dtype), n_threads),
         lambda: net.evaluate(X, Y, n_threads=n_threads),
         lambda: net.fit(X, Y, epochs=1, n_threads=n_threads),
+        lambda: net.train_on_batch(X, Y, n_threads=n_threads),
+        lambda: net.gradients(X, Y, n_threads=n_threads),
+        lambda: net.vjp(X, Y, n_threads=n_threads),
+        lambda: net.jacobian(X, n_threads=n_threads),
+        lambda: net.step(np.zeros_like(net.parameters), n_threads=n_threads),
     ):
         with pytest.raises(error) as caught:
             call()

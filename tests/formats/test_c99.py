@@ -3,7 +3,6 @@
 import platform
 import re
 import shutil
-from types import SimpleNamespace
 
 import compiled_headers
 import numpy as np
@@ -51,7 +50,9 @@ def networks():
                 b[:] = rng.normal(size=b.size)
             made[f"only_{name}_{dtype}"] = net = cyprop.Network([1, 2], **options)
             net.weights[0][:] = [1, 0]
-        made[f"narrow_{dtype}"] = cyprop.Network([784, 1, 16, 9, 8, 70, 3, 1], "relu", dtype=dtype)
+        made[f"narrow_{dtype}"] = cyprop.Network(
+            [784, 1, 16, 9, 8, 70, 3, 1], "relu", "relu", dtype=dtype
+        )
     return made
 
 
@@ -158,9 +159,8 @@ def test_an_activations_hyperparameters_are_written(tmp_path, monkeypatch, dtype
     # As one that is added tomorrow: a function in elementary.h, hyperparameters in the table.
     known = {**c_code.functions(dtype.name), "tanh": text}
     monkeypatch.setattr(c_code, "functions", lambda dtype: known)
-    rule = {"slope": (0.1, 0.0, True, 1.0), "most": (1e-3, 0.0, True, np.inf)}
-    monkeypatch.setattr(c99, "activation", SimpleNamespace(hyperparameters=lambda name: rule))
-    net = cyprop.Network([1, 2], "tanh", dtype=dtype)
+    net = cyprop.Network([1, 2], output_activation="tanh", dtype=dtype)
+    monkeypatch.setattr(cyprop.Activation, "values", (0.1, 1e-3))
     net.weights[0][:] = 1
     library = compiled_headers.library(compiled_headers.export(tmp_path, {"m": net}))
     out = compiled_headers.predict(library, "m", net, np.array([[-3.0], [3.0]], dtype))

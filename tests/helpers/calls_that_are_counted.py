@@ -38,7 +38,7 @@ def allocations(call, n_calls):
 
 def calls(sizes, dtype):
     """Name, call, and how many times to call it."""
-    net = cyprop.Network(sizes, "tanh", dtype=dtype)
+    net = cyprop.Network(sizes, "tanh", "tanh", dtype=dtype)
     x, y = np.full(sizes[0], 0.5, dtype), np.full(sizes[-1], 0.5, dtype)
     X, Y = np.full((100, sizes[0]), 0.5, dtype), np.full((100, sizes[-1]), 0.5, dtype)
     out = np.empty_like(y)
@@ -53,7 +53,7 @@ def calls(sizes, dtype):
 
 def compiled_calls(sizes, dtype):
     """The same of what compiled code calls, counted there."""
-    net = cyprop.Network(sizes, "tanh", dtype=dtype)
+    net = cyprop.Network(sizes, "tanh", "tanh", dtype=dtype)
     handle = net.handle()
     x, y, loss = np.full(sizes[0], 0.5, dtype), np.full(sizes[-1], 0.5, dtype), np.empty(1)
     scratch = np.empty(handle.scratch_size(), np.uint8)

@@ -163,11 +163,14 @@ def _sgd(theta, d_theta, state, learning_rate, momentum):
 
 
 def _adam(theta, d_theta, state, learning_rate, beta1, beta2, epsilon):
-    state["t"] = t = state.get("t", 0) + 1
+    # Where betas change, products stand for beta1^t and beta2^t, so that one minus these is still
+    # the sum of the weights that the gradients have in m and v.
+    state["beta1^t"] = beta1 * state.get("beta1^t", 1)
+    state["beta2^t"] = beta2 * state.get("beta2^t", 1)
     state["m"] = beta1 * state.get("m", 0) + (1 - beta1) * d_theta
     state["v"] = beta2 * state.get("v", 0) + (1 - beta2) * d_theta**2
-    m_hat = state["m"] / (1 - beta1**t)
-    v_hat = state["v"] / (1 - beta2**t)
+    m_hat = state["m"] / (1 - state["beta1^t"])
+    v_hat = state["v"] / (1 - state["beta2^t"])
     theta -= learning_rate * m_hat / (np.sqrt(v_hat) + epsilon)
 
 
@@ -207,13 +210,31 @@ class Network:
     def gradients(self, X, Y):
         """Every derivative by name, as lists over the layers; dA has one more, dA⁽⁰⁾ first."""
         A, Z = self.forward(X)
-        L = len(Z)
-        g = SimpleNamespace(dA=[None] * (L + 1), dZ=[None] * L, dW=[None] * L, db=[None] * L)
+        straight_to_Z = loss.output_activation(self.loss) is not None
+        g = self._descend(A, Z, loss.backward(self.loss, A[-1], Y), straight_to_Z)
         g.loss = loss.forward(self.loss, Z[-1], A[-1], Y).mean()
+        return g
+
+    def vjp(self, X, dA):
+        """The same of a C whose derivative by A⁽ᴸ⁾ is dA."""
+        return self._descend(*self.forward(X), _wide(dA)[0], False)
+
+    def jacobian(self, x):
+        """∂A⁽ᴸ⁾/∂x of one row, (n_out, n_in): the product, from the first layer to the last."""
+        A, Z = self.forward(x[None])
+        J = np.eye(len(x))
+        for W, name, a, z in zip(self.weights, self.activations, A[1:], Z, strict=True):
+            units = np.eye(z.size)
+            rows = np.repeat(z, z.size, axis=0), np.repeat(a, z.size, axis=0)
+            own = activation.backward(name, *rows, units)
+            J = own @ (W.T @ J)
+        return J
+
+    def _descend(self, A, Z, derivative, is_dZ):
+        L = len(self.weights)
+        g = SimpleNamespace(dA=[None] * (L + 1), dZ=[None] * L, dW=[None] * L, db=[None] * L)
         for layer in reversed(range(L)):
-            if layer == L - 1:
-                derivative = loss.backward(self.loss, A[-1], Y)
-            if layer == L - 1 and loss.output_activation(self.loss):
+            if layer == L - 1 and is_dZ:
                 g.dZ[layer] = derivative
             else:
                 g.dA[layer + 1] = derivative

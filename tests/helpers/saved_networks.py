@@ -9,7 +9,7 @@ import cyprop
 
 def small(dtype="float32", **options):
     """A network with signed, distinct parameters everywhere."""
-    net = cyprop.Network([3, 2, 2], activation="relu", dtype=dtype, seed=3, **options)
+    net = cyprop.Network([3, 2, 2], "relu", "relu", dtype=dtype, seed=3, **options)
     for b in net.biases:
         b[:] = np.linspace(-1.5, 2.5, b.size)
     return net

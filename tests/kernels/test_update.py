@@ -196,7 +196,9 @@ def test_an_unknown_name_lists_the_known(dtype):
     "sizes", [[70, 31, 4], [1031, 270, 3], [300_001, 1], [9, 33_000, 2]], ids=str
 )
 def test_one_sample_is_learned_by_its_gradient(rng, dtype, sizes):
-    net = cyprop.Network(sizes, activation="tanh", dtype=dtype, optimizer=cyprop.SGD(0.25))
+    net = cyprop.Network(
+        sizes, activation="tanh", output_activation="tanh", dtype=dtype, optimizer=cyprop.SGD(0.25)
+    )
     x = rng.normal(size=sizes[0]).astype(dtype)
     y = rng.normal(size=sizes[-1]).astype(dtype)
     gradients = net.gradients(x[None], y[None])

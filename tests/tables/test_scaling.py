@@ -37,7 +37,7 @@ def test_constant_columns_are_taken_out():
     scaling = Scaling.of(X)
     assert scaling.scale[:2].tolist() == [np.inf, np.inf]
     assert np.array_equal(scaling.apply(other)[:, :2], np.zeros((3, 2)))
-    network = Network([3, 5, 2], activation="tanh", dtype="float64")
+    network = Network([3, 5, 2], activation="tanh", output_activation="tanh", dtype="float64")
     folded = fold(network, scaling)
     assert not folded.weights[0][:2].any()
     assert np.array_equal(folded.predict(X), folded.predict(other))

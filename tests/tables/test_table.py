@@ -1,6 +1,9 @@
 """Reading tables of all three formats, and writing columns so that they come back."""
 
+import os
+import stat
 import sys
+import threading
 
 import numpy as np
 import pandas
@@ -190,3 +193,39 @@ def test_take_keeps_row_numbers():
     taken = table.take(np.array([False, True, True]))
     assert (taken.rows.tolist(), taken.column("a").tolist()) == ([4, 9], [6, 7])
     assert taken.one_unit
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".npz"])
+def test_a_fifo_is_written_through(tmp_path, suffix):
+    columns = {"a": np.arange(3), "b": np.array([0.5, 0.25, 1])}
+    fifo, copied = tmp_path / f"fifo{suffix}", tmp_path / f"copied{suffix}"
+    os.mkfifo(fifo)
+    reader = threading.Thread(target=lambda: copied.write_bytes(fifo.read_bytes()))
+    reader.start()
+    write_columns(fifo, columns)
+    reader.join(10)
+    assert stat.S_ISFIFO(fifo.lstat().st_mode)
+    found = read_table(copied).columns
+    assert {name: column.tolist() for name, column in found.items()} == {
+        name: column.tolist() for name, column in columns.items()
+    }
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".npz"])
+def test_a_table_that_cannot_be_written_whole_is_as_before(tmp_path, monkeypatch, suffix):
+    path = tmp_path / f"table{suffix}"
+    write_columns(path, {"a": np.arange(3)})
+    path.chmod(0o600)
+    before = path.read_bytes()
+
+    def fail(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="No space left on device"):
+        write_columns(path, {"a": np.arange(4)})
+    monkeypatch.undo()
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == [path.name]
+    write_columns(path, {"a": np.arange(4)})
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -1,6 +1,7 @@
 """fit: epochs, batches, shuffling, validation, progress, divergence and Ctrl-C."""
 
 import _thread
+import copy
 import pickle
 import sys
 import threading
@@ -14,6 +15,7 @@ from arrays_for_tests import same_bits
 
 import cyprop
 from cyprop.engine import threads
+from cyprop.training import fit
 
 
 def network(dtype="float64", optimizer=None, seed=5):
@@ -284,9 +286,120 @@ def test_a_divergence_error_survives_pickling():
     for error in (
         cyprop.DivergenceError(3, 14),
         cyprop.DivergenceError(3, 14, "a parameter"),
+        cyprop.DivergenceError(3, 14, "the loss", cyprop.History([1.0, 2.0, 3.0], [], [0.1] * 3)),
     ):
         again = pickle.loads(pickle.dumps(error))
         assert (again.epoch, again.batch, str(again)) == (3, 14, str(error))
+        assert again.history == error.history
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_the_error_has_the_history_of_the_epochs_before(dtype, shuffle):
+    net, finite = diverging(dtype), diverging(dtype)
+    zeros = np.zeros((3, 1), dtype)
+    epoch = UPDATES[dtype.name] // 3
+    expected = finite.fit(zeros, zeros, epoch, 1, shuffle, validation_data=(zeros, zeros))
+    with pytest.raises(cyprop.DivergenceError) as caught:
+        net.fit(zeros, zeros, 100, 1, shuffle, validation_data=(zeros, zeros))
+    history = caught.value.history
+    assert history is net.history
+    assert (history.loss, history.validation_loss) == (expected.loss, expected.validation_loss)
+    assert len(history.seconds) == len(history) == epoch
+
+
+@pytest.mark.parametrize(
+    ("epoch", "batch", "what", "said"),
+    [
+        (0, 0, "the loss", "the weights are as before the training; no update was made"),
+        (0, 0, "a parameter", "the weights are as before the training; a smaller learning rate"),
+        (0, 3, "the loss", "the weights are as before the training; a smaller learning rate"),
+        (2, 0, "the loss", "the weights are those of the last finite epoch; a smaller learning"),
+    ],
+)
+def test_the_error_says_which_weights_are_kept(epoch, batch, what, said):
+    assert said in str(cyprop.DivergenceError(epoch, batch, what))
+
+
+def test_a_loss_that_is_too_large_before_any_update_is_not_blamed_on_the_learning_rate():
+    net = cyprop.Network([1, 1], "tanh", dtype="float64")
+    with pytest.raises(cyprop.DivergenceError, match="no update was made: the numbers in X, Y"):
+        net.fit([1.0], [1e300], epochs=2)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_before_training_are_named(rng, dtype, bad):
+    X, Y = data(rng, dtype=dtype)
+    for name, layer, place in (("weights", 0, (3, 8)), ("weights", 1, (8, 2)), ("biases", 1, (1,))):
+        net = network(dtype)
+        before = net.fit(X, Y, epochs=1)
+        getattr(net, name)[layer][place] = bad
+        bits = net.parameters.tobytes()
+        said = (
+            rf"^{name}\[{layer}\] holds {bad} at \[{', '.join(map(str, place))}\] before training"
+        )
+        with pytest.raises(ValueError, match=said):
+            net.fit(X, Y, epochs=3)
+        assert net.parameters.tobytes() == bits
+        assert net.history is before
+
+
+def test_weights_that_are_spoilt_between_two_epochs_are_not_called_finite(rng):
+    net = network()
+    X, Y = data(rng)
+    steps = fit.epochs(net, fit.plan(net, X, Y, batch_size=8), 5)
+    next(steps)
+    net.biases[0][4] = np.nan
+    with pytest.raises(ValueError, match=r"^biases\[0\] holds nan at \[4\] before training"):
+        next(steps)
+    assert len(net.history) == 1
+
+
+# net.history
+
+
+def test_the_history_is_at_the_network_however_the_training_ends(rng, monkeypatch):
+    net = network()
+    X, Y = data(rng)
+    assert net.history is None
+    assert net.fit(X, Y, epochs=3) is net.history
+    first = net.history
+    with pytest.raises(ValueError, match="X has shape"):
+        net.fit(X[:, :2], Y)
+    with pytest.raises(ValueError, match="epochs is -1"):
+        net.fit(X, Y, epochs=-1)
+    assert net.history is first
+    assert net.fit(X, Y, epochs=0) is net.history
+    assert len(net.history) == 0
+    count = iter(range(100))
+
+    def evaluate(self, X, Y, n_threads=1):
+        if next(count) == 2:
+            raise KeyboardInterrupt
+        return 0.5
+
+    monkeypatch.setattr(cyprop.Network, "evaluate", evaluate)
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(X, Y, epochs=9, validation_data=(X, Y))
+    history = net.history
+    assert len(history.loss) == len(history.validation_loss) == len(history.seconds) == 2
+
+
+def test_the_history_stays_with_the_network_that_learned(rng, tmp_path):
+    net, twin = network(), network()
+    X, Y = data(rng)
+    net.fit(X, Y, epochs=2)
+    twin.fit(X, Y, epochs=2)
+    net.name = "mine"
+    net.save(tmp_path / "net")
+    copies = [copy.copy(net), copy.deepcopy(net), pickle.loads(pickle.dumps(net))]
+    assert [other.history for other in copies] == [None] * 3
+    assert [other.name for other in copies] == ["mine"] * 3
+    assert cyprop.Network.load(tmp_path / "net").history is None
+    assert net == twin == copies[0]
+    del net.name
+    assert pickle.dumps(net) == pickle.dumps(twin)
+    net.history = net.fit(X, Y, epochs=1)
+    assert pickle.loads(pickle.dumps(net)).history is None
 
 
 # Ctrl-C and threads

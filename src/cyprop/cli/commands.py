@@ -90,7 +90,7 @@ def train(options: argparse.Namespace) -> None:
         lines.append(("held out", score(lesson.encoding, predictions, table.take(held))))
     lines += [
         ("time", f"{seconds:.2f} s of training, {rate:,.0f} samples a second"),
-        ("written", f"{output}, {os.path.getsize(output):,} bytes"),
+        ("written", _with_size(output)),
     ]
     if options.plot:
         plots.loss_curves(history, options.plot, f"{table.name}: {_layers(network)}")
@@ -129,9 +129,9 @@ def predict(options: argparse.Namespace) -> None:
 
 def info(options: argparse.Namespace) -> None:
     """Say what is in a model file."""
-    network = Network.load(options.model)
+    network, metadata = storage.load_with_metadata(Network, options.model)
     lines = [
-        ("file", f"{options.model}, {os.path.getsize(options.model):,} bytes"),
+        ("file", _with_size(Path(options.model))),
         ("layers", "-".join(map(str, network.sizes))),
         ("activations", ", ".join(network.activations)),
         ("loss", network.loss),
@@ -139,8 +139,8 @@ def info(options: argparse.Namespace) -> None:
         ("dtype", network.dtype.name),
         ("parameters", f"{network.n_parameters:,}"),
     ]
-    if NOTES in storage.read_metadata(options.model):
-        _, _, encoding = _load(options.model)
+    if NOTES in metadata:
+        _, encoding = _columns(options.model, network, metadata)
         lines.append(("target", f"{encoding.target}: {_task(encoding)}"))
         if encoding.classes is not None:
             lines.append(("classes", ", ".join(map(str, encoding.classes))))
@@ -156,7 +156,7 @@ def export(options: argparse.Namespace) -> None:
     output = _checked_output(options.output, options.model)
     network = Network.load(options.model)
     network.to_c(output, options.name)
-    _show([("written", f"{output}, {os.path.getsize(output):,} bytes")])
+    _show([("written", _with_size(output))])
 
 
 def _read(name: str) -> Table:
@@ -205,8 +205,14 @@ def _new_network(options: argparse.Namespace, encoding: Encoding, dtype: str) ->
 
 def _load(path: str) -> tuple[Network, dict[str, Any], Encoding]:
     """The network of a model file, its notes, and what they say of its columns."""
-    network = Network.load(path)
-    metadata = storage.read_metadata(path)
+    network, metadata = storage.load_with_metadata(Network, path)
+    return network, *_columns(path, network, metadata)
+
+
+def _columns(
+    path: str, network: Network, metadata: dict[str, str]
+) -> tuple[dict[str, Any], Encoding]:
+    """What the notes of a model file say of its columns."""
     if NOTES not in metadata:
         raise FormatError(f"{path} has no column names; files that cyprop train writes have them")
     try:
@@ -217,7 +223,12 @@ def _load(path: str) -> tuple[Network, dict[str, Any], Encoding]:
         raise FormatError(f"{path} has notes on its columns that cannot be read") from None
     if (encoding.n_in, encoding.n_out) != (network.sizes[0], network.sizes[-1]):
         raise FormatError(f"{path} has notes on other columns than its network takes")
-    return network, notes, encoding
+    return notes, encoding
+
+
+def _with_size(path: Path) -> str:
+    """The path, and how large the file is; a device or FIFO has no size."""
+    return f"{path}, {path.stat().st_size:,} bytes" if path.is_file() else str(path)
 
 
 def _task(encoding: Encoding) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from cyprop.formats import atomic
 from cyprop.training.history import History
 
 LOG_FROM = 30  # times the smallest loss: from there on a linear axis would hide the end
@@ -32,7 +33,7 @@ def loss_curves(history: History, path: str | Path, title: str) -> None:
     ----------
     history : History
     path : path
-        Its suffix says the format: .png, .svg, .pdf and others.
+        Its suffix says the format: .png, .svg, .pdf and others. It is written as a network is.
     title : str
     """
     figure = _figure()
@@ -52,7 +53,8 @@ def loss_curves(history: History, path: str | Path, title: str) -> None:
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(True, which="both", alpha=0.25)
     axes.legend(frameon=False)
-    figure.savefig(path)
+    with atomic.replacing(str(path)) as file:
+        figure.savefig(file, format=Path(path).suffix.lstrip(".").lower())
 
 
 def _figure() -> Any:

@@ -225,7 +225,7 @@ cdef struct Derivation:
     Model *model
     Batch batch
     const char *dA                       # NULL: that of the loss
-    Sink sink
+    const Sink *sink
     double *C
     char *scratch
     bint stopped
@@ -248,7 +248,7 @@ cdef bint derive(
     """
     cdef double *C = <double *> scratch
     cdef Derivation work = Derivation(
-        model, batch[0], dA, sink[0], C, scratch + losses_size(batch.n), False)
+        model, batch[0], dA, sink, C, scratch + losses_size(batch.n), False)
     run(derive_part, &work, n_parts)
     if dA == NULL and not work.stopped:
         total[0] = sum_of(batch.n, C, 0)
@@ -261,9 +261,9 @@ cdef void derive_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     cdef Tape tape = tape_in(task.model, task.batch.n, task.scratch)
     cdef bint stopped = forward_in_pieces(task.model, &part, &task.batch, &tape, task.C)
     if not stopped and task.dA == NULL:
-        stopped = backward(task.model, &part, &task.batch, &tape, &task.sink)
+        stopped = backward(task.model, &part, &task.batch, &tape, task.sink)
     elif not stopped:
-        stopped = pull_back(task.model, &part, &task.batch, &tape, task.dA, &task.sink)
+        stopped = pull_back(task.model, &part, &task.batch, &tape, task.dA, task.sink)
     if index == 0:
         task.stopped = stopped
 

@@ -16,6 +16,7 @@ from cyprop.engine.chain cimport predict as predict_chain
 from cyprop.engine.engine cimport Engine
 from cyprop.engine.memory cimport LONG_CALL
 from cyprop.engine.model cimport Model
+from cyprop.engine.stack cimport STACK_OF_A_ROW, STACK_OF_KERNELS, need_stack
 from cyprop.engine.turns cimport Call, Turns, is_open, raise_what_is_set
 
 cnp.import_array()
@@ -37,8 +38,8 @@ cdef class BoundPrediction(Turns):
     once. Each sees the weights of a complete update.
     """
 
-    cdef readonly Engine network
-    cdef readonly cnp.ndarray x, out
+    cdef Engine kept_network
+    cdef cnp.ndarray kept_x, kept_out
     cdef object keep                 # what scratch points into
     cdef const char *source
     cdef char *target
@@ -52,15 +53,30 @@ cdef class BoundPrediction(Turns):
             raise RuntimeError("the network has not been initialised")
         check_bound(x, out, network.n_in, network.n_out, network.settings.dtype)
         self.rewritten = True
-        self.network = network
-        self.x = x
-        self.out = out
-        self.n = x.shape[0] if x.ndim == 2 else 1
+        self.kept_network = network
+        self.kept_x = x
+        self.kept_out = out
+        self.n = 1 if cnp.PyArray_NDIM(x) == 1 else cnp.PyArray_DIM(x, 0)
         self.is_long = self.n * model.n_parameters >= LONG_CALL
         self.source = cnp.PyArray_BYTES(x)
         self.target = cnp.PyArray_BYTES(out)
         self.keep = aligned_zeros(predict_rows_scratch_size(model, self.n, 1), np.uint8)
         self.scratch = cnp.PyArray_BYTES(self.keep)
+
+    @property
+    def network(self):
+        """The network that predicts. Thread-safety: it never changes."""
+        return self.kept_network
+
+    @property
+    def x(self):
+        """The array that a call reads. Thread-safety: it is the same array always."""
+        return self.kept_x
+
+    @property
+    def out(self):
+        """The array that a call writes. Thread-safety: it is the same array always."""
+        return self.kept_out
 
     def __call__(self):
         """Predict from what x holds now.
@@ -74,10 +90,11 @@ cdef class BoundPrediction(Turns):
         -----
         Thread-safety: any thread; the next call, by whichever thread, overwrites out.
         """
-        cdef Engine network = self.network
+        cdef Engine network = self.kept_network
         cdef Model *model = &network.model
         cdef Call own, call
         cdef bint stopped
+        need_stack(STACK_OF_A_ROW if self.n == 1 else STACK_OF_KERNELS)
         # A call of this object in another thread may be under way without the GIL.
         if not self.is_long and is_open(network) and is_open(self):
             if self.n == 1:
@@ -85,7 +102,7 @@ cdef class BoundPrediction(Turns):
             else:
                 predict_rows(
                     model, self.n, self.source, self.target, self.scratch, 1, stoppable=False)
-            return self.out
+            return self.kept_out
         self.begin_writing(&own)             # into out and scratch
         try:
             network.begin_reading(&call)
@@ -99,7 +116,7 @@ cdef class BoundPrediction(Turns):
                 network.end_reading(&call)
         finally:
             self.end_writing(&own)
-        return self.out
+        return self.kept_out
 
     def __reduce__(self):
         raise TypeError("a bound prediction cannot be copied or pickled; bind the arrays again")

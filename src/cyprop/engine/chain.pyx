@@ -4,13 +4,13 @@
     backward   dA = ∂C/∂A⁽ᴸ⁾;   dZ = dA · f′,   dW = A_prevᵀ · dZ,
                db = Σ_rows dZ,   dA_prev = dZ · Wᵀ                    for each layer downwards
 
-dX means ∂C/∂X, and C the mean of the loss over a batch (`backward`), or whatever a given ∂C/∂A⁽ᴸ⁾ is the
-derivative of (`pull_back`). Each derivative is one function below: output_error or given_error,
+dX means ∂C/∂X, and C the mean of the loss over a batch (`backward`), or whatever a given ∂C/∂A⁽ᴸ⁾ is
+the derivative of (`pull_back`). Each derivative is one function below: output_error or given_error,
 error_of_layer, error_below, weight_gradient, bias_gradient; `descend` puts them together, for all that
 is derived or learned.
 
-Learning updates a strip of W as soon as its dW and its share of dA_prev are known, while both are in the
-first-level cache: the gradient never goes to memory.
+Learning updates a strip of W as soon as its dW and its share of dA_prev are known, while both are in
+the first-level cache: the gradient never goes to memory.
 
 Where rows of W are shorter than a cache line, `forward` reads on into the next rows and gets, past
 n_out, numbers that nobody uses. Padding of dZ is kept at zero, so that padding never adds to a
@@ -104,7 +104,7 @@ cdef inline Py_ssize_t strip_rows(const Model *model, const Layer *layer) noexce
 cdef void forward(
     const Model *model, const Part *part, const Batch *batch, const Tape *tape, double *C,
 ) noexcept nogil:
-    """Keep Z and A of every layer on the tape, and the loss of each row in C where there are targets."""
+    """Keep Z and A of every layer on the tape; and the loss of each row in C if there are targets."""
     cdef const Layer *layer = NULL
     cdef const char *A_prev
     cdef char *Z = NULL

@@ -22,6 +22,7 @@ from cyprop.engine.batches cimport (
 )
 from cyprop.engine.engine cimport Engine
 from cyprop.engine.memory cimport allocate
+from cyprop.engine.stack cimport STACK_OF_KERNELS, need_stack
 from cyprop.engine.turns cimport Call, raise_what_is_set
 from cyprop.engine.model cimport VECTOR, Batch, Model, Sink, aligned, rows_of
 
@@ -53,6 +54,7 @@ def derive(Engine network not None, X, Y, dA, bint inputs, n_threads):
     sink = Sink(VECTOR, cnp.PyArray_BYTES(<cnp.ndarray> gradient), NULL)
     if inputs:
         sink.dX = cnp.PyArray_BYTES(<cnp.ndarray> dX)
+    need_stack(STACK_OF_KERNELS)
     memory = allocate(derive_scratch_size(model, n, n_parts))
     try:
         network.begin_reading(&call)
@@ -87,6 +89,7 @@ def jacobian(Engine network not None, X, n_threads):
     x = cnp.PyArray_BYTES(<cnp.ndarray> repeated)
     da = cnp.PyArray_BYTES(<cnp.ndarray> dA)
     dx = cnp.PyArray_BYTES(<cnp.ndarray> dX)
+    need_stack(STACK_OF_KERNELS)
     memory = allocate(input_gradient_scratch_size(model, n, n_parts))
     try:
         network.begin_reading(&call)

@@ -1,9 +1,12 @@
+cimport numpy as cnp
+
 from cyprop.engine.inputs cimport Input
 from cyprop.engine.memory cimport Memory
 
 cdef class Engine(Memory):
-    cdef object predict_small(self, X, out, n_threads)
+    cdef int predict_row(self, cnp.ndarray x, cnp.ndarray y) except -1
+    cdef cnp.ndarray predict_few(self, X, out)
     cdef object predict_general(self, X, out, n_threads)
-    cdef double train_small(self, const Input *x, const Input *y) except? -1
+    cdef bint train_on_few(self, X, Y, double *loss) except -1
 
 cdef bint is_matrix(X, Engine network, Py_ssize_t n_columns) noexcept

@@ -8,12 +8,119 @@ from cyprop.engine.memory import Memory
 _Array = npt.NDArray[np.floating[Any]]
 
 class Engine(Memory):
-    def predict(
-        self, X: npt.ArrayLike, out: _Array | None = None, n_threads: int = 1
-    ) -> _Array: ...
-    def learn_one(self, x: npt.ArrayLike, y: npt.ArrayLike) -> float: ...
-    def train_on_batch(self, X: npt.ArrayLike, Y: npt.ArrayLike, n_threads: int = 1) -> float: ...
-    def evaluate(self, X: npt.ArrayLike, Y: npt.ArrayLike, n_threads: int = 1) -> float: ...
+    """The compiled part of a Network; make a Network instead."""
+
+    def predict(self, X: npt.ArrayLike, out: _Array | None = None, n_threads: int = 1) -> _Array:
+        """Predict one sample, or each row of a batch.
+
+        Parameters
+        ----------
+        X : array_like, (n_in,) or (n, n_in)
+            Of the network's dtype, C-contiguous and aligned, it is read in place; other real
+            numbers are converted first.
+        out : ndarray, (n_out,) or (n, n_out), optional
+            Written into and returned; of the network's dtype, C-contiguous, not overlapping X.
+        n_threads : int, default 1
+            How many threads share the rows, from 1 to 256; fewer where the rows are few. They end
+            with the call.
+
+        Returns
+        -------
+        ndarray, (n_out,) or (n, n_out)
+            Of the network's dtype. A row has the same bits alone and in any batch, on any number
+            of threads.
+
+        Raises
+        ------
+        TypeError
+            If X is not real numbers, out not an array of the network's dtype, or n_threads not a
+            whole number.
+        ValueError
+            If a shape does not fit, out is read-only, not contiguous, or overlaps X, or n_threads
+            is below 1 or above 256.
+
+        Notes
+        -----
+        Thread-safety: any number of threads at once; each sees the weights of a complete update.
+        """
+    def learn_one(self, x: npt.ArrayLike, y: npt.ArrayLike) -> float:
+        """Learn one sample: forward, backward, one update.
+
+        Parameters
+        ----------
+        x : array_like, (n_in,)
+        y : array_like, (n_out,)
+            Of the network's dtype, C-contiguous and aligned, they are read in place; other real
+            numbers are converted first. They are not checked for NaN or infinity.
+
+        Returns
+        -------
+        float
+            The loss of the sample before the update. If it is not finite, there was no update.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x or y is not real numbers of that shape; the network is unchanged.
+
+        Notes
+        -----
+        Thread-safety: any number of threads at once; updates of one network follow one another.
+        """
+    def train_on_batch(self, X: npt.ArrayLike, Y: npt.ArrayLike, n_threads: int = 1) -> float:
+        """Make one update from one batch.
+
+        Parameters
+        ----------
+        X : array_like, (n, n_in)
+        Y : array_like, (n, n_out)
+            Of the network's dtype, C-contiguous and aligned, they are read in place; other real
+            numbers are converted first. They are not checked for NaN or infinity.
+        n_threads : int, default 1
+            How many threads share the batch, from 1 to 256; fewer where it is small. They end with
+            the call.
+
+        Returns
+        -------
+        float
+            The mean loss of the rows before the update. If it is not finite, there was no update.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X or Y is not real numbers of that shape, or has no rows, or n_threads is not a whole
+            number from 1 to 256; the network is unchanged.
+
+        Notes
+        -----
+        Thread-safety: any number of threads at once; updates of one network follow one another.
+        """
+    def evaluate(self, X: npt.ArrayLike, Y: npt.ArrayLike, n_threads: int = 1) -> float:
+        """The mean loss over the rows of X.
+
+        Parameters
+        ----------
+        X : array_like, (n, n_in)
+        Y : array_like, (n, n_out)
+        n_threads : int, default 1
+            How many threads share the rows, from 1 to 256; fewer where the rows are few. They end
+            with the call.
+
+        Returns
+        -------
+        float
+            With the same bits on any number of threads.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X or Y is not real numbers of that shape, or has no rows, or n_threads is not a whole
+            number from 1 to 256.
+
+        Notes
+        -----
+        Thread-safety: any number of threads at once; each sees the weights of a complete update.
+        """
 
 def checked_batch(network: Engine, X: npt.ArrayLike, Y: npt.ArrayLike) -> tuple[_Array, _Array]: ...
 def train(

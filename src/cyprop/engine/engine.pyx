@@ -24,6 +24,7 @@ from cyprop.engine.flag cimport give, take
 from cyprop.engine.inputs cimport ROOM, Input, read_input
 from cyprop.engine.memory cimport LONG_CALL, Memory, allocate
 from cyprop.engine.model cimport ALIGNMENT, Batch, Model, aligned, rows_of
+from cyprop.engine.stack cimport STACK_OF_A_ROW, STACK_OF_KERNELS, need_stack
 from cyprop.engine.turns cimport Call, is_open, n_forks, raise_what_is_set
 
 cnp.import_array()
@@ -83,7 +84,8 @@ cdef class Engine(Memory):
         ----------
         X : array_like, (n_in,) or (n, n_in)
             Of the network's dtype, C-contiguous and aligned, it is read in place; other real
-            numbers are converted first.
+            numbers are converted first. Where there is one input, a vector of n > 1 numbers is n
+            rows.
         out : ndarray, (n_out,) or (n, n_out), optional
             Written into and returned; of the network's dtype, C-contiguous, not overlapping X.
         n_threads : int, default 1
@@ -109,28 +111,40 @@ cdef class Engine(Memory):
         -----
         Thread-safety: any number of threads at once; each sees the weights of a complete update.
         """
-        cdef cnp.ndarray x, y
-        cdef char stack[STACK_SCRATCH + ALIGNMENT]
         cdef Model *model = &self.model
-        cdef Call call
-        if not (
+        cdef cnp.ndarray y
+        if (
             is_vector(X, self.typenum, self.n_in)
             and 2 * model.widest * model.itemsize <= STACK_SCRATCH
             and is_open(self)
             and n_threads is 1
         ):
-            return self.predict_small(X, out, n_threads)
-        x = <cnp.ndarray> X
-        if out is None:
-            y = cnp.PyArray_EMPTY(1, <cnp.npy_intp *> &self.n_out, self.typenum, 0)
-        elif (
-            is_vector(out, self.typenum, self.n_out)
-            and cnp.PyArray_ISWRITEABLE(<cnp.ndarray> out)
-            and not overlap(x, <cnp.ndarray> out)
-        ):
-            y = <cnp.ndarray> out
-        else:
-            return self.predict_general(X, out, n_threads)
+            if out is None:
+                y = cnp.PyArray_EMPTY(1, <cnp.npy_intp *> &self.n_out, self.typenum, 0)
+                self.predict_row(<cnp.ndarray> X, y)
+                return y
+            if (
+                is_vector(out, self.typenum, self.n_out)
+                and cnp.PyArray_ISWRITEABLE(<cnp.ndarray> out)
+                and not overlap(<cnp.ndarray> X, <cnp.ndarray> out)
+            ):
+                self.predict_row(<cnp.ndarray> X, <cnp.ndarray> out)
+                return out
+        elif n_threads is 1 and is_open(self):
+            y = self.predict_few(X, out)
+            if y is not None:
+                return y
+        return self.predict_general(X, out, n_threads)
+
+    # Each of the functions below has the memory it needs on its own stack, and none calls another, so
+    # that together they fit a small one.
+
+    cdef int predict_row(self, cnp.ndarray x, cnp.ndarray y) except -1:
+        """`predict` for one sample as the network wants it."""
+        cdef char stack[STACK_SCRATCH + ALIGNMENT]
+        cdef Model *model = &self.model
+        cdef Call call
+        need_stack(STACK_OF_A_ROW)
         if model.n_parameters < LONG_CALL:
             predict_chain(
                 model, 1, cnp.PyArray_BYTES(x), self.n_in, cnp.PyArray_BYTES(y), aligned(stack))
@@ -141,10 +155,10 @@ cdef class Engine(Memory):
                     model, 1, cnp.PyArray_BYTES(x), self.n_in, cnp.PyArray_BYTES(y),
                     aligned(stack))
             self.end_reading(&call)
-        return y
+        return 0
 
-    cdef object predict_small(self, X, out, n_threads):
-        """`predict` for a few samples, converted where they must be, without letting go of the GIL."""
+    cdef cnp.ndarray predict_few(self, X, out):
+        """`predict` for a few samples, converted where they must be, with the GIL; None for others."""
         cdef Model *model = &self.model
         cdef char memory[ROOM + SMALL_SCRATCH + 2 * ALIGNMENT]
         cdef char *numbers = aligned(memory)
@@ -152,13 +166,11 @@ cdef class Engine(Memory):
         cdef cnp.ndarray y
         cdef Input x
         if not (
-            is_open(self)
-            and n_threads is 1
-            and read_input(X, self.typenum, self.n_in, numbers, &x)
+            read_input(X, self.typenum, self.n_in, numbers, &x)
             and x.n * model.n_parameters < LONG_CALL
             and x.n * 2 * model.widest * model.itemsize <= SMALL_SCRATCH
         ):
-            return self.predict_general(X, out, n_threads)
+            return None
         if out is None:
             shape[0] = self.n_out if x.is_row else x.n
             shape[1] = self.n_out
@@ -168,7 +180,8 @@ cdef class Engine(Memory):
         ):
             y = <cnp.ndarray> out
         else:
-            return self.predict_general(X, out, n_threads)
+            return None
+        need_stack(STACK_OF_KERNELS if x.n > 1 else STACK_OF_A_ROW)
         predict_chain(
             model, x.n, x.data, self.n_in, cnp.PyArray_BYTES(y), aligned(numbers + ROOM))
         return y
@@ -188,12 +201,15 @@ cdef class Engine(Memory):
         dtype = self.settings.dtype
         expected = f"({self.n_in},) or (n, {self.n_in})"
         x = real_array(X, "X", dtype, f"an array of shape {expected}")
+        if self.n_in == 1 and cnp.PyArray_NDIM(x) == 1 and x.shape[0] != 1:
+            x = x.reshape(-1, 1)
         if cnp.PyArray_NDIM(x) not in (1, 2) or x.shape[cnp.PyArray_NDIM(x) - 1] != self.n_in:
             raise ValueError(f"X has shape {np.shape(X)}, expected {expected}")
         n = x.shape[0] if cnp.PyArray_NDIM(x) == 2 else 1
         shape = (*np.shape(x[..., 0]), self.n_out)
         y = np.empty(shape, dtype) if out is None else checked_out(out, shape, dtype, X)
         n_parts = 1 if n_threads is 1 else threads_for_rows(n_threads, n, model.n_parameters)
+        need_stack(STACK_OF_KERNELS)
         memory = allocate(predict_rows_scratch_size(model, n, n_parts))
         source = cnp.PyArray_BYTES(x)
         target = cnp.PyArray_BYTES(y)
@@ -245,6 +261,7 @@ cdef class Engine(Memory):
         cdef Call call
         if model.n_layers == 0:
             raise RuntimeError("the network has not been initialised")
+        need_stack(STACK_OF_KERNELS)
         if is_vector(x, self.typenum, self.n_in):
             x_data = cnp.PyArray_BYTES(<cnp.ndarray> x)
         elif read_input(x, self.typenum, self.n_in, room, &found) and found.is_row:
@@ -305,21 +322,9 @@ cdef class Engine(Memory):
         -----
         Thread-safety: any number of threads at once; updates of one network follow one another.
         """
-        cdef char numbers[2 * ROOM + ALIGNMENT]
-        cdef char *room = aligned(numbers)
-        cdef Input x, y
-        if (
-            n_threads is 1
-            and read_input(X, self.typenum, self.n_in, room, &x)
-            and read_input(Y, self.typenum, self.n_out, room + ROOM, &y)
-            and x.n == y.n and x.n * self.model.n_parameters < LONG_CALL
-            and (not x.is_row or self.n_in == 1) and (not y.is_row or self.n_out == 1)
-            and not self.closed and self.readers == 0 and take(&self.writing, n_forks)
-        ):
-            try:
-                return self.train_small(&x, &y)
-            finally:
-                give(&self.writing)
+        cdef double loss
+        if n_threads is 1 and not self.closed and self.readers == 0 and self.train_on_few(X, Y, &loss):
+            return loss
         X, Y = checked_batch(self, X, Y)
         n = X.shape[0]
         n_parts = 1 if n_threads is 1 else threads_for_batches(
@@ -327,17 +332,36 @@ cdef class Engine(Memory):
         total, _ = train(self, X, Y, None, n, 0, 0.0, n_parts)
         return total / n
 
-    cdef double train_small(self, const Input *x, const Input *y) except? -1:
-        """One update from a few samples, without letting go of the GIL; the mean loss before."""
+    cdef bint train_on_few(self, X, Y, double *loss) except -1:
+        """One update from a few samples, converted where they must be, with the GIL; or false."""
         cdef Model *model = &self.model
-        cdef Batch data = rows_of(model, x.n, x.data, y.data)
-        cdef double total = 0
-        if x.n == 1:
-            self.need_scratch(tape_size(model, 1, 1))
-            return learn(model, x.data, y.data, aligned(self.scratch))
-        self.need_scratch(train_scratch_size(model, x.n, 1))
-        train_rows(model, &data, x.n, 0, &total, aligned(self.scratch), 1)
-        return total / x.n
+        cdef char numbers[2 * ROOM + ALIGNMENT]
+        cdef char *room = aligned(numbers)
+        cdef Batch data
+        cdef Input x, y
+        if not (
+            read_input(X, self.typenum, self.n_in, room, &x)
+            and read_input(Y, self.typenum, self.n_out, room + ROOM, &y)
+            and x.n == y.n and x.n * model.n_parameters < LONG_CALL
+            and (not x.is_row or self.n_in == 1) and (not y.is_row or self.n_out == 1)
+        ):
+            return False
+        need_stack(STACK_OF_KERNELS)
+        if not take(&self.writing, n_forks):
+            return False
+        try:
+            if x.n == 1:
+                self.need_scratch(tape_size(model, 1, 1))
+                loss[0] = learn(model, x.data, y.data, aligned(self.scratch))
+            else:
+                self.need_scratch(train_scratch_size(model, x.n, 1))
+                data = rows_of(model, x.n, x.data, y.data)
+                loss[0] = 0
+                train_rows(model, &data, x.n, 0, loss, aligned(self.scratch), 1)
+                loss[0] /= x.n
+        finally:
+            give(&self.writing)
+        return True
 
     def evaluate(self, X, Y, n_threads=1):
         """The mean loss over the rows of X.
@@ -377,6 +401,7 @@ cdef class Engine(Memory):
         data = rows_of(
             model, n, cnp.PyArray_BYTES(<cnp.ndarray> X), cnp.PyArray_BYTES(<cnp.ndarray> Y))
         n_parts = 1 if n_threads is 1 else threads_for_rows(n_threads, n, model.n_parameters)
+        need_stack(STACK_OF_KERNELS)
         memory = allocate(loss_of_rows_scratch_size(model, n, n_parts))
         try:
             self.begin_reading(&call)
@@ -438,6 +463,7 @@ def train(
     if order is not None:
         data.order = <const Py_ssize_t *> cnp.PyArray_DATA(<cnp.ndarray> order)
     batch_size = min(batch_size, data.n)
+    need_stack(STACK_OF_KERNELS)
     network.begin_writing(&call)
     try:
         network.need_scratch(train_scratch_size(model, batch_size, n_parts))

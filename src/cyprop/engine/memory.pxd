@@ -14,8 +14,8 @@ cdef class Memory(Turns):
     cdef Py_ssize_t n_in, n_out
     cdef char *scratch               # of training; predictions bring their own
     cdef Py_ssize_t scratch_size
-    cdef readonly cnp.ndarray parameters
-    cdef readonly tuple weights, biases
+    cdef cnp.ndarray kept_parameters
+    cdef tuple kept_weights, kept_biases      # views of them
     cdef object kept_settings        # None before lay_out
     cdef public object _rng
     cdef list states

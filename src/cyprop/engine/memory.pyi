@@ -15,27 +15,40 @@ MAX_BYTES: int
 def aligned_zeros(n: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]: ...
 
 class Memory(Turns):
+    """The part of a network that owns its memory; make a Network instead."""
+
     _rng: np.random.Generator
     @property
     def settings(self) -> Settings:
-        """All that the network is made of but its weights; it never changes, and setting the
-        optimizer replaces it.
+        """All that the network is made of but its weights; setting the optimizer replaces it.
+
+        Thread-safety: any number of threads at once.
         """
     @property
     def parameters(self) -> _Array:
-        """All weights and biases as one 64-byte aligned vector, of each layer W, then b, padded."""
+        """All weights and biases as one 64-byte aligned vector: of each layer W, then b, padded.
+
+        Thread-safety: it is the same array always. Writing to it is no update: let no other thread
+        use the network meanwhile.
+        """
     @property
     def weights(self) -> tuple[_Array, ...]:
-        """Writable views of shape (n_in, n_out), one for each layer."""
+        """The W of each layer: a writable view of `parameters`, of shape (n_in, n_out).
+
+        Thread-safety: as `parameters`.
+        """
     @property
     def biases(self) -> tuple[_Array, ...]:
-        """Writable views of shape (n_out,), one for each layer."""
+        """The b of each layer: a writable view of `parameters`, of shape (n_out,).
+
+        Thread-safety: as `parameters`.
+        """
 
 def make(kind: type[_M], settings: Settings) -> _M: ...
 def lay_out(network: Memory, settings: Settings) -> None: ...
 def views(network: Memory, flat: _Array) -> tuple[tuple[_Array, ...], tuple[_Array, ...]]: ...
 def set_optimizer(network: Memory, optimizer: Optimizer) -> None: ...
-def set_hyperparameters(network: Memory, optimizer: Optimizer) -> None: ...
+def set_hyperparameters(network: Memory, changes: dict[str, float]) -> None: ...
 def read_parameters(network: Memory, out: _Array) -> None: ...
 def is_finite(network: Memory) -> bool: ...
 def state(network: Memory) -> tuple[Settings, _Array, list[_Array], list[float]]: ...

@@ -4,8 +4,9 @@ Parameters are one vector: of each layer the rows of W, each padded to whole cac
 padded likewise. Rows of a multiple of 1 KiB get one line more, which is not read when predicting:
 otherwise rows that a loop visits side by side would compete for the same few places of the cache.
 Rows of less than a line are padded to a power of two instead: a network of one output then has one
-number for each input, where a whole line would be sixteen. `weights` and `biases` are views of the vector, and what the optimizer keeps is
-laid out like it. All are NumPy arrays, so a view outlives the network safely.
+number for each input, where a whole line would be sixteen. `weights` and `biases` are views of the
+vector, and what the optimizer keeps is laid out like it. All are NumPy arrays, so a view outlives the
+network safely.
 
 Predictions read the parameters and updates write them, in turns (turns.pyx): a prediction sees the
 weights as some complete update of Python's left them. Assigning to the views takes no turn.
@@ -88,6 +89,31 @@ cdef class Memory(Turns):
             raise RuntimeError("the network has not been initialised")
         return self.kept_settings
 
+    @property
+    def parameters(self):
+        """All weights and biases as one 64-byte aligned vector: of each layer W, then b, padded.
+
+        Thread-safety: it is the same array always. Writing to it is no update: let no other thread
+        use the network meanwhile.
+        """
+        return self.kept_parameters
+
+    @property
+    def weights(self):
+        """The W of each layer: a writable view of `parameters`, of shape (n_in, n_out).
+
+        Thread-safety: as `parameters`.
+        """
+        return self.kept_weights
+
+    @property
+    def biases(self):
+        """The b of each layer: a writable view of `parameters`, of shape (n_out,).
+
+        Thread-safety: as `parameters`.
+        """
+        return self.kept_biases
+
     cdef int need_scratch(self, Py_ssize_t size) except -1:
         """Make room to train; only while writing."""
         cdef char *memory
@@ -129,12 +155,12 @@ def lay_out(Memory network not None, settings):
     model.layers = <Layer *> cnp.PyArray_DATA(layers)
     place_layers(model, settings)
     network.keep = layers
-    network.parameters = aligned_zeros(model.n_parameters, dtype)
-    model.parameters = cnp.PyArray_BYTES(network.parameters)
+    network.kept_parameters = aligned_zeros(model.n_parameters, dtype)
+    model.parameters = cnp.PyArray_BYTES(network.kept_parameters)
     network.n_in = settings.sizes[0]
     network.n_out = settings.sizes[n_layers]
     model.n_layers = n_layers
-    network.weights, network.biases = views(network, network.parameters)
+    network.kept_weights, network.kept_biases = views(network, network.kept_parameters)
     network.kept_settings = settings
     set_optimizer(network, settings.optimizer)
 
@@ -212,23 +238,27 @@ def set_optimizer(Memory network not None, optimizer):
     network.end_writing(&call)
 
 
-def set_hyperparameters(Memory network not None, optimizer):
-    """Go on with the same kind of optimizer and its state, with other hyperparameters."""
+def set_hyperparameters(Memory network not None, changes):
+    """Go on with the same kind of optimizer and its state, with these hyperparameters changed.
+
+    Of two threads that each change one, neither undoes what the other has done.
+    """
     cdef Model *model = &network.model
-    cdef const Optimizer *kernels = update_kernels.find(optimizer.name, model.kernels)
     cdef double numbers[MAX_HYPERPARAMETERS]
-    cdef bint same
+    cdef bint same = False
     cdef Call call
-    registry.read(&kernels.rule, optimizer.values, numbers)
-    settings = network.settings.with_optimizer(optimizer)
-    network.begin_writing(&call)
-    same = model.optimizer == kernels
-    if same:
-        memcpy(model.hyperparameters, numbers, sizeof(numbers))
-        network.kept_settings, settings = settings, network.kept_settings
-    network.end_writing(&call)
-    if not same:
-        raise RuntimeError("another thread has set another optimizer meanwhile; try again")
+    while not same:
+        before = network.settings
+        settings = before.with_optimizer(before.optimizer.with_hyperparameters(**changes))
+        registry.read(
+            &update_kernels.find(settings.optimizer.name, model.kernels).rule,
+            settings.optimizer.values, numbers)
+        network.begin_writing(&call)
+        same = network.kept_settings is before       # or another thread has set something meanwhile
+        if same:
+            memcpy(model.hyperparameters, numbers, sizeof(numbers))
+            network.kept_settings, settings = settings, network.kept_settings
+        network.end_writing(&call)
 
 
 cdef int copy_parameters(Memory network, void *target) except -1:

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any
 
-from cyprop.checks.numbers import whole_number
+from cyprop.checks.numbers import shown, whole_number
 
 MOST = 256  # members that a team can have (team.h)
 
@@ -35,7 +35,7 @@ def threads_for_rows(n_threads: Any, n: int, n_parameters: int) -> int:
     """
     wanted = whole_number(n_threads, "n_threads")
     if wanted > MOST:
-        raise ValueError(f"n_threads is {wanted}, expected at most {MOST}")
+        raise ValueError(f"n_threads is {shown(wanted)}, expected at most {MOST}")
     if wanted == 1:
         return 1
     return max(1, min(wanted, processors(), n, n * n_parameters // LEAST_OF_A_CALL))

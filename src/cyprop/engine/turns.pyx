@@ -1,10 +1,10 @@
 """Taking turns: any number of readers at once, or one writer, in the order they came.
 
-While a call keeps the GIL, no other call from Python runs. A call that lets go of the GIL begins reading
-or writing first, and ends it when it has the GIL again: the fields are touched only with the GIL held,
-so where nobody has to wait there is no lock. A caller that has to wait joins a queue and sleeps on a
-lock of its own. While somebody waits, all that come later join the queue too; so neither readers nor
-writers starve.
+While a call keeps the GIL, no other call from Python runs. A call that lets go of the GIL begins
+reading or writing first, and ends it when it has the GIL again: the fields are touched only with the
+GIL held, so where nobody has to wait there is no lock. A caller that has to wait joins a queue and
+sleeps on a lock of its own. While somebody waits, all that come later join the queue too; so neither
+readers nor writers starve.
 
 Compiled code that learns without the GIL (interface.pyx) knows nothing of this. It takes the flag
 `writing`, as a writer from here does, and wakes nobody; the first in the queue looks again for it.

@@ -167,10 +167,11 @@ def _words(network: Engine, name: str) -> dict[str, str]:
     scratch = sum(sizes[1:]) * itemsize
     if any(_is_narrow(network, n_out) for n_out in sizes[1:]):
         scratch += NARROW_SCRATCH
+    names = ", ".join(network.settings.activation_names)
     return {
         "NAME": name,
         "REAL": REAL[dtype],
-        "LAYERS": f"{'-'.join(map(str, sizes))} units, {', '.join(network.settings.activation_names)}, {dtype}",
+        "LAYERS": f"{'-'.join(map(str, sizes))} units, {names}, {dtype}",
         "VERSION": __version__,
         "N_IN": str(sizes[0]),
         "N_OUT": str(sizes[-1]),
@@ -233,7 +234,7 @@ def _activation(network: Engine, layer: int, name: str, known: dict[str, str]) -
 
 
 def _hyperparameters(network: Engine, layer: int) -> list[str]:
-    """The hyperparameters of a layer's activation, rounded to the dtype as the kernels round them."""
+    """The numbers of a layer's activation, rounded to the dtype as the kernels round them."""
     dtype = network.settings.dtype
     values = network.settings.activations[layer - 1].values
     return [f"{dtype.type(value)!s}{SUFFIX[dtype.name]}" for value in values]

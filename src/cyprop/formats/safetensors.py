@@ -36,15 +36,17 @@ they are, also NaN, infinity and -0.0: a file tells what the network is, not whe
 The same network and notes give the same bytes. That is why safetensors_header.py makes the header:
 the safetensors package writes metadata in random order. `load` makes the header anew from what
 describes the network and compares, so that it accepts nothing but what `save` writes, or wrote in
-format 1. It checks the
-file's size before it reads the payload, and the CRC before it makes the network, then once more
-while it reads the parameters into that, a piece at a time. Only the description is parsed as nested
-JSON, and its length is bounded. So `load` needs little more memory than the network.
+format 1. It opens the file once, and so reads one version of it, whatever is renamed to its path
+meanwhile. It checks the file's size before it reads the payload, and the CRC before it makes the
+network, then once more while it reads the parameters into that, a piece at a time. Only the
+description is parsed as nested JSON, and its length is bounded. So `load` needs little more memory
+than the network.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import zlib
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -52,7 +54,6 @@ from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import safetensors
 
 from cyprop.checks.numbers import is_dict
 from cyprop.engine import memory
@@ -79,7 +80,7 @@ def save(
     ----------
     network : Network
     path : path
-        A symbolic link stays, and the file it leads to is replaced.
+        As `Network.save` says.
     metadata : dict of str to str, optional
         Notes of the user, which `read_metadata` gives back.
 
@@ -88,7 +89,8 @@ def save(
     TypeError
         If path is not a path of str, or metadata not a dict of str to str.
     ValueError
-        If metadata has lone surrogates, or it or the number of layers is too large for a header.
+        If no file can be called so, metadata has lone surrogates, or it or the number of layers is
+        too large for a header.
     OSError
         If the file cannot be written.
 
@@ -126,8 +128,8 @@ def load(cls: type[N], path: str | os.PathLike[str]) -> N:
     ------
     FormatError
         If the file is anything else; one sentence says what is wrong.
-    TypeError
-        If path is not a path of str.
+    TypeError, ValueError
+        If path is not a path of str, or no file can be called so.
     OSError
         If the file cannot be read.
 
@@ -135,13 +137,27 @@ def load(cls: type[N], path: str | os.PathLike[str]) -> N:
     -----
     Thread-safety: any number of threads at once.
     """
+    return _load(cls, path, None)
+
+
+def load_with_metadata(cls: type[N], path: str | os.PathLike[str]) -> tuple[N, dict[str, str]]:
+    """What `load` and `read_metadata` give, of one version of a file that others replace.
+
+    Thread-safety: any number of threads at once.
+    """
+    notes: dict[str, str] = {}
+    return _load(cls, path, notes), notes
+
+
+def _load(cls: type[N], path: str | os.PathLike[str], notes: dict[str, str] | None) -> N:
+    """The network, and its notes too where there is a dict to add them to."""
     with _opened(path) as file:
-        settings, crc, digits = _read_header(file)
+        settings, crc, digits = _read_header(file, notes)
         try:
             network = memory.make(cls, settings)
         except ValueError as error:
             raise FormatError(str(error)) from None
-        if _digits(crc, _fill(network, path, settings)) != digits:
+        if _digits(crc, _fill(network, file, settings)) != digits:
             raise FormatError("it changed while it was read")
     return network
 
@@ -162,8 +178,8 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     ------
     FormatError
         If the file is damaged, or not written by `save`; one sentence says what is wrong.
-    TypeError
-        If path is not a path of str.
+    TypeError, ValueError
+        If path is not a path of str, or no file can be called so.
     OSError
         If the file cannot be read.
 
@@ -218,11 +234,18 @@ def _digits(crc: int, payload: Iterable[bytes | memoryview]) -> bytes:
 def _opened(path: str | os.PathLike[str]) -> Generator[BinaryIO, None, None]:
     """The file, whose name goes into every FormatError."""
     source = atomic.checked_path(path)
-    with open(source, "rb") as file:
+    with open(source, "rb", opener=_open_at_once) as file:
         try:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise FormatError("it is a device, a FIFO or a socket, expected a file")
             yield file
         except FormatError as error:
             raise FormatError(f"cannot load {source!r}: {error}") from None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file; a FIFO too is opened without waiting for somebody to write to it."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _read_header(
@@ -233,6 +256,8 @@ def _read_header(
     All that can be checked without the network has been.
     """
     size = os.fstat(file.fileno()).st_size
+    if size == 0:
+        raise FormatError("it is not a safetensors file: it is empty")
     prefix = file.read(8)
     length = int.from_bytes(prefix, "little")
     if len(prefix) < 8 or length > min(size - 8, header.MAX_HEADER):
@@ -257,22 +282,18 @@ def _read_header(
     return settings, crc, digits
 
 
-def _fill(
-    network: Engine, path: str | os.PathLike[str], settings: Settings
-) -> Iterator[memoryview]:
+def _fill(network: Engine, file: BinaryIO, settings: Settings) -> Iterator[memoryview]:
     """Read the parameters, a piece at a time; the bytes of each are given out too."""
-    little = network.settings.dtype.newbyteorder("<")
-    arrays = _arrays(network.weights, network.biases)
-    opened: Any = safetensors.safe_open  # it has no types
-    try:
-        with opened(path, framework="numpy") as file:
-            for tensor, array in zip(header.tensors(settings), arrays, strict=True):
-                part = file.get_slice(tensor.name)
-                for place in _pieces(array.shape, PIECE // little.itemsize):
-                    array[place] = part[place]
-                    yield np.ascontiguousarray(array[place], little).data.cast("B")
-    except safetensors.SafetensorError:
-        return  # which the CRC tells
+    little = settings.dtype.newbyteorder("<")
+    file.seek(-header.payload_size(settings), os.SEEK_END)
+    for array in _arrays(network.weights, network.biases):
+        for place in _pieces(array.shape, PIECE // little.itemsize):
+            part = array[place]
+            text = file.read(part.size * little.itemsize)
+            if len(text) < part.size * little.itemsize:
+                return  # which the CRC tells
+            part[...] = np.frombuffer(text, little).reshape(part.shape)
+            yield memoryview(text)
 
 
 def _pieces(shape: tuple[int, ...], most: int) -> Iterator[tuple[slice, ...]]:

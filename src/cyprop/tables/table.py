@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cyprop import datasets
+from cyprop.formats import atomic
 
 Array = npt.NDArray[Any]
 
@@ -237,7 +239,7 @@ def write_columns(path: str | Path | None, columns: Mapping[str, Array]) -> None
     """Write columns to a file, its format told by the suffix, or as CSV to standard output.
 
     Numbers are written so that reading them gives the same bits. A matrix is left out of .csv and
-    .parquet files.
+    .parquet files. A file is replaced whole or not at all, and a FIFO or device written through.
     """
     vectors = {name: column for name, column in columns.items() if column.ndim == 1}
     if path is None:
@@ -245,14 +247,16 @@ def write_columns(path: str | Path | None, columns: Mapping[str, Array]) -> None
         return
     path = Path(path)
     check_suffix(path)
-    if path.suffix.lower() == ".npz":
-        with path.open("wb") as file:
+    suffix = path.suffix.lower()
+    with atomic.replacing(str(path)) as file:
+        if suffix == ".npz":
             np.savez_compressed(file, allow_pickle=False, **columns)
-    elif path.suffix.lower() == ".parquet":
-        import_pandas(path.suffix).DataFrame(vectors).to_parquet(path, index=False)
-    else:
-        with path.open("w", newline="", encoding="utf-8") as text:
+        elif suffix == ".parquet":
+            import_pandas(suffix).DataFrame(vectors).to_parquet(file, index=False)
+        else:
+            text = TextIOWrapper(file, encoding="utf-8", newline="")
             _write_csv(text, vectors)
+            text.detach()  # the file is closed by what opened it
 
 
 def _write_csv(file: TextIO, columns: Mapping[str, Array]) -> None:

@@ -17,6 +17,7 @@ from cyprop.engine.threads import threads_for_batches
 from cyprop.errors import DivergenceError
 from cyprop.training.history import History
 from cyprop.training.progress import epoch_lines
+from cyprop.training.targets import check_meaning, warn_of_what_is_out_of_reach
 
 if TYPE_CHECKING:
     from cyprop.checks.arrays import Array
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
 def checked_data(
     network: Engine, X: Any, Y: Any, x_name: str = "X", y_name: str = "Y"
 ) -> tuple[Array, Array]:
-    """X and Y as the network's arrays, every number finite.
+    """X and Y as the network's arrays, every number finite and every target one of the loss.
 
     Raises
     ------
     TypeError, ValueError
         As `cyprop.checks.arrays.matrix`; and ValueError naming the row and column of
-        the first NaN or infinity.
+        the first NaN or infinity, or of the first target that the loss cannot mean.
     RuntimeError
         If the network has not been initialised.
     """
@@ -49,7 +50,23 @@ def checked_data(
                 f"{name} holds {array[place]} at row {place[0]}, column {place[1]},"
                 f" expected finite numbers that fit {dtype}"
             )
+    check_meaning(Y, y_name, network.settings)
     return X, Y
+
+
+def check_weights(network: Engine) -> None:
+    """Raise ValueError for the first weight or bias that is not finite: nothing comes of it."""
+    if memory.is_finite(network):
+        return
+    for what, arrays in (("weights", network.weights), ("biases", network.biases)):
+        for layer, array in enumerate(arrays):
+            wrong = np.argwhere(~np.isfinite(array))
+            if len(wrong):
+                place = tuple(wrong[0].tolist())
+                raise ValueError(
+                    f"{what}[{layer}] holds {array[place]} at {list(place)} before training,"
+                    " expected finite numbers; nothing was trained"
+                )
 
 
 class Plan(NamedTuple):
@@ -74,7 +91,10 @@ def plan(
     validation_data: tuple[Any, Any] | None = None,
     n_threads: int = 1,
 ) -> Plan:
-    """Check all but the number of epochs. Parameters, errors: see `Network.fit`."""
+    """Check all but the number of epochs. Parameters, errors: see `Network.fit`.
+
+    A warning of targets that are out of reach names the line that called the caller.
+    """
     batch_size = whole_number(batch_size, "batch_size")
     X, Y = checked_data(network, X, Y)
     batch_size = min(batch_size, len(X))
@@ -88,56 +108,78 @@ def plan(
         validation = checked_data(
             network, X_validation, Y_validation, "validation X", "validation Y"
         )
+    check_weights(network)
+    if not warn_of_what_is_out_of_reach(Y, "Y", network.settings, 3) and validation is not None:
+        warn_of_what_is_out_of_reach(validation[1], "validation Y", network.settings, 3)
     return Plan(X, Y, batch_size, shuffle, validation, n_threads, n_parts)
 
 
 def epochs(network: Engine, plan: Plan, n_epochs: int) -> Iterator[History]:
     """Train epoch by epoch, yielding the history so far after each; stop asking to stop training.
 
-    Between two epochs the caller may do with the network what it likes: a schedule is a caller that
-    sets the learning rate.
+    The history is at ``network.history`` from now on, however the training ends. Between two epochs
+    the caller may do with the network what it likes: a schedule is a caller that sets the learning
+    rate.
     """
-    return _epochs(network, plan, whole_number(n_epochs, "epochs", low=0))
+    return _epochs(network, plan, whole_number(n_epochs, "epochs", low=0), _new_history(network))
 
 
-def _epochs(network: Engine, plan: Plan, n_epochs: int) -> Iterator[History]:
+def _new_history(network: Engine) -> History:
     history = History()
+    vars(network)["history"] = history
+    return history
+
+
+def _epochs(network: Engine, plan: Plan, n_epochs: int, history: History) -> Iterator[History]:
     last_finite = np.empty_like(network.parameters)
     for epoch in range(n_epochs):
         memory.read_parameters(network, last_finite)
         order = network._rng.permutation(len(plan.X)) if plan.shuffle else None
         started = time.perf_counter()
-        loss = _one_epoch(network, plan, order, epoch, last_finite)
-        history.seconds.append(time.perf_counter() - started)
-        history.loss.append(loss)
+        try:
+            loss = _one_epoch(network, plan, order)
+        except _NotFiniteError as found:
+            memory.go_back(network, last_finite)
+            check_weights(network)  # which the caller, or another thread, may have assigned
+            raise DivergenceError(epoch, found.batch, found.what, history) from None
+        seconds = time.perf_counter() - started
+        # Only now are there entries: an interrupted epoch has none, and all lists are as long.
         if plan.validation is not None:
             X, Y = plan.validation
             history.validation_loss.append(network.evaluate(X, Y, plan.n_threads))
+        history.seconds.append(seconds)
+        history.loss.append(loss)
         yield history
 
 
-def _one_epoch(
-    network: Engine, plan: Plan, order: Array | None, epoch: int, last_finite: Array
-) -> float:
-    """The mean loss of one pass over the rows; on divergence the parameters go back."""
+class _NotFiniteError(Exception):
+    """An epoch ended in a batch after which something was not finite."""
+
+    def __init__(self, batch: int, what: str) -> None:
+        super().__init__(batch, what)
+        self.batch = batch
+        self.what = what
+
+
+def _one_epoch(network: Engine, plan: Plan, order: Array | None) -> float:
+    """The mean loss of one pass over the rows."""
     n, total, row = len(plan.X), 0.0, 0
     while row < n:
         total, row = train(
             network, plan.X, plan.Y, order, plan.batch_size, row, total, plan.n_parts
         )
         if not np.isfinite(total):
-            memory.go_back(network, last_finite)
-            raise DivergenceError(epoch, row // plan.batch_size)
+            raise _NotFiniteError(row // plan.batch_size, "the loss")
     if not memory.is_finite(network):
-        memory.go_back(network, last_finite)
-        raise DivergenceError(epoch, (n - 1) // plan.batch_size, "a parameter")
+        raise _NotFiniteError((n - 1) // plan.batch_size, "a parameter")
     return total / n
 
 
 def fit(network: Engine, plan: Plan, n_epochs: int, progress: bool) -> History:
     """`Network.fit`, which see."""
-    history = History()
-    steps = epochs(network, plan, n_epochs)
-    for so_far in epoch_lines(steps, n_epochs) if progress else steps:
-        history = so_far
+    n_epochs = whole_number(n_epochs, "epochs", low=0)
+    history = _new_history(network)
+    steps = _epochs(network, plan, n_epochs, history)
+    for _ in epoch_lines(steps, n_epochs) if progress else steps:
+        pass
     return history

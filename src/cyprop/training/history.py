@@ -23,7 +23,7 @@ class History:
 
     Notes
     -----
-    Thread-safety: that of its lists; `fit` does not touch it once it has returned.
+    Thread-safety: that of its lists; `fit` does not touch it once it has ended.
     """
 
     loss: list[float] = field(default_factory=list[float])

@@ -1,0 +1,18 @@
+"""Whether a thread's stack has room for the kernels (stack.h)."""
+
+cdef extern from "stack.h" nogil:
+    bint has_stack "cyprop_has_stack"(size_t size) noexcept
+
+cdef enum:
+    STACK_OF_KERNELS = 40960     # bytes that a call of any kernel takes at most
+    STACK_OF_A_ROW = 8192        # the same of those for one row
+
+
+cdef inline int need_stack(size_t size) except -1:
+    """An error unless the calling thread has that much of its stack left."""
+    if not has_stack(size):
+        raise RuntimeError(
+            f"this thread has less than {size // 1024} KiB of its stack left, which this call needs;"
+            " start it with a larger one: threading.stack_size(262144)"
+        )
+    return 0

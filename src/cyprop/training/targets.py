@@ -1,0 +1,85 @@
+"""Which targets a loss can mean, and which an output can reach."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cyprop.checks.numbers import shown
+
+if TYPE_CHECKING:
+    from cyprop.checks.arrays import Array
+    from cyprop.settings import Settings
+
+Range = tuple[float, float]
+
+# A loss or an activation that is not here takes or gives any number.
+MEANT: dict[str, Range] = {"binary_cross_entropy": (0, 1), "cross_entropy": (0, math.inf)}
+REACHED: dict[str, Range] = {
+    "sigmoid": (0, 1),
+    "softmax": (0, 1),
+    "tanh": (-1, 1),
+    "relu": (0, math.inf),
+}
+
+# What people use for no and yes, and how that becomes 0 and 1.
+LABELS = {(-1, 1): "labels -1 and 1? give (Y + 1) / 2", (1, 2): "labels 1 and 2? give Y - 1"}
+
+
+def check_meaning(Y: Array, name: str, settings: Settings) -> None:
+    """Raise ValueError for the first target that the loss cannot mean."""
+    loss = settings.loss.name
+    bounds = MEANT.get(loss)
+    place = None if bounds is None else _first_outside(Y, bounds)
+    if bounds is not None and place is not None:
+        raise ValueError(
+            f"{_what(Y, name, place)}, expected targets {_shown(bounds)} for {loss}{_hint(Y)}"
+        )
+
+
+def warn_of_what_is_out_of_reach(Y: Array, name: str, settings: Settings, level: int) -> bool:
+    """Warn of the first target that the output cannot come near, whatever it learns.
+
+    `level` is the caller's frame as `warnings.warn` counts it. Returns whether there was one.
+    """
+    output = settings.activation_names[-1]
+    bounds = REACHED.get(output)
+    if bounds is None or settings.loss.name in MEANT:
+        return False
+    place = _first_outside(Y, bounds)
+    if place is None:
+        return False
+    warnings.warn(
+        f"{_what(Y, name, place)}, which an output of {output} cannot reach, since it is"
+        f" {_shown(bounds)}; use output_activation='identity', or scale the targets",
+        stacklevel=level + 1,
+    )
+    return True
+
+
+def _first_outside(Y: Array, bounds: Range) -> tuple[int, int] | None:
+    """The row and column of the first target outside the bounds; no temporary if there is none."""
+    low, high = bounds
+    if Y.min() >= low and Y.max() <= high:
+        return None
+    wrong = np.clip(Y, low, high) != Y
+    row, column = np.unravel_index(int(wrong.argmax()), Y.shape)
+    return int(row), int(column)
+
+
+def _what(Y: Array, name: str, place: tuple[int, int]) -> str:
+    return f"{name} holds {shown(Y[place].item())} at row {place[0]}, column {place[1]}"
+
+
+def _shown(bounds: Range) -> str:
+    low, high = bounds
+    return f"from {low} to {high}" if math.isfinite(high) else f"of at least {low}"
+
+
+def _hint(Y: Array) -> str:
+    """What to do with labels of another kind than 0 and 1."""
+    found = tuple(np.unique(Y).tolist())
+    return f"; {LABELS[found]}" if found in LABELS else ""

@@ -1,0 +1,72 @@
+# pyright: strict
+"""Uses of cyprop in which type checkers find nothing: tools/check_types.py asks them."""
+
+from pathlib import Path
+from typing import assert_type
+
+import numpy as np
+import numpy.typing as npt
+
+import cyprop
+from cyprop import datasets, interface, storage
+
+
+class Named(cyprop.Network):
+    """A subclass, which `load` and copies give back."""
+
+    title: str = ""
+
+
+def network() -> cyprop.Network:
+    settings = cyprop.Settings([4, 8, 3], "tanh", loss="cross_entropy", dtype="float64")
+    cyprop.Network([2, 3, 1], activation=["relu"], output_activation="sigmoid", optimizer="adam")
+    cyprop.Network((2, 1), cyprop.Activation("tanh"), loss=cyprop.Loss("mse"), dtype=np.float32)
+    return cyprop.Network(settings.sizes, settings.activations[:-1], optimizer=settings.optimizer)
+
+
+def learn(net: cyprop.Network, X: npt.NDArray[np.float32], Y: npt.NDArray[np.float32]) -> None:
+    assert_type(net.learn_one(X[0], [0.0, 1.0, 0.0]), float)
+    assert_type(net.train_on_batch(X, Y, n_threads=2), float)
+    assert_type(net.evaluate(X, Y.tolist()), float)
+    history = net.fit(X, Y, epochs=3, validation_data=(X, Y))
+    assert_type(history, cyprop.History)
+    assert_type(history.loss, list[float])
+
+
+def derive(net: cyprop.Network, X: npt.NDArray[np.float32], Y: npt.NDArray[np.float32]) -> None:
+    gradients = net.gradients(X, Y, inputs=False)
+    assert_type(gradients, cyprop.Gradients)
+    net.step(gradients)
+    net.step(gradients.parameters * 0.5, n_threads=2)
+    net.step([0.0, 1.0])
+    net.step(net.vjp(X, np.sign(net.predict(X) - Y)))
+    net.parameters[:] -= 0.1 * net.jacobian(X[0]).sum()
+
+
+def change(net: cyprop.Network) -> None:
+    assert_type(net.optimizer, cyprop.Optimizer)
+    net.learning_rate *= 0.5
+    net.set_hyperparameters(momentum=0.9)
+    net.optimizer = cyprop.SGD(0.1, momentum=0.9)
+    net.weights[0][...] = 0.0
+    assert_type(net.learning_rate, float)
+    assert_type(net.settings, cyprop.Settings)
+    assert_type(net.sizes, tuple[int, ...])
+
+
+def keep(net: Named, path: Path) -> None:
+    net.save(path, {"note": "mine"})
+    assert_type(Named.load(path), Named)
+    assert_type(cyprop.Network.load(path), cyprop.Network)
+    assert_type(Named.load(path).title, str)
+    assert_type(storage.read_metadata(path), dict[str, str])
+
+
+def embed(net: cyprop.Network, x: npt.NDArray[np.float32], out: npt.NDArray[np.float32]) -> None:
+    ready = net.bind(x, out)
+    ready()
+    assert_type(net.handle().address, int)
+    assert_type(net.handle().scratch_size(8), int)
+    assert_type(interface.address("predict_float32"), int)
+    assert_type(cyprop.get_include(), str)
+    datasets.digits()
