@@ -6,6 +6,7 @@ thread) with a sanitizer, and CYPROP_WERROR=1 makes every warning an error, as C
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -77,6 +78,14 @@ else:
         COMPILE += [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer", "-g"]
         LINK = [*STRICT, f"-fsanitize={SANITIZE}"]
 
+
+def description() -> str:
+    """README.md for the page of a package index, where neither its files nor its picture are."""
+    text = Path("README.md").read_text(encoding="utf-8")
+    text = re.sub(r"^!\[.*\]\(docs/.*\)\n\n.*?\n\n", "", text, flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"\[([^]]*)\]\((?!https?:)[^)]*\)", r"`\1`", text)
+
+
 FOLDER = "src/cyprop/kernels/loops"
 SHARED = "cyprop._shared"  # what Cython would otherwise put into every module
 
@@ -127,6 +136,8 @@ Options.warning_errors = WERROR
 # which Cython remakes whenever a source, or Cython, has changed.
 with tempfile.TemporaryDirectory() as fresh:
     setup(
+        long_description=description(),
+        long_description_content_type="text/markdown",
         ext_modules=cythonize(
             [*modules, *loops, dispatch],
             include_path=[FOLDER],

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-from benchmarks import floors, networks, peers
+from benchmarks import floors, networks, peers, report
 from benchmarks.networks import Problem
 
 
@@ -37,11 +37,12 @@ def parser(name: str, description: str | None, repeats: int = 30) -> argparse.Ar
     add_dtype(made)
     made.add_argument("--activation", choices=("sigmoid", "tanh", "relu"), default="sigmoid")
     add_repeats(made, repeats)
+    report.add_output(made)
     return made
 
 
 def result_name(suite: str, options: argparse.Namespace) -> str:
-    """The name of the result file; a run of your own never overwrites the standard one."""
+    """The name of the result file; a run with options of your own has another name."""
     parts = [suite]
     parts += ["-".join(map(str, sizes)) for sizes in getattr(options, "layers", None) or ()]
     if options.dtype != "float32":

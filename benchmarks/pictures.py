@@ -1,24 +1,27 @@
-"""The results as pictures: bars beside the peers, and lines over a size."""
+"""The results as pictures, each from a result file: dots beside the peers, lines over a size."""
 
 from __future__ import annotations
 
 import statistics
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from benchmarks import report
 
-COLOURS = {"ours": "#c8442d", "native": "#e59a8b", "peer": "#5b7a99", "reference": "#b9b4a8"}
+COLOURS = {"ours": "#c8442d", "native": "#e59a8b", "peer": "#3d6ea5", "reference": "#9a958a"}
 NAMES = {
-    "ours": "cyprop",
-    "native": "cyprop, compiled loop",
-    "peer": "peers",
-    "reference": "references",
+    "ours": "cyprop, from Python",
+    "native": "cyprop, from a compiled loop",
+    "peer": "other libraries",
+    "reference": "not called from Python",
 }
-PEER_COLOURS = {
+LINE_COLOURS = {
     "cyprop": "#c8442d",
     "cyprop, out=": "#e08a6f",
     "cyprop, bound": "#8c1d10",
     "NumPy by hand": "#3d6ea5",
+    "NumPy matmul": "#3d6ea5",
     "Numba by hand, dots": "#2f9e77",
     "Numba by hand, rows": "#8fc7ab",
     "JAX": "#9467bd",
@@ -29,13 +32,55 @@ PEER_COLOURS = {
     "FANN": "#b07aa1",
     "scikit-learn": "#c7a93b",
     "floor: read the weights once": "#000000",
-}
-RATE_COLOURS = {
-    "cyprop": "#c8442d",
-    "NumPy matmul": "#3d6ea5",
     "cyprop, compiled loop": "#e59a8b",
     "BLAS, compiled loop": "#9db8d6",
 }
+GRID = "#e5e2da"
+TITLES = {
+    "predict": "Predict one row a call",
+    "learn": "Learn one row a call",
+    "train": "Train for one epoch",
+}
+FRONT = ("4-8-3", "784-30-10", "784-300-10")  # the networks of README.md's picture
+WAYS = {"cyprop": "cyprop: net.predict(x)", "cyprop, bound": "cyprop: net.bind(x, out)()"}
+
+
+def draw(document: dict[str, Any], folder: Path) -> None:
+    """All pictures of one suite's results."""
+    plt = _plot()
+    if plt is None:
+        return
+    name, suite = document["suite"], document["suite"].partition("_")[0]
+    figures = {}
+    if suite in TITLES:
+        figures[name] = dots(plt, document, TITLES[suite])
+    if "widths" in document:
+        figures[f"{name}_widths"] = lines(
+            plt,
+            document,
+            document["widths"],
+            "Predict one row a call",
+            "width of two square layers",
+        )
+    if "batches" in document:
+        title = f"Predict a batch with {document['batches'][0]['network']}"
+        figures[f"{name}_batches"] = lines(
+            plt, document, document["batches"], title, "rows in the batch", per=True
+        )
+    if suite == "kernels":
+        figures[name] = rates(plt, document)
+    if suite == "latency":
+        figures[name] = slowest(plt, document)
+    folder.mkdir(parents=True, exist_ok=True)
+    for stem, figure in figures.items():
+        _save(plt, figure, folder / f"{stem}.png")
+
+
+def draw_front(document: dict[str, Any], path: Path) -> None:
+    """The picture of README.md, from the results of predict."""
+    plt = _plot()
+    if plt is not None:
+        _save(plt, front(plt, document), path)
 
 
 def _plot() -> Any:
@@ -55,81 +100,181 @@ def _plot() -> Any:
             "axes.spines.right": False,
             "axes.titleweight": "bold",
             "axes.titlelocation": "left",
+            "axes.axisbelow": True,
             "figure.dpi": 130,
             "savefig.bbox": "tight",
+            "svg.hashsalt": "cyprop",
         }
     )
     return plt
 
 
-def _save(plt: Any, figure: Any, name: str) -> None:
-    report.RESULTS.mkdir(parents=True, exist_ok=True)
-    figure.savefig(report.RESULTS / f"{name}.png")
+def _save(plt: Any, figure: Any, path: Path) -> None:
+    figure.savefig(path, metadata={"Software": None})
     plt.close(figure)
-    print(f"drawn: {name}.png")
+    print(f"drawn: {path}")
 
 
-def bars(name: str, title: str, cases: list[dict[str, Any]]) -> None:
-    """One panel a case: the median as a bar, the quartiles as a line, fastest on top."""
-    plt = _plot()
-    if plt is None:
-        return
+def where_and_when(document: dict[str, Any]) -> str:
+    """Machine, instruction set and date, which each picture names."""
+    machine, versions = document["machine"], document["versions"]
+    day = datetime.fromisoformat(document["date"])
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {document['instruction_set']};"
+        f" {day.day} {day:%B %Y}; cyprop {versions['cyprop']}, Python {versions['python']}"
+    )
+
+
+def dtype_of(document: dict[str, Any]) -> str:
+    return str(document["cases"][0].get("dtype", "float32"))
+
+
+def _frame(figure: Any, document: dict[str, Any], title: str, note: str = "") -> None:
+    """The title above the panels, and below them what is said of all."""
+    height = figure.get_figheight()
+    figure.text(0.01, 1 - 0.1 / height, title, ha="left", va="top", fontsize=12, weight="bold")
+    text = f"{note}\n{where_and_when(document)}" if note else where_and_when(document)
+    figure.text(0.01, 0.06 / height, text, ha="left", va="bottom", fontsize=8, color="#555555")
+
+
+def _base(cases: list[dict[str, Any]]) -> str:
+    """What × is a multiple of."""
+    label = next(row["label"] for row in cases[0]["results"] if row["kind"] == "ours")
+    return f"×: the median as a multiple of that of “{label}” in the same panel"
+
+
+def dots(plt: Any, document: dict[str, Any], title: str) -> Any:
+    """One panel a case: the median as a dot, the quartiles as a line, fastest on top."""
+    cases = document["cases"]
     columns = 2 if len(cases) > 1 else 1
     n_rows = -(-len(cases) // columns)
     most = max(len(case["results"]) for case in cases)
     figure, axes = plt.subplots(
-        n_rows, columns, figsize=(6.4 * columns, (0.24 * most + 0.9) * n_rows), squeeze=False
+        n_rows, columns, figsize=(6.4 * columns, (0.22 * most + 0.8) * n_rows + 1), squeeze=False
     )
     for panel in axes.flat[len(cases) :]:
         panel.axis("off")
+    kinds: list[str] = []
     for panel, case in zip(axes.flat, cases, strict=False):
-        _bar_panel(panel, case)
-    kinds = {row["kind"] for case in cases for row in case["results"]}
-    shown = [kind for kind in COLOURS if kind in kinds]
-    legend = [plt.Rectangle((0, 0), 1, 1, color=COLOURS[kind]) for kind in shown]
-    figure.tight_layout(rect=(0, 0, 1, 1 - 0.6 / figure.get_figheight()))
-    figure.suptitle(f"{title} (median and quartiles, logarithmic)", x=0.01, ha="left", fontsize=12)
-    names = [NAMES[kind] for kind in shown]
-    figure.legend(legend, names, ncol=len(names), loc="upper right", frameon=False)
-    _save(plt, figure, name)
-
-
-def _bar_panel(panel: Any, case: dict[str, Any]) -> None:
-    shown = [row for row in case["results"] if row["kind"] in COLOURS]
-    rows = sorted(shown, key=lambda row: row["median"], reverse=True)
-    medians = [row["median"] for row in rows]
-    spread = [
-        [row["median"] - row["low"] for row in rows],
-        [row["high"] - row["median"] for row in rows],
+        kinds += [kind for kind in _dot_panel(panel, case) if kind not in kinds]
+    height = figure.get_figheight()
+    figure.tight_layout(rect=(0, 0.45 / height, 1, 1 - 0.7 / height))
+    note = f"{_base(cases)}. Dots are medians, lines reach from quartile to quartile."
+    _frame(figure, document, f"{title}, {dtype_of(document)}", note)
+    marks = [
+        plt.Line2D([], [], color=COLOURS[kind], marker="o", linestyle="none") for kind in kinds
     ]
-    panel.barh(
-        range(len(rows)),
-        medians,
-        xerr=spread,
-        color=[COLOURS[row["kind"]] for row in rows],
-        error_kw={"elinewidth": 0.8, "ecolor": "#333333"},
-    )
-    panel.set_yticks(range(len(rows)), [row["label"] for row in rows])
-    panel.set_xscale("log")
-    panel.set_xlim(min(medians) / 2, max(medians) * 12)
+    figure.legend(
+        marks, [NAMES[kind] for kind in kinds], ncol=len(kinds), loc="upper left", frameon=False,
+        bbox_to_anchor=(0, 1 - 0.3 / height), handletextpad=0.1, columnspacing=1.5,
+    )  # fmt: skip
+    return figure
+
+
+def _dot_panel(panel: Any, case: dict[str, Any]) -> list[str]:
+    """The kinds in it, from the top."""
+    shown = [row for row in case["results"] if row["kind"] in COLOURS]
+    rows = sorted(shown, key=lambda row: -row["median"])
+    _draw_dots(panel, case["case"], rows)
+    return list(dict.fromkeys(row["kind"] for row in reversed(rows)))
+
+
+def _draw_dots(panel: Any, title: str, rows: list[dict[str, Any]]) -> None:
+    """One dot a row, the first at the bottom, with its time and a peer's multiple of ours."""
+    panel.hlines(range(len(rows)), 0, 1, transform=panel.get_yaxis_transform(), color=GRID, lw=0.7)
     for i, row in enumerate(rows):
+        colour = COLOURS[row["kind"]]
+        panel.plot([row["low"], row["high"]], [i, i], color=colour, linewidth=1.5)
+        panel.plot(row["median"], i, "o", color=colour, markersize=5)
         text = report.seconds(row["median"])
         if row["kind"] == "peer" and row["times_ours"] is not None:
-            text += f"  ({row['times_ours']:.1f} ×)"
-        panel.text(row["high"] * 1.1, i, text, va="center", fontsize=8)
-    panel.set_title(case["case"], fontsize=10)
-    panel.xaxis.set_major_formatter(lambda value, _: report.seconds(value))
+            text += f"  ({row['times_ours']:.3g} ×)"
+        panel.annotate(
+            text, (max(row["high"], row["median"]), i), (6, 0), textcoords="offset points",
+            va="center", fontsize=8,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+        )  # fmt: skip
+    medians = [row["median"] for row in rows]
+    panel.set_yticks(range(len(rows)), [row["label"] for row in rows])
+    panel.set_ylim(-0.7, len(rows) - 0.3)
+    panel.set_xscale("log")
+    spread = max(medians) / min(medians)
+    width = panel.get_position().width * panel.figure.get_figwidth()
+    room = min(0.42, 1.3 / max(width - 1.3, 1))  # for the text behind the last dot
+    panel.set_xlim(min(medians) / spread**0.06 / 1.1, max(medians) * spread**room * 1.8)
+    panel.set_title(title, fontsize=10)
+    _label_times(panel.xaxis)
     panel.tick_params(axis="y", length=0)
+    panel.spines["left"].set_visible(False)
+
+
+def _label_times(axis: Any) -> None:
+    """Ticks at 1, 10, 100 … of a unit, and at some in between where the axis is short."""
+    from matplotlib import ticker
+
+    low, high = axis.get_view_interval()
+    steps = (1.0,) if high / low > 200 else (1.0, 3.0) if high / low > 20 else (1.0, 2.0, 5.0)
+    axis.set_major_locator(ticker.LogLocator(subs=steps, numticks=12))
+    axis.set_major_formatter(lambda value, _: report.seconds(value))
+    axis.set_minor_formatter(ticker.NullFormatter())
+
+
+def front(plt: Any, document: dict[str, Any]) -> Any:
+    """One row a library, one panel a network; of each library the fastest way in."""
+    cases = [case for case in document["cases"] if case["case"] in FRONT]
+    best = [_fastest(case) for case in cases]
+    libraries = sorted(
+        set.intersection(*map(set, best)),
+        key=lambda library: -statistics.geometric_mean(rows[library]["median"] for rows in best),
+    )
+    figure, axes = plt.subplots(
+        1, len(cases), figsize=(10.5, 0.27 * len(libraries) + 1.55), sharey=True, squeeze=False
+    )
+    for panel, case, rows in zip(axes.flat, cases, best, strict=True):
+        _draw_dots(panel, case["case"], [rows[library] for library in libraries])
+    height = figure.get_figheight()
+    figure.tight_layout(rect=(0, 0.42 / height, 1, 1 - 0.32 / height))
+    note = (
+        "Logarithmic; left is faster. ×: the time as a multiple of net.predict(x)'s in the same"
+        " panel. Of each library the fastest of its ways in."
+    )
+    title = f"Time to predict one row from Python, {dtype_of(document)}, one thread"
+    _frame(figure, document, title, note)
+    return figure
+
+
+def _fastest(case: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Of each library its fastest entry, of cyprop two, by the names that the picture has."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in sorted(case["results"], key=lambda row: row["median"]):
+        name = _library(row["label"]) if row["kind"] == "peer" else WAYS.get(row["label"])
+        if name is not None:
+            found.setdefault(name, {**row, "label": name})
+    return found
+
+
+def _library(label: str) -> str:
+    return (
+        label.partition(",")[0]
+        .removesuffix(" io-binding")
+        .removesuffix(" jit")
+        .removesuffix(" eager")
+    )
 
 
 def lines(
-    name: str, cases: list[dict[str, Any]], x_label: str, title: str, per: bool = False
-) -> None:
-    """One line a peer over the size of each case; `per` divides the time by that size."""
-    plt = _plot()
-    if plt is None:
-        return
-    figure, panel = plt.subplots(figsize=(7.6, 4.8))
+    plt: Any,
+    document: dict[str, Any],
+    cases: list[dict[str, Any]],
+    title: str,
+    x_label: str,
+    per: bool = False,
+) -> Any:
+    """One line a peer over the size of each case; `per` divides the time by that size.
+
+    The legend is in the order in which the lines end on the right, since it stands there.
+    """
+    figure, panel = plt.subplots(figsize=(9.4, 5.2))
     labels = [row["label"] for row in cases[-1]["results"]]
     ends = []
     for label in labels:
@@ -143,18 +288,21 @@ def lines(
         ours = label.startswith("cyprop")
         (line,) = panel.plot(
             *zip(*points, strict=True),
-            color=PEER_COLOURS.get(label, "#c8442d" if ours else "#999999"),
+            color=LINE_COLOURS.get(label, "#c8442d" if ours else "#999999"),
             linewidth=2.4 if ours else 1.3,
             linestyle="--" if floor or ("," in label and ours) else "-",
             marker="" if floor else "o",
             markersize=3,
             zorder=3 if ours else 2,
         )
-        ends.append((line, label, points[-1][1]))
-    ends.sort(key=lambda end: -end[2])
+        ends.append((points[-1][1], label, line))
+    ends.sort(key=lambda end: -end[0])
+    texts = [f"{label}, {report.seconds(value)}" for value, label, _ in ends]
     panel.legend(
-        [end[0] for end in ends],
-        [end[1] for end in ends],
+        [line for _, _, line in ends],
+        texts,
+        title=f"at {cases[-1]['case']:,}, from the slowest",
+        alignment="left",
         loc="center left",
         bbox_to_anchor=(1.01, 0.5),
         frameon=False,
@@ -162,27 +310,30 @@ def lines(
     panel.set_xscale("log", base=2)
     panel.set_yscale("log")
     sizes = [case["case"] for case in cases]
-    panel.set_xticks(sizes, [str(size) for size in sizes])
+    panel.set_xticks(sizes, [f"{size:,}" for size in sizes])
     panel.set_xlabel(x_label)
     panel.set_ylabel("time a row" if per else "time a call")
-    panel.yaxis.set_major_formatter(lambda value, _: report.seconds(value))
-    panel.grid(axis="y", color="#e5e2da", linewidth=0.7)
-    panel.set_axisbelow(True)
-    panel.set_title(title)
-    _save(plt, figure, name)
+    _label_times(panel.yaxis)
+    panel.grid(axis="y", color=GRID, linewidth=0.7)
+    height = figure.get_figheight()
+    figure.tight_layout(rect=(0, 0.25 / height, 1, 1 - 0.3 / height))
+    _frame(figure, document, f"{title}, {dtype_of(document)}, one thread")
+    return figure
 
 
-def rates(name: str, cases: list[dict[str, Any]]) -> None:
+def rates(plt: Any, document: dict[str, Any]) -> Any:
     """GFLOP/s of the kernels beside OpenBLAS, one panel an operation, the FMA peak as a line."""
-    plt = _plot()
-    if plt is None:
-        return
+    cases = document["cases"]
     operations = list(dict.fromkeys(case["operation"] for case in cases))
     figure, axes = plt.subplots(
-        len(operations), 1, figsize=(10, 2.7 * len(operations)), sharex=True, squeeze=False
+        len(operations), 1, figsize=(10, 2.5 * len(operations) + 1), sharex=True, squeeze=False
     )
     for panel, operation in zip(axes.flat, operations, strict=True):
         chosen = [case for case in cases if case["operation"] == operation]
+        peaks = [case["peak_gflops"] for case in chosen if case["peak_gflops"] is not None]
+        if peaks:
+            peak = statistics.median(peaks)
+            panel.axhline(peak, color="black", linestyle="--", linewidth=1, label="FMA peak")
         labels = [row["label"] for row in chosen[0]["results"]]
         width = 0.8 / len(labels)
         for i, label in enumerate(labels):
@@ -191,33 +342,35 @@ def rates(name: str, cases: list[dict[str, Any]]) -> None:
                 [case["results"][i]["gflops"] for case in chosen],
                 width,
                 label=label,
-                color=RATE_COLOURS.get(label, "#b9b4a8"),
+                color=LINE_COLOURS.get(label, "#9a958a"),
             )
-        peaks = [case["peak_gflops"] for case in chosen if case["peak_gflops"] is not None]
-        if peaks:
-            peak = statistics.median(peaks)
-            panel.axhline(peak, color="black", linestyle="--", linewidth=1, label="FMA peak")
         names = [f"{case['layer']}\nbatch {case['batch']}" for case in chosen]
         panel.set_xticks(range(len(chosen)), names)
+        panel.set_xlim(-0.6, len(chosen) - 0.4)
+        panel.grid(axis="y", color=GRID, linewidth=0.7)
         panel.set_ylabel("GFLOP/s")
-        panel.set_title(f"{operation}, {chosen[0]['dtype']}")
+        panel.set_title(operation)
     handles, texts = axes.flat[0].get_legend_handles_labels()
-    figure.tight_layout(rect=(0, 0, 1, 0.95))
-    figure.legend(handles, texts, ncol=len(texts), loc="upper left", frameon=False)
-    _save(plt, figure, name)
+    height = figure.get_figheight()
+    figure.tight_layout(rect=(0, 0.25 / height, 1, 1 - 0.6 / height))
+    figure.legend(
+        handles, texts, ncol=len(texts), loc="upper left", frameon=False,
+        bbox_to_anchor=(0, 1 - 0.28 / height),
+    )  # fmt: skip
+    title = f"The products of a layer beside OpenBLAS, {dtype_of(document)}, one thread"
+    _frame(figure, document, title, "From zero, not logarithmic; higher is faster.")
+    return figure
 
 
-def slowest(name: str, title: str, shares: list[float], cases: list[dict[str, Any]]) -> None:
+def slowest(plt: Any, document: dict[str, Any]) -> Any:
     """What the slowest calls take, by their share: a row a network, a column a company."""
-    plt = _plot()
-    if plt is None:
-        return
+    shares, cases = document["shares"], document["cases"]
     networks = list(dict.fromkeys(case["network"] for case in cases))
     companies = list(dict.fromkeys(case["company"] for case in cases))
     figure, axes = plt.subplots(
         len(networks),
         len(companies),
-        figsize=(4.4 * len(companies), 3.4 * len(networks)),
+        figsize=(4.4 * len(companies) + 1.6, 3.2 * len(networks) + 0.8),
         sharex=True,
         sharey=True,
         squeeze=False,
@@ -228,7 +381,7 @@ def slowest(name: str, title: str, shares: list[float], cases: list[dict[str, An
             panel.plot(
                 shares[: len(row["slower"])],
                 row["slower"],
-                color=PEER_COLOURS.get(row["label"], "#999999"),
+                color=LINE_COLOURS.get(row["label"], "#999999"),
                 linewidth=2.0 if ours else 1.3,
                 linestyle=":" if row["kind"] == "call" else "-",
                 label=row["label"],
@@ -237,17 +390,30 @@ def slowest(name: str, title: str, shares: list[float], cases: list[dict[str, An
         panel.set_xscale("log")
         panel.set_yscale("log")
         panel.set_title(f"{case['network']}, {case['company']}", fontsize=10)
-        panel.grid(color="#e5e2da", linewidth=0.7)
-        panel.yaxis.set_major_formatter(lambda value, _: report.seconds(value))
-    axes[0, 0].invert_xaxis()  # shared by all
+        panel.grid(color=GRID, linewidth=0.7)
+        _label_times(panel.yaxis)
+    axes[0, 0].set_xlim(1.5, 6e-7)  # shared by all: from every call to the slowest of a million
+    axes[0, 0].set_xticks(
+        [10.0**-i for i in range(7)],
+        ["1", "10", "100", "1,000", "10,000", "100,000", "10⁶"],
+    )
     for panel in axes[-1]:
-        panel.set_xlabel("share of the calls that take longer")
+        panel.set_xlabel("one call in so many takes longer")
     for panel in axes[:, 0]:
         panel.set_ylabel("time of a call, clock included")
-    handles, texts = axes.flat[0].get_legend_handles_labels()
-    figure.tight_layout(rect=(0, 0, 1, 1 - 0.8 / figure.get_figheight()))
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    medians = {row["label"]: row["p50"] for row in cases[0]["results"]}
+    handles = dict(zip(*reversed(axes.flat[0].get_legend_handles_labels()), strict=True))
+    order = sorted(medians, key=lambda label: -medians[label])
+    height, width = figure.get_figheight(), figure.get_figwidth()
+    figure.tight_layout(rect=(0, 0.25 / height, 1 - 1.8 / width, 1 - 0.35 / height))
     figure.legend(
-        handles, texts, ncol=len(texts), loc="upper left", bbox_to_anchor=(0, 0.96), frameon=False
+        [handles[label] for label in order],
+        order,
+        title="from the slowest, top left panel",
+        alignment="left",
+        loc="center left",
+        bbox_to_anchor=(1 - 1.8 / width, 0.5),
+        frameon=False,
     )
-    _save(plt, figure, name)
+    _frame(figure, document, f"The slowest calls, {dtype_of(document)}")
+    return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -14,7 +15,8 @@ from typing import Any
 
 from benchmarks.timing import Candidate, Timing
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parent / "results"  # what is committed; only read, unless one says so
+OUTPUT = Path("benchmark-results")  # in the current folder
 PACKAGES = (
     "cyprop", "numpy", "numba", "jax", "torch", "onnxruntime", "onnx", "scikit-learn", "cynn",
     "Cython",
@@ -69,8 +71,18 @@ def blas() -> list[str]:
     ]
 
 
-def save(suite: str, content: dict[str, Any], folder: Path = RESULTS) -> Path:
-    """Write one suite's results, with machine, versions and date, as JSON."""
+def add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=OUTPUT,
+        metavar="DIR",
+        help=f"where results and pictures go; default {OUTPUT}, in the current folder",
+    )
+
+
+def save(suite: str, content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Write one suite's results, with machine, versions and date, as JSON; what was written."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{suite}.json"
     document = {
@@ -83,8 +95,8 @@ def save(suite: str, content: dict[str, Any], folder: Path = RESULTS) -> Path:
         **content,
     }
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    print(f"\nwritten: {path.name}")
-    return path
+    print(f"\nwritten: {path}")
+    return document
 
 
 def entries(candidates: Sequence[Candidate], timings: Sequence[Timing]) -> list[dict[str, Any]]:
@@ -126,3 +138,12 @@ def show(title: str, rows: Sequence[dict[str, Any]], missing: Sequence[str] = ()
         print(f"   best peer ÷ cyprop: {best['times_ours']:.2f} ({best['label']})")
     if missing:
         print(f"   no entry: {'; '.join(missing)}")
+
+
+def read_all(folder: Path) -> dict[str, dict[str, Any]]:
+    """The standard suites' results in a folder, by their names."""
+    found = {}
+    for path in sorted(folder.glob("*.json")):
+        if "_" not in path.stem:  # the others had options of their own
+            found[path.stem] = json.loads(path.read_text(encoding="utf-8"))
+    return found

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-TOOLS = ["cython>=3", "numba", "setuptools>=77"]  # for building; the index has to have them
+TOOLS = ["cython>=3", "setuptools>=77"]  # for building; the index has to have them
 UNWANTED = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CYPROP_ISA"}
 
 
@@ -20,14 +20,14 @@ def pytest_addoption(parser):
 class Environment:
     """A virtual environment that has the wheel and knows nothing of the checkout."""
 
-    def __init__(self, folder, wheel):
+    def __init__(self, folder, wheel, *tools):
         self.folder = folder
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         scripts = folder / ("Scripts" if os.name == "nt" else "bin")
         self.variables = {k: v for k, v in os.environ.items() if k not in UNWANTED}
         self.variables["PATH"] = f"{scripts}{os.pathsep}{self.variables['PATH']}"
         self.variables["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
-        self.run(folder, "pip", "install", wheel, *TOOLS)
+        self.run(folder, "pip", "install", wheel, *tools)
 
     def run(self, folder, *command, **variables):
         """What a command that succeeds prints; one that fails fails the test."""
@@ -47,6 +47,17 @@ class Environment:
 
 
 @pytest.fixture(scope="session")
-def environment(request, tmp_path_factory):
-    wheel = request.config.getoption("--wheel")
-    return Environment(tmp_path_factory.mktemp("environment"), wheel.resolve(strict=True))
+def wheel(request):
+    return request.config.getoption("--wheel").resolve(strict=True)
+
+
+@pytest.fixture(scope="session")
+def environment(wheel, tmp_path_factory):
+    """With what builds extensions, shared by the tests."""
+    return Environment(tmp_path_factory.mktemp("environment"), wheel, *TOOLS)
+
+
+@pytest.fixture
+def stock(wheel, tmp_path_factory):
+    """As Python makes it, with cyprop: what a stranger has, who must be told all the rest."""
+    return Environment(tmp_path_factory.mktemp("stock"), wheel)

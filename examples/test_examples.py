@@ -1,4 +1,7 @@
-"""Each example, and each box of docs/embedding.md, from a folder outside the checkout."""
+"""Each example, and each box of docs/embedding.md, from a folder outside the checkout.
+
+What a page tells the reader to type is typed in a new environment that has nothing but cyprop.
+"""
 
 import re
 import shutil
@@ -15,9 +18,14 @@ def copied(example, folder):
     return Path(shutil.copytree(HERE / example, folder / example))
 
 
-def install(environment, project, **variables):
-    options = ["--no-build-isolation", "--no-deps", "--force-reinstall"]
-    environment.run(project, "pip", "install", *options, ".", **variables)
+def follow(environment, project, **variables):
+    """Type the commands of the example's README.md; what the last one prints."""
+    text = (project / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^    (\S.*)$", text, re.M)
+    assert commands[-1] == "python run.py"
+    for command in commands:
+        said = environment.run(project, "sh", "-c", command, **variables)
+    return said
 
 
 def test_cyprop_comes_from_the_wheel(environment, tmp_path):
@@ -25,15 +33,14 @@ def test_cyprop_comes_from_the_wheel(environment, tmp_path):
     assert Path(found).is_relative_to(environment.folder)
 
 
-def test_the_cython_loop(environment, tmp_path):
+def test_the_cython_loop(stock, tmp_path):
     project = copied("cython_loop", tmp_path)
-    install(environment, project)
-    said = environment.run(project, "python", "run.py")
+    said = follow(stock, project)
     pattern = r"1,000,000 steps, 0 falls, (\d+) ns a step; the network takes (\d+) ns a call\n"
     found = re.fullmatch(pattern, said)
     assert found, said
     assert 0 < int(found[2]) < 2000
-    refusals = environment.run(project, "python", "-c", REFUSALS)
+    refusals = stock.run(project, "python", "-c", REFUSALS)
     assert refusals.splitlines() == [
         "TypeError: handle is NoneType, expected what Network.handle() returns",
         "TypeError: handle is Network, expected what Network.handle() returns",
@@ -77,15 +84,13 @@ for handle in handles:
 """
 
 
-def test_the_c_extension(environment, tmp_path):
-    project = copied("c_extension", tmp_path)
-    install(environment, project, CFLAGS=STRICT)
-    said = environment.run(project, "python", "run.py")
+def test_the_c_extension(stock, tmp_path):
+    said = follow(stock, copied("c_extension", tmp_path), CFLAGS=STRICT)
     assert re.fullmatch(r"angles 0\.\d+ and 0\.\d+ reach \[0\.69, 1\.78\]\n", said), said
 
 
-def test_the_numba_loop(environment, tmp_path):
-    said = environment.run(copied("numba_loop", tmp_path), "python", "run.py")
+def test_the_numba_loop(stock, tmp_path):
+    said = follow(stock, copied("numba_loop", tmp_path))
     pattern = r"1,000,000 steps, \d+ ns each; from 1\.00 rad to 0\.\d\d\n"
     assert re.fullmatch(pattern, said), said
 
@@ -157,25 +162,35 @@ def test_the_header_is_plain_c(environment, tmp_path, standard):
 # docs/embedding.md
 
 
-def steps():
+def steps(section):
     """What to do, the text of the box, and the name of a file, in the order of the page."""
-    boxes = re.findall(r"(?:`([\w.]+)`[^`]*:\n\n)?```(\w+)\n(.*?)```\n", EMBEDDING, re.S)
+    text = EMBEDDING.partition(f"\n## {section}")[2].partition("\n## ")[0]
+    boxes = re.findall(r"(?:`([\w.]+)`[^`]*:\n\n)?```(\w+)\n(.*?)```\n", text, re.S)
     for name, kind, text in boxes:
         assert bool(name) == (kind not in ("sh", "text")), text
         yield {"sh": "run", "text": "expect"}.get(kind, "write"), text, name
 
 
-def test_the_page_works_line_by_line_in_an_empty_folder(environment, tmp_path):
+@pytest.mark.parametrize(
+    ("section", "n"),
+    [("From Cython", (2, 2, 1)), ("From C\n", (3, 1, 1)), ("From Numba", (1, 1, 1))],
+)
+def test_a_section_of_the_page_works_line_by_line(stock, tmp_path, section, n):
     done, said = [], ""
-    for step, text, name in steps():
+    for step, text, name in steps(section):
         done.append(step)
         if step == "write":
             (tmp_path / name).write_text(text, encoding="utf-8")
         elif step == "run":
-            said = environment.run(tmp_path, "sh", "-e", "-c", text)
+            said = stock.run(tmp_path, "sh", "-e", "-c", text)
         else:
             assert said.endswith(text)
-    assert [done.count(step) for step in ("write", "run", "expect")] == [6, 4, 3]
+    assert tuple(done.count(step) for step in ("write", "run", "expect")) == n
+
+
+def test_these_are_all_boxes_of_the_page():
+    sections = [list(steps(section)) for section in ("From Cython", "From C\n", "From Numba")]
+    assert sum(map(len, sections)) == EMBEDDING.count("```") / 2
 
 
 def test_the_pages_links_lead_somewhere():

@@ -1,13 +1,13 @@
 # cython: boundscheck=False, wraparound=False
 """cyprop called from compiled code without the GIL, and the cheapest call Python can make."""
 
-from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 
 cimport numpy as cnp
 
-from cyprop.engine.chain cimport ALIGNMENT, input_size, predict, predict_scratch_size
+from cyprop.engine.chain cimport predict, predict_scratch_size
 from cyprop.engine.engine cimport Engine
+from cyprop.engine.model cimport ALIGNMENT, aligned, input_size
 
 cnp.import_array()
 
@@ -24,8 +24,7 @@ def predict_loop(Engine engine not None, cnp.ndarray x not None, cnp.ndarray out
     """Predict the sample x, n times."""
     cdef Py_ssize_t _i
     cdef char *memory = <char *> malloc(predict_scratch_size(&engine.model, 1) + ALIGNMENT)
-    cdef char *scratch = <char *> (
-        (<uintptr_t> memory + ALIGNMENT - 1) & ~<uintptr_t> (ALIGNMENT - 1))
+    cdef char *scratch = aligned(memory)
     cdef const char *source = cnp.PyArray_BYTES(x)
     cdef char *target = cnp.PyArray_BYTES(out)
     with nogil:

@@ -193,6 +193,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument(
         "--pieces", type=int, default=24, help="of 2^20 float64 each, for a function; default 24"
     )
+    report.add_output(parser)
     options = parser.parse_args(arguments)
     if options.every < 1 or options.pieces < 1:
         parser.error("expected at least 1")
@@ -236,6 +237,6 @@ def main(arguments: list[str]) -> None:
     dispatch.use(before)
     content = {"results": [asdict(worst) for worst in results], "missing": missing}
     if options.every == 1:
-        report.save("accuracy", content)
+        report.save("accuracy", content, options.output)
     if any(worst.violations for worst in results):
         sys.exit("some results are wrong")

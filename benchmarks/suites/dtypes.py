@@ -89,6 +89,7 @@ def name_of(sizes: tuple[int, ...]) -> str:
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks dtypes", description=__doc__)
     common.add_repeats(parser, repeats=15)
+    report.add_output(parser)
     options = parser.parse_args(arguments)
     missing, loops = [], None
     try:
@@ -111,4 +112,4 @@ def main(arguments: list[str]) -> None:
         worst = min((case for case in found if case["task"] == task), key=lambda case: case["rate"])
         lowest[task] = {"case": worst["case"], "rate": worst["rate"]}
         print(f"lowest: {task:24}{worst['rate']:.2f} ({worst['case']})")
-    report.save("dtypes", {"missing": missing, "lowest": lowest, "cases": found})
+    report.save("dtypes", {"missing": missing, "lowest": lowest, "cases": found}, options.output)

@@ -23,6 +23,7 @@ print(json.dumps([middle - start, stop - middle]))
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks import", description=__doc__)
     common.add_repeats(parser)
+    report.add_output(parser)
     options = parser.parse_args(arguments)
     environment = {
         **os.environ,
@@ -44,4 +45,6 @@ def main(arguments: list[str]) -> None:
         print(f"{label:26}{report.seconds(median):>10}   {spread}")
     ratio = results[1]["median"] / results[0]["median"]
     print(f"ratio {ratio:.2f}")
-    report.save("import", {"results": results, "ratio": ratio, "repeats": options.repeats})
+    report.save(
+        "import", {"results": results, "ratio": ratio, "repeats": options.repeats}, options.output
+    )

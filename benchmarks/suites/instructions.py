@@ -156,6 +156,7 @@ def main(arguments: list[str]) -> None:
     )
     parser.add_argument("--label", default="against", help="what that commit is called")
     parser.add_argument("--count", metavar="PEER", help=argparse.SUPPRESS)
+    report.add_output(parser)
     options = parser.parse_args(arguments)
     if options.count:
         count(options.count)
@@ -180,4 +181,4 @@ def main(arguments: list[str]) -> None:
     if ratios:
         content["largest_ratio"] = max(ratios)
         print(f"\nthe largest ratio to {options.label}: {max(ratios):.4f}")
-    report.save("instructions", content)
+    report.save("instructions", content, options.output)

@@ -172,6 +172,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks kernels", description=__doc__)
     common.add_dtype(parser)
     common.add_repeats(parser)
+    report.add_output(parser)
     options = parser.parse_args(arguments)
     loops = Loops()
     missing: list[str] = []
@@ -182,5 +183,5 @@ def main(arguments: list[str]) -> None:
     print("GFLOP/s, medians")
     cases = measure(options, loops, floor)
     name = common.result_name("kernels", options)
-    pictures.rates(name, cases)
-    report.save(name, {"missing": missing, "cases": cases})
+    document = report.save(name, {"missing": missing, "cases": cases}, options.output)
+    pictures.draw(document, options.output)

@@ -157,6 +157,7 @@ def main(arguments: list[str]) -> None:
         "--seconds", type=float, default=10.0,
         help="after which slow ones have had their calls, if they are a thousand; default 10",
     )  # fmt: skip
+    report.add_output(parser)
     options = parser.parse_args(arguments)
     modules, missing = load(PEERS)
     for note in missing:
@@ -182,5 +183,7 @@ def main(arguments: list[str]) -> None:
                 }
             )
     name = common.result_name("latency", options)
-    pictures.slowest(name, f"the slowest calls, {options.dtype}", SHARES, cases)
-    report.save(name, {"missing": missing, "shares": SHARES, "cases": cases})
+    document = report.save(
+        name, {"missing": missing, "shares": SHARES, "cases": cases}, options.output
+    )
+    pictures.draw(document, options.output)

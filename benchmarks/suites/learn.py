@@ -69,5 +69,5 @@ def main(arguments: list[str]) -> None:
                 }
             )
     name = common.result_name("learn", options)
-    pictures.bars(name, f"learn one sample, {options.dtype}", cases)
-    report.save(name, {"missing": missing, "cases": cases})
+    document = report.save(name, {"missing": missing, "cases": cases}, options.output)
+    pictures.draw(document, options.output)

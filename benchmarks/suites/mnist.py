@@ -27,6 +27,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("path", help="an .npz file with x_train, y_train, x_test, y_test")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    report.add_output(parser)
     options = parser.parse_args(arguments)
     images = data.mnist(options.path)
     runs = []
@@ -50,4 +51,4 @@ def main(arguments: list[str]) -> None:
         "seconds_an_epoch": seconds_an_epoch,
         "runs": runs,
     }
-    report.save("mnist", content)
+    report.save("mnist", content, options.output)

@@ -147,18 +147,10 @@ def main(arguments: list[str]) -> None:
         "missing": missing + references.missing,
         "cases": one_sample(options, modules, references),
     }
-    pictures.bars(name, f"predict one sample, {options.dtype}", content["cases"])
     if not options.no_curves:
         sizes = (options.layers or [(784, 30, 10)])[0]
         if not options.layers:
             content["widths"] = widths(options, modules, references)
-            pictures.lines(
-                f"{name}_widths",
-                content["widths"],
-                "width of two square layers",
-                f"predict one sample, {options.dtype}",
-            )
         content["batches"] = batches(options, modules, sizes)
-        title = f"predict a batch, {options.dtype}, {'-'.join(map(str, sizes))}"
-        pictures.lines(f"{name}_batches", content["batches"], "rows in the batch", title, per=True)
-    report.save(name, content)
+    document = report.save(name, content, options.output)
+    pictures.draw(document, options.output)

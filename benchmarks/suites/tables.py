@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.report import save
+from benchmarks import report
 from cyprop import Network, datasets
 from cyprop.cli import parser as cli
 from cyprop.tables import encoding, scaling
@@ -102,6 +102,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks tables", description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=15)
+    report.add_output(parser)
     options = parser.parse_args(arguments)
 
     path = diamonds()
@@ -127,7 +128,7 @@ def main(arguments: list[str]) -> None:
         print(line, flush=True)
     means = {name: float(np.mean([run["error"] for run in results[name]])) for name in NAMES}
     print("mean" + "".join(f"{mean:18.1f}{'':10}" for mean in means.values()))
-    save(
+    report.save(
         "tables",
         {
             "table": "diamonds, from plotnine",
@@ -139,4 +140,5 @@ def main(arguments: list[str]) -> None:
             "mean_error": means,
             "seeds": results,
         },
+        options.output,
     )

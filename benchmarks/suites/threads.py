@@ -112,4 +112,4 @@ def main(arguments: list[str]) -> None:
             title = f"{'-'.join(map(str, sizes))}, {task}"
             report.show(title, rows)
             cases.append({"case": title, "dtype": options.dtype, "results": rows})
-    report.save(common.result_name("threads", options), {"cases": cases})
+    report.save(common.result_name("threads", options), {"cases": cases}, options.output)

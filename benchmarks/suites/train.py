@@ -84,5 +84,5 @@ def main(arguments: list[str]) -> None:
                 }
             )
     name = common.result_name("train", options)
-    pictures.bars(name, f"train one epoch, {options.dtype}", cases)
-    report.save(name, {"missing": missing, "cases": cases})
+    document = report.save(name, {"missing": missing, "cases": cases}, options.output)
+    pictures.draw(document, options.output)

@@ -1,3 +1,3 @@
 """The version, said once; everything else, the distribution's metadata too, reads it here."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

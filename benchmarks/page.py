@@ -1,0 +1,188 @@
+"""The tables of docs/performance.md, made of result files and put between their markers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks import pictures, report
+
+PAGE = Path(__file__).parents[1] / "docs/performance.md"
+BEGIN, END = "<!-- Made by `python -m benchmarks render --write`: {}. -->", "<!-- End. -->"
+Document = dict[str, Any]
+Case = dict[str, Any]
+
+PREDICT = {
+    "`predict(x)`": "cyprop",
+    "`predict(x, out)`": "cyprop, out=",
+    "`bind(x, out)()`": "cyprop, bound",
+    "from a nogil loop": "cyprop from a nogil loop",
+    "the same through `cimport cyprop`": "cyprop through cimport",
+    "C, sizes fixed when compiled": "C, sizes fixed",
+    "reading the weights once": "floor: read the weights once",
+}
+
+
+def tables(documents: dict[str, Document]) -> dict[str, str]:
+    """Each table as Markdown, with the line about its machine and date, by its name."""
+    makers = {
+        "predict": predict,
+        "learn": learn,
+        "kernels": kernels,
+        "train": train,
+        "latency": latency,
+    }
+    made = {
+        name: f"{maker(documents[name])}\n\n{source(documents[name])}"
+        for name, maker in makers.items()
+        if name in documents
+    }
+    return {"losses": losses(documents), **made}
+
+
+def write(made: dict[str, str]) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(filled(text, made), encoding="utf-8")
+    print(f"written: {PAGE}")
+
+
+def filled(text: str, made: dict[str, str]) -> str:
+    """The page with these tables between its markers."""
+    for name, table in made.items():
+        begin = BEGIN.format(name)
+        pattern = re.compile(f"{re.escape(begin)}\n.*?{re.escape(END)}", re.DOTALL)
+        if len(pattern.findall(text)) != 1:
+            raise ValueError(f"{PAGE.name} does not have one place for {name!r}")
+        text = pattern.sub(lambda _, new=f"{begin}\n{table}\n{END}": new, text)  # type: ignore[misc]
+    return text
+
+
+def source(document: Document) -> str:
+    return f"`{document['suite']}.json`: {pictures.where_and_when(document)}."
+
+
+def markdown(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line).strip() + " |" for line in lines).replace(
+        "|  |", "| |"
+    )
+
+
+def named(case: Case, label: str) -> float | None:
+    """The least median of the entries whose label begins so."""
+    exact = [row["median"] for row in case["results"] if row["label"] == label]
+    found = exact or [r["median"] for r in case["results"] if r["label"].startswith(f"{label},")]
+    return min(found) if found else None
+
+
+def best_peer(case: Case) -> Case:
+    peers: list[Case] = [row for row in case["results"] if row["kind"] == "peer"]
+    return min(peers, key=lambda row: row["median"])
+
+
+def time(seconds: float | None) -> str:
+    """Three digits, also where the last ones are zeros, so that a column can be compared."""
+    if seconds is None:
+        return "–"
+    number, unit = report.seconds(seconds).split()
+    return f"{float(number):#.3g}".rstrip(".") + f" {unit}"
+
+
+def predict(document: Document) -> str:
+    cases = document["cases"]
+    rows = [
+        [text, *(time(named(case, label)) for case in cases)] for text, label in PREDICT.items()
+    ]
+    ratios = [f"{b['times_ours']:.2f} ({b['label']})" for b in map(best_peer, cases)]
+    rows.append(["fastest peer ÷ `predict(x)`", *ratios])
+    return markdown(["", *(case["case"] for case in cases)], rows)
+
+
+def learn(document: Document) -> str:
+    rows = []
+    for case in document["cases"]:
+        ours, best = named(case, "cyprop"), best_peer(case)
+        floor = named(case, "floor: read, then read and rewrite")
+        ratio = f"{best['times_ours']:.2f} ({best['label']})"
+        rows.append([case["case"], time(ours), ratio, time(floor)])
+    header = ["", "`learn_one`", "fastest peer ÷ that", "reading the weights, then rewriting them"]
+    return markdown(header, rows)
+
+
+def kernels(document: Document) -> str:
+    """Compiled loops, by layer and batch; with the peak of the loop that stays in registers."""
+    operations = list(dict.fromkeys(case["operation"] for case in document["cases"]))
+    names = {"forward": "forward", "backward_W": "dW", "backward_A": "dA_prev"}
+    cells: dict[str, list[str]] = {}
+    for case in document["cases"]:
+        rates = {row["label"]: f"{row['gflops']:.0f}" for row in case["results"]}
+        ours = rates.get("cyprop, compiled loop", "–")
+        blas = rates.get("BLAS, compiled loop", "–")
+        cells.setdefault(f"{case['batch']} × {case['layer']}", []).append(f"{ours}, BLAS {blas}")
+    header = ["batch × layer", *(names[operation] for operation in operations)]
+    return markdown(header, [[name, *row] for name, row in cells.items()])
+
+
+def train(document: Document) -> str:
+    rows = []
+    for case in document["cases"]:
+        ratios = sorted(
+            (row["times_ours"], row["label"]) for row in case["results"] if row["kind"] == "peer"
+        )
+        texts = [f"{ratio:.2f} ({label.partition(',')[0]})" for ratio, label in ratios]
+        rows.append([case["case"], time(named(case, "cyprop")), *texts[:3]])
+    header = ["", "`fit`, an epoch", "fastest peer ÷ that", "the second", "the third"]
+    return markdown(header, rows)
+
+
+def latency(document: Document) -> str:
+    rows = []
+    for case in document["cases"]:
+        for row in case["results"]:
+            if row["label"] in ("cyprop, bound", "ONNX Runtime io-binding"):
+                name = row["label"].replace("cyprop, bound", "`bind(x, out)()`")
+                times = [time(row[share]) for share in ("p50", "p99", "p99.9", "worst")]
+                rows.append([case["case"], name, *times])
+    return markdown(["", "", "p50", "p99", "p99.9", "worst"], rows)
+
+
+def losses(documents: dict[str, Document]) -> str:
+    """Every entry of cyprop's that a peer of the same case beats, the worst first in each suite."""
+    rows = []
+    for suite, document in documents.items():
+        found = [loss for title, case in all_cases(document) for loss in lost(title, case)]
+        for ratio, title, door, peer in sorted(found):
+            rows.append([suite, title, f"`{door}`", peer, f"{ratio:.3f}"])
+    if not rows:
+        return "No peer is ahead of an entry of cyprop's in any result file."
+    return markdown(["suite", "case", "entry of cyprop's", "faster peer", "its time ÷ ours"], rows)
+
+
+def all_cases(document: Document) -> Iterator[tuple[str, Case]]:
+    """Every case with medians, under whatever name the suite has it, and how to call it."""
+    for group, cases in document.items():
+        if not isinstance(cases, list):
+            continue
+        for case in cases:
+            rows = case.get("results") if isinstance(case, dict) else None
+            if isinstance(rows, list) and all("median" in row and "kind" in row for row in rows):
+                title = str(case["case"])
+                if group == "widths":
+                    title = str(case["network"])
+                if group == "batches":
+                    title = f"{case['network']}, batch of {case['case']}"
+                yield title, case
+
+
+def lost(title: str, case: Case) -> Iterator[tuple[float, str, str, str]]:
+    """Ratio, case, entry and peer where the fastest peer is ahead of an entry."""
+    ours = [row for row in case["results"] if row["kind"] == "ours"]
+    if not ours or not any(row["kind"] == "peer" for row in case["results"]):
+        return
+    best = best_peer(case)
+    for row in ours:
+        ratio = best["median"] / row["median"]
+        if ratio < 1:
+            yield ratio, title, row["label"], best["label"]
