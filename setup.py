@@ -101,7 +101,9 @@ def extension(name: str, *flags: str, suffix: str = "pyx") -> Extension:
     )
 
 
-modules = [extension(f"cyprop.engine.{name}") for name in ("chain", "batches", "finite", "inputs")]
+modules = [
+    extension(f"cyprop.engine.{name}") for name in ("chain", "batches", "finite", "inputs", "trial")
+]
 modules += [
     extension(f"cyprop.{name}", *CALLS)
     for name in (

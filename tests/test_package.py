@@ -128,11 +128,11 @@ def test_the_package_carries_every_header_that_its_declarations_name():
     assert [header for file, header in named if not (file.parent / header).is_file()] == []
 
 
-def test_only_numpy_is_needed():
+def test_only_numpy_and_safetensors_are_needed():
     needed = {
         re.match(r"[\w-]+", line)[0] for line in metadata.requires("cyprop") if "extra" not in line
     }
-    assert needed == {"numpy"}
+    assert needed == {"numpy", "safetensors"}
 
 
 def test_importing_loads_nothing_optional():

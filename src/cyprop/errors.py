@@ -22,12 +22,14 @@ class DivergenceError(ArithmeticError):
 
     # A history is Any here, since this room lies below that of training.
     def __init__(self, epoch: int, batch: int, what: str = "the loss", history: Any = None) -> None:
+        # An update that would make a parameter infinite is not made.
+        became = "would have become" if what == "a parameter" else "became"
         kept = "those of the last finite epoch" if epoch else "as before the training"
         advice = "a smaller learning rate may help"
         if (epoch, batch, what) == (0, 0, "the loss"):  # which is that of the initial weights
             advice = "no update was made: the numbers in X, Y or the weights are too large"
         super().__init__(
-            f"{what} became non-finite in epoch {epoch}, batch {batch} (counted from 0);"
+            f"{what} {became} non-finite in epoch {epoch}, batch {batch} (counted from 0);"
             f" the weights are {kept}; {advice}"
         )
         self.epoch = epoch

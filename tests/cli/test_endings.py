@@ -52,7 +52,10 @@ def test_plots_need_matplotlib_and_say_so_before_training(failure, monkeypatch):
         ("train t.csv --target y -o .", ". is a directory, expected a file to write"),
         ("train digits --activation softmax", "'softmax' is for the output layer"),
         ("train digits --hidden 99999999999999999", "too many parameters"),
-        ("train digits --learning-rate 1e38", "the loss became non-finite in epoch 0"),
+        (
+            "train digits --learning-rate 1e38",
+            "a parameter would have become non-finite in epoch",
+        ),
         ("predict none.safetensors digits", "none.safetensors: No such file or directory"),
         ("predict t.csv digits", "cannot load 't.csv'"),
         ("predict m.safetensors t.csv", "t.csv has no column 'pixel_0_0', 'pixel_0_1'"),

@@ -26,7 +26,8 @@ cdef bint derive(
     Model *model, const Batch *batch, const char *dA, const Sink *sink, double *total,
     char *scratch, Py_ssize_t n_parts) noexcept nogil
 
-cdef void step_by_vector(Model *model, const char *gradient, Py_ssize_t n_parts) noexcept nogil
+cdef bint step_by_vector(
+    Model *model, const char *gradient, char *scratch, Py_ssize_t n_parts) noexcept nogil
 
 cdef Py_ssize_t train_scratch_size(
     const Model *model, Py_ssize_t batch_size, Py_ssize_t n_parts) noexcept nogil

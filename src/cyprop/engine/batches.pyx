@@ -6,7 +6,7 @@ Nothing here can fail. Where a task is stoppable, Python has called it: it looks
 and if that came, returns true, with an exception set and its results of no use.
 """
 
-from libc.math cimport isfinite
+from libc.math cimport NAN, isfinite
 from libc.string cimport memcpy
 
 from cyprop.engine.chain cimport (
@@ -17,6 +17,7 @@ from cyprop.engine.model cimport (
     ALIGNMENT, NOTHING, UPDATE, Part, Tape, input_size, output_size, rows_of, share, tape_in, whole,
 )
 from cyprop.engine.team cimport LOOK, Team, now, run
+from cyprop.engine.trial cimport step_is_finite
 
 cdef enum:
     ROWS_AT_ONCE = 64            # so that their activations stay in the cache
@@ -273,10 +274,16 @@ cdef struct Step:
     const char *gradient
 
 
-cdef void step_by_vector(Model *model, const char *gradient, Py_ssize_t n_parts) noexcept nogil:
-    """One update from a whole gradient, laid out like the parameters."""
+cdef bint step_by_vector(
+    Model *model, const char *gradient, char *scratch, Py_ssize_t n_parts,
+) noexcept nogil:
+    """One update from a whole gradient, laid out like the parameters; false if a number would then
+    not be finite, and nothing is updated. scratch is a tape's for no rows and one part."""
     cdef Step work = Step(model, gradient)
+    if not step_is_finite(model, gradient, scratch):
+        return False
     run(step_part, &work, n_parts)
+    return True
 
 
 cdef void step_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
@@ -315,8 +322,8 @@ cdef Py_ssize_t train(
     """Train on batch after batch from row `start` on, for some milliseconds or to the end.
 
     With an order, batches are made up of the rows it names. The losses of the rows, before their
-    updates, are added to total. Returns the row to go on from. A batch whose loss is not finite is
-    not learned, and is where it stops.
+    updates, are added to total. Returns the row to go on from. A batch whose loss is not finite, or
+    whose update would not be, is not learned, and is where it stops; total is then not finite.
     """
     cdef Training work = Training(
         model, data[0], batch_size, start, start, total[0], total[0], scratch)
@@ -369,6 +376,8 @@ cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
         if not isfinite(total):
             break
         if backward(model, &part, &batch, &tape, &sink):
+            if model.overflowed:
+                total = NAN
             break
         start += batch.n
         left -= batch.n * model.n_parameters

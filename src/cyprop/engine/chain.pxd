@@ -1,6 +1,6 @@
 """The chain rule over a model, which the engine calls without the GIL."""
 
-from libc.math cimport isfinite
+from libc.math cimport NAN, isfinite
 
 from cyprop.engine.model cimport UPDATE, Batch, Model, Part, Sink, Tape, rows_of, tape_in, whole
 
@@ -28,13 +28,14 @@ cdef void step_by(Model *model, const Part *part, const char *gradient) noexcept
 
 
 cdef inline double learn(Model *model, const char *x, const char *y, char *scratch) noexcept nogil:
-    """One update from one sample, unless its loss is not finite; the loss before."""
+    """One update from one sample, unless a number would not be finite, and then NaN; else the loss
+    before."""
     cdef double loss = 0
     cdef Part part = whole()
     cdef Batch batch = rows_of(model, 1, x, y)
     cdef Tape tape = tape_in(model, 1, scratch)
     cdef Sink sink = Sink(UPDATE, NULL, NULL)
     forward(model, &part, &batch, &tape, &loss)
-    if isfinite(loss):
-        backward(model, &part, &batch, &tape, &sink)
+    if isfinite(loss) and backward(model, &part, &batch, &tape, &sink):
+        return NAN
     return loss

@@ -5,7 +5,7 @@
                db = Σ_rows dZ,   dA_prev = dZ · Wᵀ                    for each layer downwards
 
 dX means ∂C/∂X, and C the mean of the loss over a batch (`backward`), or whatever a given ∂C/∂A⁽ᴸ⁾ is
-the derivative of (`pull_back`). Each derivative is one function below: output_error or given_error,
+the derivative of (`pull_back`). Each derivative is one function of pieces.pxd: output_error or given_error,
 error_of_layer, error_below, weight_gradient, bias_gradient; `descend` puts them together, for all that
 is derived or learned.
 
@@ -21,15 +21,22 @@ then some of the rows of W through dA_prev, dW and the update. No sum is ever sp
 depend on how many there are. Between the two they wait for each other.
 """
 
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from cyprop.engine.model cimport (
-    ALIGNMENT, MAX_STATES, NOTHING, UPDATE, VECTOR, A_of, Batch, Layer, Model, Part, Sink, Tape,
-    Z_of, biases_of, share, weights_of,
+    ALIGNMENT, UPDATE, VECTOR, A_of, Batch, Layer, Model, Part, Sink, Tape, Z_of, biases_of, share,
+    weights_of,
+)
+from cyprop.engine.pieces cimport (
+    Link, activate, bias_gradient, clear_padding, error_below, error_of_layer, given_error,
+    output_error, step, step_outer, weight_gradient,
 )
 from cyprop.engine.team cimport LOOK, Team, desert, meet, now, stop, stops
+from cyprop.engine.trial cimport (
+    MOST_RATE, begin_update, is_plainly_tame, is_tame, tried,
+)
 from cyprop.engine.turns cimport n_forks
-from cyprop.kernels.table cimport Optimizer, Table
+from cyprop.kernels.table cimport Table
 
 cdef extern from "Python.h":
     int PyErr_CheckSignals()
@@ -39,15 +46,6 @@ cdef enum:
     POLL = 1 << 24          # multiplications between two looks for Ctrl-C
     STRIP_BYTES = 16384     # of dW at a time while learning: half a first-level cache
     STRIP_ROWS = 32         # of W at least, and in multiples: what a tile of dA_prev likes
-
-
-cdef inline void activate(
-    const Model *model, const Layer *layer, Py_ssize_t n, const char *Z, char *A,
-) noexcept nogil:
-    """A = f(Z); padding is activated along with the rest where units are independent."""
-    layer.activation.forward[model.dtype](
-        n, layer.n_out if layer.activation.couples_units else layer.width, Z, A, layer.stride,
-        layer.hyperparameters)
 
 
 cdef bint wait_for_others(const Part *part) noexcept nogil:
@@ -137,35 +135,6 @@ cdef void forward(
     wait_for_others(part)
 
 
-cdef inline void clear_padding(
-    const Model *model, Py_ssize_t n, Py_ssize_t n_out, Py_ssize_t stride, char *dA,
-) noexcept nogil:
-    cdef Py_ssize_t i
-    if n_out < stride:
-        for i in range(n):
-            memset(dA + (i * stride + n_out) * model.itemsize, 0,
-                   (stride - n_out) * model.itemsize)
-
-
-cdef inline void step(
-    Model *model, Py_ssize_t offset, Py_ssize_t n, const char *d_theta,
-) noexcept nogil:
-    """θ ← θ − step(dθ) for the n parameters from offset on."""
-    cdef const Optimizer *optimizer = model.optimizer
-    cdef void *states[MAX_STATES]
-    cdef Py_ssize_t s
-    for s in range(optimizer.n_states):
-        states[s] = model.states[s] + offset * model.itemsize
-    optimizer.step[model.dtype](
-        n, model.parameters + offset * model.itemsize, d_theta, states,
-        model.hyperparameters, model.tally)
-
-
-cdef inline void begin_update(Model *model, const Part *part) noexcept nogil:
-    if part.index == 0 and model.optimizer.begin != NULL:
-        model.optimizer.begin(model.hyperparameters, model.tally)
-
-
 cdef bint interrupted(const Part *part) noexcept nogil:
     """Whether Python has something to raise, such as KeyboardInterrupt; it is then set.
 
@@ -203,98 +172,6 @@ cdef bint look(const Part *part, long long *next_look) noexcept nogil:
     return interrupted(part)
 
 
-cdef struct Link:                    # a layer on the way down: what it was given and what it passes on
-    const Layer *layer
-    Py_ssize_t n                     # samples, all of them,
-    Py_ssize_t first, n_own          # and those of this part
-    const char *A_prev
-    Py_ssize_t A_prev_stride
-    const Py_ssize_t *order          # of A_prev, as a batch's
-    char *dZ
-    char *dA_prev                    # NULL where it is not wanted
-    Py_ssize_t dA_prev_stride
-    char *strip                      # of dW, this part's own
-
-
-cdef inline void output_error(
-    const Model *model, const Part *part, const Batch *batch, const Tape *tape,
-) noexcept nogil:
-    """dA = ∂C/∂A⁽ᴸ⁾; or dZ at once, where the loss brings its own activation"""
-    cdef const Layer *layer = &model.layers[model.n_layers - 1]
-    cdef Py_ssize_t first, last
-    cdef char *dA
-    first, last = share(part, batch.n, 1)
-    dA = tape.dZ + first * layer.stride * model.itemsize
-    model.loss.backward[model.dtype](
-        last - first, layer.n_out, batch.n, A_of(model, layer, tape, first), layer.stride,
-        batch.Y + first * batch.Y_stride * model.itemsize, batch.Y_stride, dA, layer.stride,
-        model.loss_hyperparameters)
-    clear_padding(model, last - first, layer.n_out, layer.stride, dA)
-
-
-cdef inline void given_error(
-    const Model *model, const Part *part, const Tape *tape, const char *dA,
-) noexcept nogil:
-    """dA = ∂C/∂A⁽ᴸ⁾ from an array (n, n_out) without gaps"""
-    cdef const Layer *layer = &model.layers[model.n_layers - 1]
-    cdef Py_ssize_t row = layer.n_out * model.itemsize, stride = layer.stride * model.itemsize
-    cdef Py_ssize_t i, first, last
-    first, last = share(part, tape.n, 1)
-    for i in range(first, last):
-        memcpy(tape.dZ + i * stride, dA + i * row, row)
-    clear_padding(model, last - first, layer.n_out, layer.stride, tape.dZ + first * stride)
-
-
-cdef inline void error_of_layer(
-    const Model *model, const Tape *tape, const Link *link,
-) noexcept nogil:
-    """dZ = dA · f′, in place"""
-    cdef const Layer *layer = link.layer
-    cdef char *dZ = link.dZ + link.first * layer.stride * model.itemsize
-    layer.activation.backward[model.dtype](
-        link.n_own, layer.n_out if layer.activation.couples_units else layer.width,
-        Z_of(model, layer, tape, link.first), A_of(model, layer, tape, link.first), layer.stride,
-        dZ, dZ, layer.stride, layer.hyperparameters)
-
-
-cdef inline void error_below(
-    const Model *model, const Link *link, Py_ssize_t k, Py_ssize_t n_rows, Py_ssize_t n_terms,
-) noexcept nogil:
-    """dA_prev = dZ · Wᵀ for the inputs from k on; n_terms may reach into the padding of dZ and W"""
-    model.kernels.dense_backward_A[model.dtype](
-        link.n, n_rows, n_terms, link.dZ, link.layer.stride,
-        weights_of(model, link.layer) + k * link.layer.W_stride * model.itemsize,
-        link.layer.W_stride, link.dA_prev + k * model.itemsize, link.dA_prev_stride)
-
-
-cdef inline void weight_gradient(
-    const Model *model, const Link *link, Py_ssize_t k, Py_ssize_t n_rows, char *dW,
-) noexcept nogil:
-    """dW = A_prevᵀ · dZ for the inputs from k on"""
-    model.kernels.dense_backward_W[model.dtype](
-        link.n, n_rows, link.layer.W_stride, link.A_prev + k * model.itemsize,
-        link.A_prev_stride, link.order, link.dZ, link.layer.stride, dW, link.layer.W_stride)
-
-
-cdef inline void bias_gradient(const Model *model, const Link *link, char *db) noexcept nogil:
-    """db = Σ_rows dZ"""
-    model.kernels.dense_backward_b[model.dtype](
-        link.n, link.layer.W_stride, link.dZ, link.layer.stride, db)
-
-
-cdef inline bint step_outer(
-    Model *model, const Link *link, Py_ssize_t k, Py_ssize_t n_rows,
-) noexcept nogil:
-    """W ← W − step(A_prevᵀ·dZ) for the inputs from k on, without dW; false if there is no such step."""
-    cdef const Layer *layer = link.layer
-    cdef const Optimizer *optimizer = model.optimizer
-    return optimizer.step_outer[model.dtype] != NULL and optimizer.step_outer[model.dtype](
-        link.n, n_rows, min(layer.width, layer.W_stride),
-        link.A_prev + k * model.itemsize, link.A_prev_stride, link.order, link.dZ, layer.stride,
-        weights_of(model, layer) + k * layer.W_stride * model.itemsize, layer.W_stride,
-        model.hyperparameters)
-
-
 cdef inline void learn_strip(
     Model *model, const Link *link, Py_ssize_t k, Py_ssize_t n_rows,
 ) noexcept nogil:
@@ -310,21 +187,19 @@ cdef inline bint derive_weights(
 ) noexcept nogil:
     """dA_prev and dW of this part's inputs (rows of W), a strip at a time; true if interrupted."""
     cdef const Layer *layer = link.layer
-    cdef Py_ssize_t k, k_end, n_rows = layer.n_in, n_terms = layer.n_out, work = 0
+    cdef Py_ssize_t k, k_end, n_rows = layer.n_in, work = 0
     k, k_end = share(part, layer.n_in, 1 if link.dA_prev == NULL else ALIGNMENT // model.itemsize)
     if sink.target == UPDATE or (
         part.stoppable and link.n * n_rows * layer.W_stride > POLL
     ):
         n_rows = strip_rows(model, layer)
-    if link.n == 1 and sink.target != NOTHING:
-        # One sample's dA_prev takes outputs by fours; its first layer needs no strips.
-        n_terms = min(layer.W_stride, (n_terms + 3) // 4 * 4)
-        if sink.target == UPDATE and link.dA_prev == NULL and step_outer(model, link, k, k_end - k):
+    if link.n == 1 and sink.target == UPDATE and link.dA_prev == NULL:
+        if step_outer(model, link, k, k_end - k):      # the first layer of one sample needs no strips
             return False
     while k < k_end:
         n_rows = min(n_rows, k_end - k)
         if link.dA_prev != NULL:
-            error_below(model, link, k, n_rows, n_terms)
+            error_below(model, link, k, n_rows)
         if sink.target == UPDATE:
             learn_strip(model, link, k, n_rows)
         elif sink.target == VECTOR:
@@ -366,6 +241,18 @@ cdef inline void choose_input(
         link.A_prev_stride = link.dA_prev_stride = below.stride
 
 
+cdef inline bint may_learn(Model *model, const Part *part, const Link *link) noexcept nogil:
+    """Whether a layer's update leaves every number finite (trial.pyx); all parts find the same."""
+    if model.rate <= MOST_RATE and not model.wild and (
+        is_plainly_tame(model, link) or is_tame(model, link)
+    ):
+        return True
+    if part.index == 0:
+        tried(model, link)
+    wait_for_others(part)
+    return not model.overflowed
+
+
 cdef bint descend(
     Model *model, const Part *part, const Batch *batch, const Tape *tape, const Sink *sink,
     bint dZ_is_known,
@@ -390,6 +277,8 @@ cdef bint descend(
         dZ_is_known = False
         if wait_for_others(part):
             return True
+        if sink.target == UPDATE and not may_learn(model, part, &link):
+            return True
         stopped = derive_weights(model, part, &link, sink)
         if stopped and part.n_parts == 1:
             return True
@@ -413,10 +302,11 @@ cdef bint backward(
     """The derivatives of the mean of C over the rows that `forward` has just seen, into the sink.
 
     True if stoppable parts were interrupted; where the sink is an update, some strips are then
-    updated, and the others as before.
+    updated, and the others as before. True also if the update has `overflowed`, and stopped before
+    any number became infinite.
     """
-    if sink.target == UPDATE:
-        begin_update(model, part)
+    if sink.target == UPDATE and part.index == 0:
+        begin_update(model)
     output_error(model, part, batch, tape)
     return descend(model, part, batch, tape, sink, model.loss.output_activation != NULL)
 
@@ -434,7 +324,9 @@ cdef void step_by(Model *model, const Part *part, const char *gradient) noexcept
     """θ ← θ − step(dθ) for a whole gradient, laid out like the parameters; padding takes no part."""
     cdef const Layer *layer
     cdef Py_ssize_t l, k, k_end, offset
-    begin_update(model, part)
+    if part.index == 0:
+        begin_update(model)
+        model.wild = model.optimizer.n_states > 0      # the next update looks whether it is
     wait_for_others(part)
     for l in range(model.n_layers):
         layer = &model.layers[l]

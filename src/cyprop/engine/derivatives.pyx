@@ -20,6 +20,7 @@ from cyprop.engine.batches cimport (
     derive as derive_batch, derive_scratch_size, input_gradient, input_gradient_scratch_size,
     step_by_vector,
 )
+from cyprop.engine.chain cimport tape_size
 from cyprop.engine.engine cimport Engine
 from cyprop.engine.memory cimport allocate
 from cyprop.engine.stack cimport STACK_OF_KERNELS, need_stack
@@ -111,15 +112,24 @@ def step(Engine network not None, gradient, n_threads):
     cdef Model *model = &network.model
     cdef Py_ssize_t n_parts = threads_for_parameters(n_threads, model.n_parameters)
     cdef const char *data
+    cdef char *memory
+    cdef bint stepped
     cdef Call call
     checked_gradient = checked(network, gradient)
     data = cnp.PyArray_BYTES(<cnp.ndarray> checked_gradient)
-    network.begin_writing(&call)
+    memory = allocate(tape_size(model, 0, 1))
     try:
+        network.begin_writing(&call)
         with nogil:
-            step_by_vector(model, data, n_parts)
-    finally:
+            stepped = step_by_vector(model, data, aligned(memory), n_parts)
         network.end_writing(&call)
+    finally:
+        PyMem_RawFree(memory)
+    if not stepped:
+        raise ValueError(
+            "the step would make a parameter infinite, or what the optimizer keeps; the network is"
+            " unchanged: clip the gradient, or lower the learning rate"
+        )
 
 
 cdef object checked(Engine network, gradient):

@@ -32,9 +32,6 @@ cdef extern from "numbers.h" nogil:
         int dtype, void *to, const char *source, Py_ssize_t n, Py_ssize_t stride, size_t size,
         int kind, bint swap)
 
-cdef enum:
-    MOST_EXACT = 1 << 53         # whole numbers up to this one are a double
-
 
 cdef inline int kind_of(int typenum) noexcept:
     """What the bytes of a NumPy type mean; -1 for those that are not read here."""
@@ -90,13 +87,14 @@ cdef inline bint read_number(object item, double *value) noexcept:
     """A plain float, int or bool that a double holds exactly."""
     cdef int overflow = 0
     cdef long long whole
+    cdef long long most_exact = 9007199254740992      # 2⁵³: beyond it a double has gaps
     if PyFloat_CheckExact(item):
         value[0] = PyFloat_AS_DOUBLE(item)
         return True
     if PyLong_CheckExact(item):
         whole = PyLong_AsLongLongAndOverflow(item, &overflow)
         value[0] = <double> whole
-        return overflow == 0 and -MOST_EXACT <= whole <= MOST_EXACT
+        return overflow == 0 and -most_exact <= whole <= most_exact
     if item is True or item is False:
         value[0] = 1 if item is True else 0
         return True

@@ -220,6 +220,7 @@ def set_optimizer(Memory network not None, optimizer):
     cdef char *places[MAX_STATES]
     cdef Py_ssize_t i
     cdef Call call
+    cdef double rate = optimizer.hyperparameters.get("learning_rate", np.inf)
     registry.read(&kernels.rule, optimizer.values, numbers)
     settings = network.settings.with_optimizer(optimizer)
     states = [
@@ -232,6 +233,8 @@ def set_optimizer(Memory network not None, optimizer):
     model.optimizer = kernels
     memcpy(model.states, places, sizeof(places))
     memcpy(model.hyperparameters, numbers, sizeof(numbers))
+    model.rate = rate
+    model.wild = False
     memset(model.tally, 0, sizeof(model.tally))
     network.states, states = states, network.states       # the old ones go when the turn has ended
     network.kept_settings, settings = settings, network.kept_settings
@@ -246,6 +249,7 @@ def set_hyperparameters(Memory network not None, changes):
     cdef Model *model = &network.model
     cdef double numbers[MAX_HYPERPARAMETERS]
     cdef bint same = False
+    cdef double rate
     cdef Call call
     while not same:
         before = network.settings
@@ -253,10 +257,12 @@ def set_hyperparameters(Memory network not None, changes):
         registry.read(
             &update_kernels.find(settings.optimizer.name, model.kernels).rule,
             settings.optimizer.values, numbers)
+        rate = settings.optimizer.hyperparameters.get("learning_rate", np.inf)
         network.begin_writing(&call)
         same = network.kept_settings is before       # or another thread has set something meanwhile
         if same:
             memcpy(model.hyperparameters, numbers, sizeof(numbers))
+            model.rate = rate
             network.kept_settings, settings = settings, network.kept_settings
         network.end_writing(&call)
 
@@ -364,6 +370,7 @@ def set_state(Memory network not None, parameters, states, tally):
     for i in range(model.optimizer.n_states):
         memcpy(model.states[i], sources[i + 1], size)
     memcpy(model.tally, numbers, sizeof(numbers))
+    model.wild = model.optimizer.n_states > 0
     network.end_writing(&call)
 
 
@@ -393,4 +400,10 @@ def go_back(Memory network not None, parameters):
     for i in range(model.optimizer.n_states):
         memset(model.states[i], 0, size)
     memset(model.tally, 0, sizeof(model.tally))
+    model.wild = False
     network.end_writing(&call)
+
+
+def overflowed(Memory network not None):
+    """Whether the last update stopped, since a parameter would have become infinite."""
+    return bool(network.model.overflowed)

@@ -41,7 +41,11 @@ cdef struct Model:
     const Optimizer *optimizer
     double hyperparameters[MAX_HYPERPARAMETERS]       # of the optimizer
     double tally[MAX_HYPERPARAMETERS]                 # kept by it from one update to the next
+    double tally_before[MAX_HYPERPARAMETERS]          # the update that is under way
+    double rate                      # the learning rate, by which steps are bounded
     char *states[MAX_STATES]
+    bint wild                        # states may hold numbers so large that every step is tried first
+    bint overflowed                  # the last update would have made a number infinite, and stopped
 
 cdef struct Batch:                   # rows that go through a network together
     Py_ssize_t n

@@ -15,7 +15,13 @@
 /* From GNU's pthread.h, which declares it only where _GNU_SOURCE was defined first. */
 extern int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes);
 
-static __thread uintptr_t cyprop_stack_end; /* its lowest address; asked for once a thread */
+/* Its lowest address; asked for once a thread. GNU's loader has room for a few bytes that are reached
+   without a call, which would cost a hot function more than all else that it checks. */
+#if defined(__GLIBC__)
+static __thread uintptr_t cyprop_stack_end __attribute__((tls_model("initial-exec")));
+#else
+static __thread uintptr_t cyprop_stack_end;
+#endif
 
 static inline void cyprop_find_stack(void)
 {

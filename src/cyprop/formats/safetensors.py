@@ -54,6 +54,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import safetensors
 
 from cyprop.checks.numbers import is_dict
 from cyprop.engine import memory
@@ -285,15 +286,26 @@ def _read_header(
 def _fill(network: Engine, file: BinaryIO, settings: Settings) -> Iterator[memoryview]:
     """Read the parameters, a piece at a time; the bytes of each are given out too."""
     little = settings.dtype.newbyteorder("<")
-    file.seek(-header.payload_size(settings), os.SEEK_END)
-    for array in _arrays(network.weights, network.biases):
-        for place in _pieces(array.shape, PIECE // little.itemsize):
-            part = array[place]
-            text = file.read(part.size * little.itemsize)
-            if len(text) < part.size * little.itemsize:
-                return  # which the CRC tells
-            part[...] = np.frombuffer(text, little).reshape(part.shape)
-            yield memoryview(text)
+    arrays = _arrays(network.weights, network.biases)
+    opened: Any = safetensors.safe_open  # it has no types
+    try:
+        with opened(_path_of(file), framework="numpy") as tensors:
+            for tensor, array in zip(header.tensors(settings), arrays, strict=True):
+                part = tensors.get_slice(tensor.name)
+                for place in _pieces(array.shape, PIECE // little.itemsize):
+                    array[place] = part[place]
+                    yield np.ascontiguousarray(array[place], little).data.cast("B")
+    except safetensors.SafetensorError:
+        return  # which the CRC tells
+
+
+def _path_of(file: BinaryIO) -> str:
+    """A path to the file that is open, though another may have taken its place meanwhile.
+
+    Where there is no such path, on Windows, a file that is open cannot be replaced.
+    """
+    descriptor = f"/dev/fd/{file.fileno()}"
+    return descriptor if os.path.exists(descriptor) else os.fspath(file.name)
 
 
 def _pieces(shape: tuple[int, ...], most: int) -> Iterator[tuple[slice, ...]]:

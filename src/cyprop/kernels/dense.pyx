@@ -124,7 +124,7 @@ cpdef backward_A(const floating[:, :] dZ, const floating[:, :] W, floating[:, :]
     cdef Py_ssize_t dA_prev_stride = matrix("dA_prev", dA_prev, n, n_in)
     with nogil:
         kernels.dense_backward_A[floating is double](
-            n, n_in, n_out, &dZ[0, 0], dZ_stride, &W[0, 0], W_stride,
+            n, n_in, n_out, n_out, &dZ[0, 0], dZ_stride, &W[0, 0], W_stride,
             &dA_prev[0, 0], dA_prev_stride)
 
 
@@ -140,4 +140,4 @@ cpdef backward_A_one(const floating[:] dZ, const floating[:, :] W, floating[:] d
     vector("dA_prev", dA_prev, n_in)
     with nogil:
         kernels.dense_backward_A[floating is double](
-            1, n_in, n_out, &dZ[0], n_out, &W[0, 0], W_stride, &dA_prev[0], n_in)
+            1, n_in, n_out, n_out, &dZ[0], n_out, &W[0, 0], W_stride, &dA_prev[0], n_in)

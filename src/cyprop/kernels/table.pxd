@@ -29,8 +29,9 @@ ctypedef void (*DenseBackwardB)(
     Py_ssize_t n, Py_ssize_t n_out,
     const void *dZ, Py_ssize_t dZ_stride, void *db) noexcept nogil
 
+# Rows of dZ and W may be read up to n_readable elements, and count up to n_out.
 ctypedef void (*DenseBackwardA)(
-    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
+    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, Py_ssize_t n_readable,
     const void *dZ, Py_ssize_t dZ_stride,
     const void *W, Py_ssize_t W_stride,
     void *dA_prev, Py_ssize_t dA_prev_stride) noexcept nogil
@@ -73,6 +74,11 @@ ctypedef bint (*OptimizerStepOuter)(
     const void *dZ, Py_ssize_t dZ_stride,
     void *W, Py_ssize_t W_stride, const double *hyperparameters) noexcept nogil
 
+# The largest |A| of n rows; NaN if one is, and 0 of no columns.
+ctypedef double (*Largest)(
+    Py_ssize_t n, Py_ssize_t n_out, const void *A, Py_ssize_t A_stride,
+    const Py_ssize_t *order) noexcept nogil
+
 cdef struct Hyperparameter:
     const char *name
     double default
@@ -90,6 +96,7 @@ cdef struct Activation:
     const char *initialisation     # "glorot" or "he": how weights in front of it are drawn
     bint couples_units             # a unit's output depends on the whole row (softmax)
     bint keeps_Z                   # backward reads Z, not A alone
+    bint bounded                   # |A| is at most 1
     ActivationForward forward[2]
     ActivationBackward backward[2]
 
@@ -111,6 +118,7 @@ cdef struct Table:
     DenseBackwardW dense_backward_W[2]
     DenseBackwardB dense_backward_b[2]
     DenseBackwardA dense_backward_A[2]
+    Largest largest[2]
     Py_ssize_t n_activations, n_losses, n_optimizers
     Activation activations[MAX_ENTRIES]
     Loss losses[MAX_ENTRIES]

@@ -169,7 +169,8 @@ def _one_epoch(network: Engine, plan: Plan, order: Array | None) -> float:
             network, plan.X, plan.Y, order, plan.batch_size, row, total, plan.n_parts
         )
         if not np.isfinite(total):
-            raise _NotFiniteError(row // plan.batch_size, "the loss")
+            what = "a parameter" if memory.overflowed(network) else "the loss"
+            raise _NotFiniteError(row // plan.batch_size, what)
     if not memory.is_finite(network):
         raise _NotFiniteError((n - 1) // plan.batch_size, "a parameter")
     return total / n

@@ -32,6 +32,7 @@ cdef void sigmoid_backward(
             dZ[i * dZ_stride + j] = dA[i * dZ_stride + j] * (a[j] * (1 - a[j]))
 
 entry = new_activation(b"sigmoid", b"glorot")
+entry.bounded = True
 entry.forward[0] = <ActivationForward> sigmoid_forward[float]
 entry.forward[1] = <ActivationForward> sigmoid_forward[double]
 entry.backward[0] = <ActivationBackward> sigmoid_backward[float]
@@ -62,6 +63,7 @@ cdef void tanh_backward(
             dZ[i * dZ_stride + j] = dA[i * dZ_stride + j] * ((1 - a[j]) * (1 + a[j]))
 
 entry = new_activation(b"tanh", b"glorot")
+entry.bounded = True
 entry.forward[0] = <ActivationForward> tanh_forward[float]
 entry.forward[1] = <ActivationForward> tanh_forward[double]
 entry.backward[0] = <ActivationBackward> tanh_backward[float]
@@ -159,6 +161,7 @@ cdef void softmax_backward(
             dZ[i * dZ_stride + j] = a[j] * (da[j] - dot)
 
 entry = new_activation(b"softmax", b"glorot")
+entry.bounded = True
 entry.couples_units = True
 entry.forward[0] = <ActivationForward> softmax_forward[float]
 entry.forward[1] = <ActivationForward> softmax_forward[double]

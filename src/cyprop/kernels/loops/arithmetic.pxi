@@ -18,6 +18,8 @@ cdef extern from "arithmetic.h" nogil:
     double fma64 "cyprop_fma64"(double a, double b, double c)
     uint32_t bits32 "cyprop_bits32"(float x)
     uint64_t bits64 "cyprop_bits64"(double x)
+    float of_bits32 "cyprop_from_bits32"(uint32_t bits)
+    double of_bits64 "cyprop_from_bits64"(uint64_t bits)
     void transpose32 "cyprop_transpose32"(
         const float *source, Py_ssize_t source_stride, float *target, Py_ssize_t target_stride)
     void transpose64 "cyprop_transpose64"(

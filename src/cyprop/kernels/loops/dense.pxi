@@ -93,16 +93,16 @@ cdef void dense_backward_b(
 
 
 cdef void dense_backward_A(
-    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
+    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, Py_ssize_t n_readable,
     const floating *dZ, Py_ssize_t dZ_stride,
     const floating *W, Py_ssize_t W_stride,
     floating *restrict dA_prev, Py_ssize_t dA_prev_stride,
 ) noexcept nogil:
-    """dA_prev = dZ · Wᵀ"""
+    """dA_prev = dZ · Wᵀ, for which rows of dZ and W may be read up to n_readable"""
     cdef const floating *samples[SAMPLES]
     cdef Py_ssize_t first = 0, count
     if n == 1:
-        row_of_dots(n_out, n_in, dZ, W, W_stride, dA_prev)
+        row_of_dots(n_out, n_readable, n_in, dZ, W, W_stride, dA_prev)
         return
     while first < n:
         count = list_samples(first, n, dZ, dZ_stride, <const Py_ssize_t *> NULL, samples)
@@ -110,3 +110,64 @@ cdef void dense_backward_A(
                 W, W_stride, <const floating *> NULL, 0,
                 dA_prev + first * dA_prev_stride, dA_prev_stride)
         first += count
+
+
+cdef inline double largest_in_row(Py_ssize_t n, const floating *a) noexcept nogil:
+    """max |a| of one row; as whole numbers, the bits of sizes have their order"""
+    cdef uint32_t lanes32[64]
+    cdef uint64_t lanes64[8]
+    cdef uint32_t size32, most32 = 0
+    cdef uint64_t size64, most64 = 0
+    cdef Py_ssize_t j = 0, lane
+    if floating is float:
+        if n >= 64:
+            for lane in range(64):
+                lanes32[lane] = 0
+            while j + 64 <= n:
+                for lane in range(64):
+                    size32 = bits32(a[j + lane]) & <uint32_t> 0x7fffffff
+                    lanes32[lane] = size32 if size32 > lanes32[lane] else lanes32[lane]
+                j += 64
+            while j + 16 <= n:
+                for lane in range(16):
+                    size32 = bits32(a[j + lane]) & <uint32_t> 0x7fffffff
+                    lanes32[lane] = size32 if size32 > lanes32[lane] else lanes32[lane]
+                j += 16
+            for lane in range(64):
+                most32 = lanes32[lane] if lanes32[lane] > most32 else most32
+        while j < n:
+            size32 = bits32(a[j]) & <uint32_t> 0x7fffffff
+            most32 = size32 if size32 > most32 else most32
+            j += 1
+        return of_bits32(most32)
+    else:
+        if n >= 8:
+            for lane in range(8):
+                lanes64[lane] = 0
+            while j + 8 <= n:
+                for lane in range(8):
+                    size64 = bits64(a[j + lane]) & <uint64_t> 0x7fffffffffffffff
+                    lanes64[lane] = size64 if size64 > lanes64[lane] else lanes64[lane]
+                j += 8
+            for lane in range(8):
+                most64 = lanes64[lane] if lanes64[lane] > most64 else most64
+        while j < n:
+            size64 = bits64(a[j]) & <uint64_t> 0x7fffffffffffffff
+            most64 = size64 if size64 > most64 else most64
+            j += 1
+        return of_bits64(most64)
+
+
+cdef double largest(
+    Py_ssize_t n, Py_ssize_t n_out, const floating *A, Py_ssize_t A_stride, const Py_ssize_t *order,
+) noexcept nogil:
+    """max |A|, and NaN if there is one"""
+    cdef double most = 0, size
+    cdef Py_ssize_t i
+    for i in range(n):
+        size = largest_in_row(n_out, A + (order[i] if order != NULL else i) * A_stride)
+        if not size <= most:
+            if size != size:
+                return size
+            most = size
+    return most

@@ -5,8 +5,8 @@ from cpython.pycapsule cimport PyCapsule_New
 
 from cyprop.kernels.table cimport (
     MAX_ENTRIES, MAX_HYPERPARAMETERS, MAX_STATES, Activation, ActivationBackward, ActivationForward,
-    DenseBackwardA, DenseBackwardB, DenseBackwardW, DenseForward, Hyperparameter, Loss, LossBackward,
-    LossForward, Optimizer, OptimizerStep, OptimizerStepOuter, Rule, Table,
+    DenseBackwardA, DenseBackwardB, DenseBackwardW, DenseForward, Hyperparameter, Largest, Loss,
+    LossBackward, LossForward, Optimizer, OptimizerStep, OptimizerStepOuter, Rule, Table,
 )
 
 cdef Table table
@@ -41,5 +41,7 @@ table.dense_backward_b[0] = <DenseBackwardB> dense_backward_b[float]
 table.dense_backward_b[1] = <DenseBackwardB> dense_backward_b[double]
 table.dense_backward_A[0] = <DenseBackwardA> dense_backward_A[float]
 table.dense_backward_A[1] = <DenseBackwardA> dense_backward_A[double]
+table.largest[0] = <Largest> largest[float]
+table.largest[1] = <Largest> largest[double]
 
 capsule = PyCapsule_New(&table, "cyprop.kernels.Table", NULL)

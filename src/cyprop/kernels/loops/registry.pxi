@@ -45,6 +45,7 @@ cdef Activation *new_activation(const char *name, const char *initialisation) ex
     entry.initialisation = initialisation
     entry.couples_units = False
     entry.keeps_Z = False
+    entry.bounded = False
     return entry
 
 

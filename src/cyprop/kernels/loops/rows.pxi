@@ -189,13 +189,18 @@ cdef void one_row(
 
 
 cdef void row_of_dots(
-    Py_ssize_t n_terms, Py_ssize_t n_columns,
+    Py_ssize_t n_terms, Py_ssize_t n_readable, Py_ssize_t n_columns,
     const floating *A, const floating *B, Py_ssize_t B_stride, floating *restrict C,
 ) noexcept nogil:
-    """One row of C = A · Bᵀ: up to 32 rows of B side by side."""
+    """One row of C = A · Bᵀ: up to 32 rows of B side by side.
+
+    Terms come by fours, the last of them too where rows of B may be read as far.
+    """
     cdef floating total
     cdef Py_ssize_t column = 0, column_end, k, t, term, whole = n_terms // 4 * 4
     cdef int rows
+    if whole + 4 <= n_readable:
+        whole = n_terms
     if n_terms == 1:
         for k in range(n_columns):
             C[k] = A[0] * B[k * B_stride] + 0

@@ -67,19 +67,26 @@ static inline void cyprop_transpose64(
         }
 }
 
-/* sums[r] += a[0] in[r][0] + a[1] in[r][1] + ..., one after the other, for 8 * GROUPS rows and a
-   multiple of four terms. Each group of rows is a chain of additions; four hide its latency. */
+/* sums[r] += a[0] in[r][0] + a[1] in[r][1] + ..., one after the other, for 8 * GROUPS rows. Each
+   group of rows is a chain of additions; four hide its latency. Columns of `in` are read by fours, and
+   those beyond the last term take no part. */
 #define CYPROP_ADD_TRANSPOSED(SUFFIX, TYPE, VECTOR, SET1, LOAD, STORE, ADD, WIDTH, TERMS, GROUPS)  \
     static inline void cyprop_add_transposed##SUFFIX##_##GROUPS(                                   \
         ptrdiff_t n_terms, const TYPE *in, ptrdiff_t stride, const TYPE *a, TYPE *sums)            \
     {                                                                                              \
         VECTOR columns[TERMS], sum[GROUPS];                                                        \
         for (int g = 0; g < GROUPS; g++) sum[g] = LOAD(sums + WIDTH * g);                          \
-        for (ptrdiff_t t = 0; t < n_terms; t += TERMS)                                             \
+        ptrdiff_t t = 0;                                                                           \
+        for (; t + TERMS <= n_terms; t += TERMS)                                                   \
             for (int g = 0; g < GROUPS; g++) {                                                     \
                 cyprop_columns##SUFFIX(in + WIDTH * g * stride + t, stride, columns);              \
                 for (int i = 0; i < TERMS; i++) sum[g] = ADD(SET1(a[t + i]), columns[i], sum[g]);  \
             }                                                                                      \
+        for (int g = 0; g < GROUPS && t < n_terms; g++) {                                          \
+            cyprop_columns##SUFFIX(in + WIDTH * g * stride + t, stride, columns);                  \
+            for (int i = 0; i < TERMS - 1; i++)                                                    \
+                if (t + i < n_terms) sum[g] = ADD(SET1(a[t + i]), columns[i], sum[g]);             \
+        }                                                                                          \
         for (int g = 0; g < GROUPS; g++) STORE(sums + WIDTH * g, sum[g]);                          \
     }
 CYPROP_ADD_TRANSPOSED(32, float, __m256, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps,

@@ -1,0 +1,137 @@
+"""The chain rule in pieces: each derivative once, as an equation, over one layer (`Link`) of a batch.
+
+dX means ∂C/∂X and has the shape of X. chain.pyx puts the pieces together.
+"""
+
+from libc.string cimport memcpy, memset
+
+from cyprop.engine.model cimport (
+    MAX_STATES, A_of, Batch, Layer, Model, Part, Tape, Z_of, share, weights_of,
+)
+from cyprop.kernels.table cimport Optimizer
+
+cdef struct Link:                    # a layer on the way down: what it was given and what it passes on
+    const Layer *layer
+    Py_ssize_t n                     # samples, all of them,
+    Py_ssize_t first, n_own          # and those of this part
+    const char *A_prev
+    Py_ssize_t A_prev_stride
+    const Py_ssize_t *order          # of A_prev, as a batch's
+    char *dZ
+    char *dA_prev                    # NULL where it is not wanted
+    Py_ssize_t dA_prev_stride
+    char *strip                      # of dW, this part's own
+
+
+cdef inline void activate(
+    const Model *model, const Layer *layer, Py_ssize_t n, const char *Z, char *A,
+) noexcept nogil:
+    """A = f(Z); padding is activated along with the rest where units are independent."""
+    layer.activation.forward[model.dtype](
+        n, layer.n_out if layer.activation.couples_units else layer.width, Z, A, layer.stride,
+        layer.hyperparameters)
+
+
+cdef inline void clear_padding(
+    const Model *model, Py_ssize_t n, Py_ssize_t n_out, Py_ssize_t stride, char *dA,
+) noexcept nogil:
+    cdef Py_ssize_t i
+    if n_out < stride:
+        for i in range(n):
+            memset(dA + (i * stride + n_out) * model.itemsize, 0,
+                   (stride - n_out) * model.itemsize)
+
+
+cdef inline void output_error(
+    const Model *model, const Part *part, const Batch *batch, const Tape *tape,
+) noexcept nogil:
+    """dA = ∂C/∂A⁽ᴸ⁾; or dZ at once, where the loss brings its own activation"""
+    cdef const Layer *layer = &model.layers[model.n_layers - 1]
+    cdef Py_ssize_t first, last
+    cdef char *dA
+    first, last = share(part, batch.n, 1)
+    dA = tape.dZ + first * layer.stride * model.itemsize
+    model.loss.backward[model.dtype](
+        last - first, layer.n_out, batch.n, A_of(model, layer, tape, first), layer.stride,
+        batch.Y + first * batch.Y_stride * model.itemsize, batch.Y_stride, dA, layer.stride,
+        model.loss_hyperparameters)
+    clear_padding(model, last - first, layer.n_out, layer.stride, dA)
+
+
+cdef inline void given_error(
+    const Model *model, const Part *part, const Tape *tape, const char *dA,
+) noexcept nogil:
+    """dA = ∂C/∂A⁽ᴸ⁾ from an array (n, n_out) without gaps"""
+    cdef const Layer *layer = &model.layers[model.n_layers - 1]
+    cdef Py_ssize_t row = layer.n_out * model.itemsize, stride = layer.stride * model.itemsize
+    cdef Py_ssize_t i, first, last
+    first, last = share(part, tape.n, 1)
+    for i in range(first, last):
+        memcpy(tape.dZ + i * stride, dA + i * row, row)
+    clear_padding(model, last - first, layer.n_out, layer.stride, tape.dZ + first * stride)
+
+
+cdef inline void error_of_layer(
+    const Model *model, const Tape *tape, const Link *link,
+) noexcept nogil:
+    """dZ = dA · f′, in place"""
+    cdef const Layer *layer = link.layer
+    cdef char *dZ = link.dZ + link.first * layer.stride * model.itemsize
+    layer.activation.backward[model.dtype](
+        link.n_own, layer.n_out if layer.activation.couples_units else layer.width,
+        Z_of(model, layer, tape, link.first), A_of(model, layer, tape, link.first), layer.stride,
+        dZ, dZ, layer.stride, layer.hyperparameters)
+
+
+cdef inline void error_below(
+    const Model *model, const Link *link, Py_ssize_t k, Py_ssize_t n_rows,
+) noexcept nogil:
+    """dA_prev = dZ · Wᵀ for the inputs from k on"""
+    cdef Py_ssize_t n_out = link.layer.n_out
+    model.kernels.dense_backward_A[model.dtype](
+        link.n, n_rows, n_out, min(link.layer.W_stride, (n_out + 3) // 4 * 4),
+        link.dZ, link.layer.stride,
+        weights_of(model, link.layer) + k * link.layer.W_stride * model.itemsize,
+        link.layer.W_stride, link.dA_prev + k * model.itemsize, link.dA_prev_stride)
+
+
+cdef inline void weight_gradient(
+    const Model *model, const Link *link, Py_ssize_t k, Py_ssize_t n_rows, char *dW,
+) noexcept nogil:
+    """dW = A_prevᵀ · dZ for the inputs from k on"""
+    model.kernels.dense_backward_W[model.dtype](
+        link.n, n_rows, link.layer.W_stride, link.A_prev + k * model.itemsize,
+        link.A_prev_stride, link.order, link.dZ, link.layer.stride, dW, link.layer.W_stride)
+
+
+cdef inline void bias_gradient(const Model *model, const Link *link, char *db) noexcept nogil:
+    """db = Σ_rows dZ"""
+    model.kernels.dense_backward_b[model.dtype](
+        link.n, link.layer.W_stride, link.dZ, link.layer.stride, db)
+
+
+cdef inline void step(
+    Model *model, Py_ssize_t offset, Py_ssize_t n, const char *d_theta,
+) noexcept nogil:
+    """θ ← θ − step(dθ) for the n parameters from offset on."""
+    cdef const Optimizer *optimizer = model.optimizer
+    cdef void *states[MAX_STATES]
+    cdef Py_ssize_t s
+    for s in range(optimizer.n_states):
+        states[s] = model.states[s] + offset * model.itemsize
+    optimizer.step[model.dtype](
+        n, model.parameters + offset * model.itemsize, d_theta, states,
+        model.hyperparameters, model.tally)
+
+
+cdef inline bint step_outer(
+    Model *model, const Link *link, Py_ssize_t k, Py_ssize_t n_rows,
+) noexcept nogil:
+    """W ← W − step(A_prevᵀ·dZ) for the inputs from k on, without dW; false if there is no such step."""
+    cdef const Layer *layer = link.layer
+    cdef const Optimizer *optimizer = model.optimizer
+    return optimizer.step_outer[model.dtype] != NULL and optimizer.step_outer[model.dtype](
+        link.n, n_rows, min(layer.width, layer.W_stride),
+        link.A_prev + k * model.itemsize, link.A_prev_stride, link.order, link.dZ, layer.stride,
+        weights_of(model, layer) + k * layer.W_stride * model.itemsize, layer.W_stride,
+        model.hyperparameters)

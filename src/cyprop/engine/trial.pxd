@@ -1,0 +1,39 @@
+"""Trying an update before it is made."""
+
+from cyprop.engine.model cimport Layer, Model
+from cyprop.engine.pieces cimport Link
+
+cdef extern from "below.h" nogil:
+    bint below32 "cyprop_below32"(Py_ssize_t n, const char *x) noexcept
+    bint below64 "cyprop_below64"(Py_ssize_t n, const char *x) noexcept
+
+cdef enum:
+    SMALL = 64              # numbers that are looked at here rather than by a kernel
+    MOST_RATE = 1 << 20     # a larger learning rate bounds nothing
+
+cdef void begin_update(Model *model) noexcept nogil
+cdef bint is_tame(const Model *model, const Link *link) noexcept nogil
+cdef bint tried(Model *model, const Link *link) noexcept nogil
+cdef bint step_is_finite(Model *model, const char *gradient, char *room) noexcept nogil
+
+
+cdef inline Py_ssize_t by_fours(Py_ssize_t n) noexcept nogil:
+    return (n + 3) & ~<Py_ssize_t> 3
+
+
+cdef inline bint below(const Model *model, Py_ssize_t n, const char *x) noexcept nogil:
+    """Whether n numbers, a multiple of four, are all below 2²⁹ in size."""
+    return below64(n, x) if model.dtype else below32(n, x)
+
+
+cdef inline bint is_plainly_tame(const Model *model, const Link *link) noexcept nogil:
+    """`is_tame` of one sample of ordinary size, in a few instructions; padding may make it false."""
+    cdef const Layer *layer = link.layer
+    if link.n > 1 or layer.width > SMALL or not below(model, by_fours(layer.n_out), link.dZ):
+        return False
+    if layer > model.layers:
+        return (layer - 1).activation.bounded or (
+            (layer - 1).width <= SMALL
+            and below(model, by_fours(layer.n_in), link.A_prev))
+    return layer.n_in <= SMALL and layer.n_in % 4 == 0 and below(
+        model, layer.n_in, link.A_prev)

@@ -1,0 +1,129 @@
+"""Trying an update before it is made: no number of a network may become infinite by learning.
+
+A bound on what an update computes is found from the largest |A_prev| and |dZ|. Nearly always it is far
+from where numbers end, and that is all. Otherwise the update of the layer is made row after row, looked
+at and taken back, before it is made for good.
+"""
+
+from libc.math cimport isfinite
+from libc.string cimport memcpy
+
+from cyprop.engine.model cimport MAX_HYPERPARAMETERS, Layer, Model
+from cyprop.engine.pieces cimport Link, bias_gradient, step, weight_gradient
+
+
+cdef double tame(const Model *model) noexcept nogil:
+    """What gradients and states are below, if no step from them can make a number infinite.
+
+    A weight takes a step of a learning rate of up to 2²⁰ times as much, and Adam squares a gradient.
+    """
+    return 3.121748550315992e+144 if model.dtype else 1.152921504606847e+18     # 2⁴⁸⁰, 2⁶⁰
+
+
+cdef inline double largest_of(
+    const Model *model, Py_ssize_t n, Py_ssize_t n_out, const char *A, Py_ssize_t stride,
+) noexcept nogil:
+    return model.kernels.largest[model.dtype](n, n_out, A, stride, NULL)
+
+
+cdef void begin_update(Model *model) noexcept nogil:
+    """What an update begins with, once."""
+    cdef Py_ssize_t s
+    model.overflowed = False
+    if model.wild:
+        model.wild = False
+        for s in range(model.optimizer.n_states):
+            if not largest_of(model, 1, model.n_parameters, model.states[s], 0) < tame(model):
+                model.wild = True
+    if model.optimizer.begin != NULL:
+        memcpy(model.tally_before, model.tally, sizeof(model.tally))
+        model.optimizer.begin(model.hyperparameters, model.tally)
+
+
+cdef bint is_tame(const Model *model, const Link *link) noexcept nogil:
+    """Whether all that a layer's update computes is finite beyond doubt, whatever finite numbers its
+    parameters are."""
+    cdef double a, bound = link.n * largest_of(
+        model, link.n, link.layer.n_out, link.dZ, link.layer.stride)
+    if link.layer == model.layers or not (link.layer - 1).activation.bounded:
+        a = model.kernels.largest[model.dtype](
+            link.n, link.layer.n_in, link.A_prev, link.A_prev_stride, link.order)
+        if not a <= 1:
+            bound *= a
+    return bound < tame(model)
+
+
+cdef bint stays_finite(
+    Model *model, Py_ssize_t offset, Py_ssize_t n, Py_ssize_t stride, const char *d_theta, char *room,
+) noexcept nogil:
+    """Whether θ and the states would be finite after a step; they are as before when it returns."""
+    cdef Py_ssize_t size = n * model.itemsize, place = offset * model.itemsize, s
+    cdef Py_ssize_t step_of_room = stride * model.itemsize
+    cdef bint finite
+    memcpy(room, model.parameters + place, size)
+    for s in range(model.optimizer.n_states):
+        memcpy(room + (s + 1) * step_of_room, model.states[s] + place, size)
+    step(model, offset, n, d_theta)
+    finite = isfinite(largest_of(model, 1, n, model.parameters + place, 0))
+    memcpy(model.parameters + place, room, size)
+    for s in range(model.optimizer.n_states):
+        finite = finite and isfinite(largest_of(model, 1, n, model.states[s] + place, 0))
+        memcpy(model.states[s] + place, room + (s + 1) * step_of_room, size)
+    return finite
+
+
+cdef bint layer_stays_finite(Model *model, const Link *link) noexcept nogil:
+    """Try a layer's update, row after row, without making it."""
+    cdef const Layer *layer = link.layer
+    cdef char *room = link.strip + layer.stride * model.itemsize
+    cdef Py_ssize_t k
+    for k in range(layer.n_in):
+        weight_gradient(model, link, k, 1, link.strip)
+        if not stays_finite(
+            model, layer.offset + k * layer.W_stride, layer.n_out, layer.stride, link.strip, room
+        ):
+            return False
+    bias_gradient(model, link, link.strip)
+    return stays_finite(model, layer.b_offset, layer.n_out, layer.stride, link.strip, room)
+
+
+cdef bint tried(Model *model, const Link *link) noexcept nogil:
+    """Whether a layer's update leaves every number finite, found by trying it where it is not plain.
+
+    If not in the output layer, nothing has been updated, and the network is as it was. If in a lower
+    one, those above have been.
+    """
+    model.overflowed = not layer_stays_finite(model, link)
+    model.wild = model.optimizer.n_states > 0
+    if model.overflowed and link.layer == &model.layers[model.n_layers - 1]:
+        if model.optimizer.begin != NULL:
+            memcpy(model.tally, model.tally_before, sizeof(model.tally))
+    return not model.overflowed
+
+
+cdef bint step_is_finite(Model *model, const char *gradient, char *room) noexcept nogil:
+    """Whether every number is finite after `step_by`; room is that of a strip."""
+    cdef const Layer *layer
+    cdef const char *d_theta
+    cdef double most = 0
+    cdef double tally[MAX_HYPERPARAMETERS]
+    cdef Py_ssize_t l, k, offset
+    cdef bint finite = True
+    for l in range(model.n_layers):
+        layer = &model.layers[l]
+        d_theta = gradient + layer.offset * model.itemsize
+        most = max(most, largest_of(model, layer.n_in, layer.n_out, d_theta, layer.W_stride))
+        d_theta = gradient + layer.b_offset * model.itemsize
+        most = max(most, largest_of(model, 1, layer.n_out, d_theta, 0))
+    if most < tame(model) and model.rate <= MOST_RATE and not model.wild:
+        return True
+    memcpy(tally, model.tally, sizeof(tally))
+    begin_update(model)
+    for l in range(model.n_layers):
+        layer = &model.layers[l]
+        for k in range(layer.n_in + 1):
+            offset = layer.offset + k * layer.W_stride if k < layer.n_in else layer.b_offset
+            finite = finite and stays_finite(
+                model, offset, layer.n_out, layer.stride, gradient + offset * model.itemsize, room)
+    memcpy(model.tally, tally, sizeof(tally))
+    return finite
