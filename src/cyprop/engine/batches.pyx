@@ -2,8 +2,8 @@
 
 X is (n, n_in), Y and dA (n, n_out), C-contiguous and of the model's dtype. Scratch belongs to the
 caller. Each task is shared among n_parts threads, and ends in the same bits for any number of them.
-Nothing here can fail. Where a task is stoppable, Python has called it: it looks for Ctrl-C now and then,
-and if that came, returns true, with an exception set and its results of no use.
+Nothing here can fail. Where a task is stoppable, Python has called it: it looks for Ctrl-C now and
+then, and if that came, returns true, with an exception set and its results of no use.
 """
 
 from libc.math cimport NAN, isfinite

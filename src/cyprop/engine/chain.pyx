@@ -5,9 +5,9 @@
                db = Σ_rows dZ,   dA_prev = dZ · Wᵀ                    for each layer downwards
 
 dX means ∂C/∂X, and C the mean of the loss over a batch (`backward`), or whatever a given ∂C/∂A⁽ᴸ⁾ is
-the derivative of (`pull_back`). Each derivative is one function of pieces.pxd: output_error or given_error,
-error_of_layer, error_below, weight_gradient, bias_gradient; `descend` puts them together, for all that
-is derived or learned.
+the derivative of (`pull_back`). Each derivative is one function of pieces.pxd: output_error or
+given_error, error_of_layer, error_below, weight_gradient, bias_gradient. `descend` puts them together,
+for all that is derived or learned.
 
 Learning updates a strip of W as soon as its dW and its share of dA_prev are known, while both are in
 the first-level cache: the gradient never goes to memory.

@@ -52,7 +52,8 @@ cdef inline Py_ssize_t size_of(int typenum) noexcept:
 
 
 cdef bint read_array(
-    cnp.ndarray array, int typenum, Py_ssize_t n_columns, char *memory, Input *found) noexcept:
+    cnp.ndarray array, int typenum, Py_ssize_t n_columns, char *memory, Input *found,
+) noexcept:
     cdef int n_dims = cnp.PyArray_NDIM(array), own = cnp.PyArray_TYPE(array), kind
     cdef Py_ssize_t i, length, row, column
     if n_dims < 1 or n_dims > 2:
@@ -111,7 +112,8 @@ cdef inline bint write_number(double value, int typenum, Py_ssize_t i, char *mem
 
 
 cdef bint read_sequence(
-    object value, int typenum, Py_ssize_t n_columns, char *memory, Input *found) noexcept:
+    object value, int typenum, Py_ssize_t n_columns, char *memory, Input *found,
+) noexcept:
     """A list or tuple of plain numbers, as one row."""
     cdef Py_ssize_t i
     cdef double number = 0
@@ -130,7 +132,8 @@ cdef bint read_sequence(
 
 
 cdef bint read_input(
-    object value, int typenum, Py_ssize_t n_columns, char *memory, Input *found) noexcept:
+    object value, int typenum, Py_ssize_t n_columns, char *memory, Input *found,
+) noexcept:
     """Whether the value is n_columns numbers, or rows of them; found then says where they are.
 
     memory is ROOM bytes, aligned for any number; typenum that of the network's dtype.

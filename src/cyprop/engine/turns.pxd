@@ -17,9 +17,9 @@ cdef class Turns:
     cdef Py_ssize_t readers          # calls that read without the GIL
     cdef long writing                # a flag (flag.pxd): an update is running
     cdef long copying                # calls beside which compiled code may not learn either
-    cdef bint updating               # an update that Python has called, without the GIL
-    cdef bint closed                 # updating, or somebody waits: a call that comes now joins the queue
-    cdef bint rewritten              # each writer writes everything, so one that is cut short is no harm
+    cdef bint updating               # an update that Python has called
+    cdef bint closed                 # updating, or somebody waits: a new call joins the queue
+    cdef bint rewritten              # by each writer, whole: one that is cut short does no harm
     cdef list queue                  # of the calls that wait: (thread, lock), the first come first
 
     cdef int begin_reading(self, Call *call) except -1
