@@ -186,7 +186,7 @@ cdef const char *error_message(int code) noexcept nogil:
     if code == BUSY:
         return b"Another update of the network is under way, so nothing was learned; try again."
     if code == HALF_UPDATED:
-        return b"This process was forked in the midst of an update, which left the network half updated."
+        return b"This process was forked in the midst of an update, so the network is half updated."
     return b"The code is unknown."
 
 
