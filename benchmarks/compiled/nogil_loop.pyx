@@ -7,7 +7,7 @@ cimport numpy as cnp
 
 from cyprop.engine.chain cimport predict, predict_scratch_size
 from cyprop.engine.engine cimport Engine
-from cyprop.engine.model cimport ALIGNMENT, aligned, input_size
+from cyprop.engine.model cimport LINE_BYTES, aligned, input_size
 
 cnp.import_array()
 
@@ -23,7 +23,7 @@ def predict_loop(Engine engine not None, cnp.ndarray x not None, cnp.ndarray out
                  Py_ssize_t n):
     """Predict the sample x, n times."""
     cdef Py_ssize_t _i
-    cdef char *memory = <char *> malloc(predict_scratch_size(&engine.model, 1) + ALIGNMENT)
+    cdef char *memory = <char *> malloc(predict_scratch_size(&engine.model, 1) + LINE_BYTES)
     cdef char *scratch = aligned(memory)
     cdef const char *source = cnp.PyArray_BYTES(x)
     cdef char *target = cnp.PyArray_BYTES(out)

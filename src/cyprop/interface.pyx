@@ -249,7 +249,7 @@ cdef Py_ssize_t scratch_size(const Model *model, Py_ssize_t n) noexcept nogil:
         return code
     if n < 0:
         return NEGATIVE_COUNT
-    return engine_model.ALIGNMENT + max(
+    return engine_model.LINE_BYTES + max(
         batches.predict_rows_scratch_size(inside(model), n, 1),
         chain.tape_size(inside(model), 1, 1),
         batches.input_gradient_scratch_size(inside(model), n, 1),

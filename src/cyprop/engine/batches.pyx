@@ -14,7 +14,7 @@ from cyprop.engine.chain cimport (
     wait_for_others,
 )
 from cyprop.engine.model cimport (
-    ALIGNMENT, NOTHING, UPDATE, Part, Tape, input_size, output_size, rows_of, share, tape_in, whole,
+    LINE_BYTES, NOTHING, UPDATE, Part, Tape, input_size, output_size, rows_of, share, tape_in, whole,
 )
 from cyprop.engine.team cimport LOOK, Team, now, run
 from cyprop.engine.trial cimport step_is_finite
@@ -31,7 +31,7 @@ cdef inline Py_ssize_t some(Py_ssize_t n) noexcept nogil:
 
 
 cdef inline Py_ssize_t whole_lines(Py_ssize_t size) noexcept nogil:
-    return (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+    return (size + LINE_BYTES - 1) // LINE_BYTES * LINE_BYTES
 
 
 cdef inline Py_ssize_t losses_size(Py_ssize_t n) noexcept nogil:

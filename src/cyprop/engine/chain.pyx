@@ -24,7 +24,7 @@ depend on how many there are. Between the two they wait for each other.
 from libc.string cimport memcpy
 
 from cyprop.engine.model cimport (
-    ALIGNMENT, UPDATE, VECTOR, A_of, Batch, Layer, Model, Part, Sink, Tape, Z_of, biases_of, share,
+    LINE_BYTES, UPDATE, VECTOR, A_of, Batch, Layer, Model, Part, Sink, Tape, Z_of, biases_of, share,
     weights_of,
 )
 from cyprop.engine.pieces cimport (
@@ -188,7 +188,7 @@ cdef inline bint derive_weights(
     """dA_prev and dW of this part's inputs (rows of W), a strip at a time; true if interrupted."""
     cdef const Layer *layer = link.layer
     cdef Py_ssize_t k, k_end, n_rows = layer.n_in, work = 0
-    k, k_end = share(part, layer.n_in, 1 if link.dA_prev == NULL else ALIGNMENT // model.itemsize)
+    k, k_end = share(part, layer.n_in, 1 if link.dA_prev == NULL else LINE_BYTES // model.itemsize)
     if sink.target == UPDATE or (
         part.stoppable and link.n * n_rows * layer.W_stride > POLL
     ):

@@ -23,7 +23,7 @@ from cyprop.engine.chain cimport learn, predict as predict_chain, tape_size
 from cyprop.engine.flag cimport give, take
 from cyprop.engine.inputs cimport ROOM, Input, read_input
 from cyprop.engine.memory cimport LONG_CALL, Memory, allocate
-from cyprop.engine.model cimport ALIGNMENT, Batch, Model, aligned, rows_of
+from cyprop.engine.model cimport LINE_BYTES, Batch, Model, aligned, rows_of
 from cyprop.engine.stack cimport STACK_OF_A_ROW, STACK_OF_KERNELS, need_stack
 from cyprop.engine.turns cimport Call, is_open, n_forks, raise_what_is_set
 
@@ -141,7 +141,7 @@ cdef class Engine(Memory):
 
     cdef int predict_row(self, cnp.ndarray x, cnp.ndarray y) except -1:
         """`predict` for one sample as the network wants it."""
-        cdef char stack[STACK_SCRATCH + ALIGNMENT]
+        cdef char stack[STACK_SCRATCH + LINE_BYTES]
         cdef Model *model = &self.model
         cdef Call call
         need_stack(STACK_OF_A_ROW)
@@ -160,7 +160,7 @@ cdef class Engine(Memory):
     cdef cnp.ndarray predict_few(self, X, out):
         """`predict` for a few samples, converted where they must be, with the GIL; None for others."""
         cdef Model *model = &self.model
-        cdef char memory[ROOM + SMALL_SCRATCH + 2 * ALIGNMENT]
+        cdef char memory[ROOM + SMALL_SCRATCH + 2 * LINE_BYTES]
         cdef char *numbers = aligned(memory)
         cdef cnp.npy_intp shape[2]
         cdef cnp.ndarray y
@@ -255,7 +255,7 @@ cdef class Engine(Memory):
         Thread-safety: any number of threads at once; updates of one network follow one another.
         """
         cdef Model *model = &self.model
-        cdef char numbers[2 * ROOM + ALIGNMENT]
+        cdef char numbers[2 * ROOM + LINE_BYTES]
         cdef char *room = aligned(numbers)
         cdef const char *x_data
         cdef const char *y_data
@@ -338,7 +338,7 @@ cdef class Engine(Memory):
     cdef bint train_on_few(self, X, Y, double *loss) except -1:
         """One update from a few samples, converted where they must be, with the GIL; or false."""
         cdef Model *model = &self.model
-        cdef char numbers[2 * ROOM + ALIGNMENT]
+        cdef char numbers[2 * ROOM + LINE_BYTES]
         cdef char *room = aligned(numbers)
         cdef Batch data
         cdef Input x, y

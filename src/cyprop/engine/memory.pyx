@@ -19,7 +19,7 @@ from libc.string cimport memcpy, memset
 import numpy as np
 
 from cyprop.engine.finite cimport first_nonfinite
-from cyprop.engine.model cimport ALIGNMENT, MAX_HYPERPARAMETERS, MAX_STATES, Layer, Model
+from cyprop.engine.model cimport LINE_BYTES, MAX_HYPERPARAMETERS, MAX_STATES, Layer, Model
 from cyprop.engine.turns cimport Call, Turns
 from cyprop.kernels cimport activation as activation_kernels
 from cyprop.kernels cimport loss as loss_kernels
@@ -35,19 +35,19 @@ MAX_BYTES = 1 << 46              # of a parameter vector; more cannot be address
 
 cdef Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t itemsize) noexcept:
     """n elements as whole cache lines."""
-    cdef Py_ssize_t line = ALIGNMENT // itemsize
+    cdef Py_ssize_t line = LINE_BYTES // itemsize
     return (n + line - 1) // line * line
 
 
 cdef Py_ssize_t row_stride(Py_ssize_t width, Py_ssize_t itemsize) noexcept:
     """From one row of that many elements (whole cache lines) to the next, in elements."""
-    return width + (ALIGNMENT // itemsize if width * itemsize % 1024 == 0 else 0)
+    return width + (LINE_BYTES // itemsize if width * itemsize % 1024 == 0 else 0)
 
 
 cdef Py_ssize_t weight_stride(Py_ssize_t n_out, Py_ssize_t itemsize) noexcept:
     """From one row of W to the next, in elements."""
     cdef Py_ssize_t fitting = 1
-    if n_out * itemsize > ALIGNMENT:
+    if n_out * itemsize > LINE_BYTES:
         return row_stride(round_up(n_out, itemsize), itemsize)
     while fitting < n_out:
         fitting *= 2
@@ -56,7 +56,7 @@ cdef Py_ssize_t weight_stride(Py_ssize_t n_out, Py_ssize_t itemsize) noexcept:
 
 cdef char *allocate(Py_ssize_t size) except NULL:
     """Memory for `size` bytes from any aligned start in it; freed with PyMem_RawFree."""
-    cdef char *memory = <char *> PyMem_RawMalloc(size + ALIGNMENT)
+    cdef char *memory = <char *> PyMem_RawMalloc(size + LINE_BYTES)
     if memory == NULL:
         raise MemoryError(f"no memory for {size} bytes of scratch")
     return memory
@@ -65,8 +65,8 @@ cdef char *allocate(Py_ssize_t size) except NULL:
 def aligned_zeros(Py_ssize_t n, dtype):
     """A vector of n zeros that starts at a cache line."""
     itemsize = np.dtype(dtype).itemsize
-    memory = np.zeros(n * itemsize + ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT
+    memory = np.zeros(n * itemsize + LINE_BYTES, np.uint8)
+    start = -memory.ctypes.data % LINE_BYTES
     return memory[start:start + n * itemsize].view(dtype)
 
 
@@ -141,7 +141,7 @@ def lay_out(Memory network not None, settings):
     dtype = settings.dtype
     n_parameters = 0
     for l in range(n_layers):
-        n_parameters += (settings.sizes[l] + 1) * (settings.sizes[l + 1] + ALIGNMENT)
+        n_parameters += (settings.sizes[l] + 1) * (settings.sizes[l + 1] + LINE_BYTES)
     if n_parameters > MAX_BYTES // dtype.itemsize:
         raise ValueError(
             f"layers of sizes {list(settings.sizes)} have too many parameters to address")

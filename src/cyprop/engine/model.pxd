@@ -7,11 +7,8 @@ scratch that one row takes.
 from libc.stdint cimport uintptr_t
 
 from cyprop.kernels.table cimport (
-    MAX_HYPERPARAMETERS, MAX_STATES, Activation, Loss, Optimizer, Table,
+    LINE_BYTES, MAX_HYPERPARAMETERS, MAX_STATES, Activation, Loss, Optimizer, Table,
 )
-
-cdef enum:
-    ALIGNMENT = 64        # bytes, a cache line; what W, b and every row of scratch start at
 
 cdef struct Layer:
     Py_ssize_t n_in
@@ -100,7 +97,7 @@ cdef inline (Py_ssize_t, Py_ssize_t) share(
 
 cdef inline char *aligned(void *memory) noexcept nogil:
     """The first cache line that starts in memory."""
-    return <char *> ((<uintptr_t> memory + ALIGNMENT - 1) & ~<uintptr_t> (ALIGNMENT - 1))
+    return <char *> ((<uintptr_t> memory + LINE_BYTES - 1) & ~<uintptr_t> (LINE_BYTES - 1))
 
 
 cdef inline Py_ssize_t input_size(const Model *model) noexcept nogil:

@@ -9,6 +9,7 @@ which it registers them.
 """
 
 cdef enum:
+    LINE_BYTES = 64           # a cache line; what W, b and every row of scratch start at
     MAX_ENTRIES = 32          # activations, losses, optimizers: of each at most this many
     MAX_HYPERPARAMETERS = 8
     MAX_STATES = 4

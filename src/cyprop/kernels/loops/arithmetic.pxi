@@ -35,7 +35,6 @@ cdef extern from "arithmetic.h" nogil:
     double sqrt(double x)
 
 cdef enum:
-    LINE_BYTES = 64        # a cache line
     MAX_TILE_ROWS = 8
     MAX_LANES = 128
     PANEL_BYTES = 16384    # half a first-level cache

@@ -4,9 +4,10 @@
 from cpython.pycapsule cimport PyCapsule_New
 
 from cyprop.kernels.table cimport (
-    MAX_ENTRIES, MAX_HYPERPARAMETERS, MAX_STATES, Activation, ActivationBackward, ActivationForward,
-    DenseBackwardA, DenseBackwardB, DenseBackwardW, DenseForward, Hyperparameter, Largest, Loss,
-    LossBackward, LossForward, Optimizer, OptimizerStep, OptimizerStepOuter, Rule, Table,
+    LINE_BYTES, MAX_ENTRIES, MAX_HYPERPARAMETERS, MAX_STATES, Activation, ActivationBackward,
+    ActivationForward, DenseBackwardA, DenseBackwardB, DenseBackwardW, DenseForward, Hyperparameter,
+    Largest, Loss, LossBackward, LossForward, Optimizer, OptimizerStep, OptimizerStepOuter, Rule,
+    Table,
 )
 
 cdef Table table
