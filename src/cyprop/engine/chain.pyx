@@ -231,6 +231,7 @@ cdef inline void choose_input(
     cdef const Layer *below
     if link.layer == model.layers:
         link.A_prev = batch.X
+        link.ordinary = batch.ordinary
         link.A_prev_stride = batch.X_stride
         link.order = batch.order
         link.dA_prev = sink.dX
@@ -238,6 +239,7 @@ cdef inline void choose_input(
     else:
         below = link.layer - 1
         link.A_prev = A_of(model, below, tape, 0)
+        link.ordinary = below.activation.bounded
         link.A_prev_stride = link.dA_prev_stride = below.stride
 
 

@@ -136,4 +136,5 @@ def train(
     start: int,
     total: float,
     n_parts: int,
+    ordinary: bool = False,
 ) -> tuple[float, int]: ...

@@ -445,11 +445,12 @@ def checked_batch(Engine network not None, X, Y):
 
 def train(
     Engine network not None, X, Y, order, Py_ssize_t batch_size, Py_ssize_t start, double total,
-    Py_ssize_t n_parts,
+    Py_ssize_t n_parts, bint ordinary=False,
 ):
     """Train batch after batch from row `start` on, for about as long as Ctrl-C may wait.
 
-    `order` (None, or an index array) says which rows make up the batches. Returns the total
+    `order` (None, or an index array) says which rows make up the batches, and `ordinary` that every |X|
+    is known to be below 2²⁹. Returns the total
     with the losses of the rows seen, before their updates, added to it, and the row to go on
     from. A batch whose loss is not finite is not learned, and is where it stops.
     """
@@ -463,6 +464,7 @@ def train(
     data = rows_of(
         model, cnp.PyArray_DIM(<cnp.ndarray> X, 0), cnp.PyArray_BYTES(<cnp.ndarray> X),
         cnp.PyArray_BYTES(<cnp.ndarray> Y))
+    data.ordinary = ordinary
     if order is not None:
         data.order = <const Py_ssize_t *> cnp.PyArray_DATA(<cnp.ndarray> order)
     batch_size = min(batch_size, data.n)

@@ -2,7 +2,9 @@
 
 cimport numpy as cnp
 from libc.stdint cimport uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
+
+from cyprop.engine.below cimport below32, below64
 
 import numpy as np
 
@@ -43,6 +45,28 @@ cdef Py_ssize_t first_nonfinite(Py_ssize_t dtype, Py_ssize_t n, const char *x) n
             return i
         i += count
     return n
+
+
+cdef bint all_ordinary(Py_ssize_t dtype, Py_ssize_t n, const char *x) noexcept nogil:
+    """Whether n numbers are all below 2²⁹ in size."""
+    cdef Py_ssize_t size = 4 if dtype == 0 else 8, whole = n // 4 * 4
+    cdef char rest[32]
+    memset(rest, 0, sizeof(rest))
+    memcpy(rest, x + whole * size, (n - whole) * size)
+    if dtype == 0:
+        return below32(whole, x) and below32(4, rest)
+    return below64(whole, x) and below64(4, rest)
+
+
+def is_ordinary(array):
+    """Whether all numbers of a contiguous array of floats are below 2²⁹ in size."""
+    cdef Py_ssize_t size = cnp.PyArray_SIZE(array)
+    cdef Py_ssize_t dtype = cnp.PyArray_TYPE(<cnp.ndarray> array) != cnp.NPY_FLOAT32
+    cdef const char *data = cnp.PyArray_BYTES(<cnp.ndarray> array)
+    cdef bint found
+    with nogil:
+        found = all_ordinary(dtype, size, data)
+    return bool(found)
 
 
 def place_of_nonfinite(array):

@@ -51,6 +51,7 @@ cdef struct Batch:                   # rows that go through a network together
     const char *Y                    # NULL where there are no targets
     Py_ssize_t Y_stride
     const Py_ssize_t *order          # which rows of X the batch is made of; NULL: all, in turn
+    bint ordinary                    # every |X| is known to be below 2²⁹
 
 cdef struct Tape:                    # what `forward` leaves in scratch for `backward`, of n rows
     Py_ssize_t n
@@ -112,7 +113,7 @@ cdef inline Batch rows_of(
     const Model *model, Py_ssize_t n, const char *X, const char *Y,
 ) noexcept nogil:
     """A batch of n rows without gaps; Y may be NULL."""
-    return Batch(n, X, input_size(model), Y, output_size(model), NULL)
+    return Batch(n, X, input_size(model), Y, output_size(model), NULL, False)
 
 
 cdef inline Tape tape_in(const Model *model, Py_ssize_t n, char *scratch) noexcept nogil:

@@ -17,6 +17,7 @@ cdef struct Link:                    # a layer on the way down: what it was give
     const char *A_prev
     Py_ssize_t A_prev_stride
     const Py_ssize_t *order          # of A_prev, as a batch's
+    bint ordinary                    # every |A_prev| is known to be below 2²⁹
     char *dZ
     char *dA_prev                    # NULL where it is not wanted
     Py_ssize_t dA_prev_stride

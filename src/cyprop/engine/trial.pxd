@@ -1,11 +1,8 @@
 """Trying an update before it is made."""
 
+from cyprop.engine.below cimport below32, below64
 from cyprop.engine.model cimport Layer, Model
 from cyprop.engine.pieces cimport Link
-
-cdef extern from "below.h" nogil:
-    bint below32 "cyprop_below32"(Py_ssize_t n, const char *x) noexcept
-    bint below64 "cyprop_below64"(Py_ssize_t n, const char *x) noexcept
 
 cdef enum:
     SMALL = 64              # numbers that are looked at here rather than by a kernel
@@ -31,9 +28,8 @@ cdef inline bint is_plainly_tame(const Model *model, const Link *link) noexcept 
     cdef const Layer *layer = link.layer
     if link.n > 1 or layer.width > SMALL or not below(model, by_fours(layer.n_out), link.dZ):
         return False
-    if layer > model.layers:
-        return (layer - 1).activation.bounded or (
-            (layer - 1).width <= SMALL
-            and below(model, by_fours(layer.n_in), link.A_prev))
-    return layer.n_in <= SMALL and layer.n_in % 4 == 0 and below(
-        model, layer.n_in, link.A_prev)
+    if link.ordinary:
+        return True
+    # Rows of A have padding to the next multiple of four, rows of X have not.
+    return layer.n_in <= SMALL and (layer > model.layers or layer.n_in % 4 == 0) and below(
+        model, by_fours(layer.n_in), link.A_prev)

@@ -43,14 +43,13 @@ cdef void begin_update(Model *model) noexcept nogil:
 cdef bint is_tame(const Model *model, const Link *link) noexcept nogil:
     """Whether all that a layer's update computes is finite beyond doubt, whatever finite numbers its
     parameters are."""
-    cdef double a, bound = link.n * largest_of(
+    cdef double a = 536870912.0, bound = link.n * largest_of(
         model, link.n, link.layer.n_out, link.dZ, link.layer.stride)
-    if link.layer == model.layers or not (link.layer - 1).activation.bounded:
+    if not link.ordinary:
         a = model.kernels.largest[model.dtype](
             link.n, link.layer.n_in, link.A_prev, link.A_prev_stride, link.order)
-        if not a <= 1:
-            bound *= a
-    return bound < tame(model)
+    # With 2²⁹ for an |A_prev| that was not looked at, |dZ| may still be 2³⁰.
+    return (bound if a < 1 else bound * a) < tame(model)
 
 
 cdef bint stays_finite(

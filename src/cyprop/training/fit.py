@@ -12,7 +12,7 @@ from cyprop.checks.arrays import check_same_rows, matrix
 from cyprop.checks.numbers import whole_number
 from cyprop.engine import memory
 from cyprop.engine.engine import Engine, train
-from cyprop.engine.finite import place_of_nonfinite
+from cyprop.engine.finite import is_ordinary, place_of_nonfinite
 from cyprop.engine.threads import threads_for_batches
 from cyprop.errors import DivergenceError
 from cyprop.training.history import History
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 def checked_data(
     network: Engine, X: Any, Y: Any, x_name: str = "X", y_name: str = "Y"
-) -> tuple[Array, Array]:
-    """X and Y as the network's arrays, every number finite and every target one of the loss.
+) -> tuple[Array, Array, bool]:
+    """X and Y as the network's arrays, every number finite and every target one of the loss; and
+    whether no number in X is so large that updates must look at it again.
 
     Raises
     ------
@@ -43,15 +44,16 @@ def checked_data(
         X = matrix(X, x_name, sizes[0], dtype)
         Y = matrix(Y, y_name, sizes[-1], dtype)
     check_same_rows(X, Y, x_name, y_name)
-    for array, name in ((X, x_name), (Y, y_name)):
-        place = place_of_nonfinite(array)
+    ordinary = is_ordinary(X)
+    for array, name, is_known in ((X, x_name, ordinary), (Y, y_name, False)):
+        place = None if is_known else place_of_nonfinite(array)
         if place is not None:
             raise ValueError(
                 f"{name} holds {array[place]} at row {place[0]}, column {place[1]},"
                 f" expected finite numbers that fit {dtype}"
             )
     check_meaning(Y, y_name, network.settings)
-    return X, Y
+    return X, Y, ordinary
 
 
 def check_weights(network: Engine) -> None:
@@ -79,6 +81,7 @@ class Plan(NamedTuple):
     validation: tuple[Array, Array] | None
     n_threads: int  # that were asked for
     n_parts: int  # threads that share a batch
+    ordinary: bool  # whether no number in X is so large that updates must look at it again
 
 
 def plan(
@@ -96,7 +99,7 @@ def plan(
     A warning of targets that are out of reach names the line that called the caller.
     """
     batch_size = whole_number(batch_size, "batch_size")
-    X, Y = checked_data(network, X, Y)
+    X, Y, ordinary = checked_data(network, X, Y)
     batch_size = min(batch_size, len(X))
     n_parts = threads_for_batches(n_threads, len(X), batch_size, network.settings.n_parameters)
     validation = None
@@ -105,13 +108,14 @@ def plan(
             X_validation, Y_validation = validation_data
         except (TypeError, ValueError):
             raise TypeError("validation_data must be a pair (X, Y)") from None
-        validation = checked_data(
+        held_X, held_Y, _ = checked_data(
             network, X_validation, Y_validation, "validation X", "validation Y"
         )
+        validation = held_X, held_Y
     check_weights(network)
     if not warn_of_what_is_out_of_reach(Y, "Y", network.settings, 3) and validation is not None:
         warn_of_what_is_out_of_reach(validation[1], "validation Y", network.settings, 3)
-    return Plan(X, Y, batch_size, shuffle, validation, n_threads, n_parts)
+    return Plan(X, Y, batch_size, shuffle, validation, n_threads, n_parts, ordinary)
 
 
 def epochs(network: Engine, plan: Plan, n_epochs: int) -> Iterator[History]:
@@ -166,7 +170,15 @@ def _one_epoch(network: Engine, plan: Plan, order: Array | None) -> float:
     n, total, row = len(plan.X), 0.0, 0
     while row < n:
         total, row = train(
-            network, plan.X, plan.Y, order, plan.batch_size, row, total, plan.n_parts
+            network,
+            plan.X,
+            plan.Y,
+            order,
+            plan.batch_size,
+            row,
+            total,
+            plan.n_parts,
+            plan.ordinary,
         )
         if not np.isfinite(total):
             what = "a parameter" if memory.overflowed(network) else "the loss"
