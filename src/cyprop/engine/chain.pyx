@@ -245,12 +245,15 @@ cdef inline void choose_input(
 
 cdef inline bint may_learn(Model *model, const Part *part, const Link *link) noexcept nogil:
     """Whether a layer's update leaves every number finite (trial.pyx); all parts find the same."""
-    if model.rate <= MOST_RATE and not model.wild and (
-        is_plainly_tame(model, link) or is_tame(model, link)
-    ):
+    cdef Link copied
+    cdef bint ordinary_rate = model.rate <= MOST_RATE and not model.wild
+    if ordinary_rate and is_plainly_tame(model, link):
+        return True
+    copied = link[0]                 # so that the compiler may keep the link itself in registers
+    if ordinary_rate and is_tame(model, &copied):
         return True
     if part.index == 0:
-        tried(model, link)
+        tried(model, &copied)
     wait_for_others(part)
     return not model.overflowed
 

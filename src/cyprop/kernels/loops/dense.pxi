@@ -85,8 +85,8 @@ cdef void dense_backward_b(
     cdef Py_ssize_t i, j
     cdef const floating *dz
     for j in range(n_out):
-        db[j] = 0
-    for i in range(n):
+        db[j] = 0 + dZ[j]               # which makes −0 into +0
+    for i in range(1, n):
         dz = dZ + i * dZ_stride
         for j in range(n_out):
             db[j] = db[j] + dz[j]
