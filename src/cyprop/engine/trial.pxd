@@ -9,7 +9,7 @@ cdef extern from "below.h" nogil:
 
 cdef enum:
     SMALL = 64              # numbers that are looked at here rather than by a kernel
-    MOST_RATE = 1 << 20     # a larger learning rate bounds nothing
+    MOST_REACH = 1 << 40    # of a step; beyond it nothing is bounded
 
 cdef void begin_update(Model *model) noexcept nogil
 cdef bint is_tame(const Model *model, const Link *link) noexcept nogil
