@@ -37,7 +37,7 @@ cdef void adam_step(
 cdef double adam_reach(const double *hyperparameters, Py_ssize_t dtype) noexcept nogil:
     """m/(1 − beta1^t) is at most the largest gradient, and what it is divided by at least epsilon.
 
-    If beta2 rounds to 1, v grows without end; if epsilon rounds to 0, a gradient of 0 gives 0/0.
+    If beta1 or beta2 rounds to 1, there is no end to what m or v gathers.
     """
     cdef double least = (1 - rounded(hyperparameters[1], dtype)) * rounded(hyperparameters[3], dtype)
     if least == 0 or rounded(hyperparameters[2], dtype) == 1:
