@@ -1,7 +1,7 @@
 """Whatever a caller brings is read as NumPy would read it: the same bits, shapes, errors, warnings.
 
-Small arrays of any kind, lists and tuples are converted by the engine itself. A subclass of ndarray or
-of list is not, so the same numbers in one of those say what NumPy's conversion makes of them.
+Small arrays of any kind, lists and tuples are converted by the engine itself. A subclass of ndarray
+or of list is not, so the same numbers in one of those say what NumPy's conversion makes of them.
 """
 
 import itertools
@@ -159,7 +159,8 @@ LISTS = [
     [-float("inf"), 1.0, -1, 0], [1e39, 1.0, 2, 3], [3.4028235677973366e38, 1.0, 2, 3],
     [3.4028235e38, 1e-46, 1e-40, 5e-324], [0.1, "1", 2, 3], [0.1, None, 2, 3], [1j, 1, 2, 3],
     [0.1, [1], 2, 3], [1, 2, 3], [], [1, 2, 3, 4, 5], [16777217, 16777219, 33554435, 3],
-    [[1, 2, 3, 4]], [[1, 2, 3, 4], [5, 6, 7, 8]], [(1, 2, 3, 4), [0.5, 6, 7, 8]], [[1, 2, 3, 4], [5]],
+    [[1, 2, 3, 4]], [[1, 2, 3, 4], [5, 6, 7, 8]], [(1, 2, 3, 4), [0.5, 6, 7, 8]],
+    [[1, 2, 3, 4], [5]],
 ]  # fmt: skip
 
 
@@ -304,7 +305,8 @@ def test_an_out_that_overlaps_X_is_refused(dtype):
     for X, out in [
         (memory[:4], memory[3:6]), (memory[:4].reshape(1, 4), memory[3:6].reshape(1, 3)),
         (memory[:16].reshape(4, 4), memory[15:27].reshape(4, 3)), (memory[7:3:-1], memory[2:5]),
-        (memory[:40:10], memory[5:8]), (other[:4], memory[0:3]), (memory.view("i2")[4:8], memory[1:4]),
+        (memory[:40:10], memory[5:8]), (other[:4], memory[0:3]),
+        (memory.view("i2")[4:8], memory[1:4]),
         (memory[30::-10], memory[8:11]), (memory.view(">i4")[:4], memory[1:4]),
     ]:  # fmt: skip
         with pytest.raises(ValueError, match="out overlaps X"):

@@ -1,4 +1,4 @@
-"""Where weights or inputs are not finite: what the promise of same bits covers, and what each way does."""
+"""Weights or inputs that are not finite: what the promise of same bits covers, and each way."""
 
 import numpy as np
 import pytest

@@ -1,7 +1,7 @@
 """Whatever stands between the rows of W and behind b, results and updates are those of the weights.
 
-Two networks with the same weights, one with zeros for padding and one with what should not matter, go
-through the same calls and have to agree bit for bit. Learning leaves padding as it is.
+Two networks with the same weights, one with zeros for padding and one with what should not matter,
+go through the same calls and have to agree bit for bit. Learning leaves padding as it is.
 """
 
 import copy
@@ -87,7 +87,8 @@ def test_learning_is_that_of_the_weights_and_leaves_padding_alone(
     rng, dtype, sizes, optimizer, value
 ):
     for activation, output, loss in [
-        ("tanh", "sigmoid", "mse"), ("relu", "softmax", "cross_entropy"), ("sigmoid", "softmax", "mse"),
+        ("tanh", "sigmoid", "mse"), ("relu", "softmax", "cross_entropy"),
+        ("sigmoid", "softmax", "mse"),
         ("identity", "identity", "mse"), ("relu", "sigmoid", "binary_cross_entropy"),
     ]:  # fmt: skip
         clean, dirty, where = pair(

@@ -1,7 +1,7 @@
 """No update leaves a number that is not finite: of the parameters, or of what the optimizer keeps.
 
-After a finite loss all of them are finite. After NaN they are what they were, if the output layer was
-what overflowed; if a lower one was, the layers above have been updated, and all are finite.
+After a finite loss all of them are finite. After NaN they are what they were, if the output layer
+was what overflowed; if a lower one was, the layers above have been updated, and all are finite.
 """
 
 import copy
@@ -185,8 +185,8 @@ def test_a_step_is_refused_or_leaves_finite_numbers(rng, dtype, optimizer, n_thr
 def test_an_update_that_is_tried_first_ends_in_the_same_bits(rng, dtype, way, optimizer):
     """States that are set are not known to be sound, so the update after that is tried."""
     for sizes, n, share_of_zeros in [
-        ([5, 9, 17, 3], 7, 0.0), ([40, 70, 33], 300, 0.0), ([90, 128, 2], 150, 0.85), ([6, 1], 1, 0.5),
-        ([130, 64, 16], 1, 0.9),
+        ([5, 9, 17, 3], 7, 0.0), ([40, 70, 33], 300, 0.0), ([90, 128, 2], 150, 0.85),
+        ([6, 1], 1, 0.5), ([130, 64, 16], 1, 0.9),
     ]:  # fmt: skip
         plain = cyprop.Network(sizes, "relu", "sigmoid", optimizer=optimizer, dtype=dtype, seed=2)
         tried = copy.deepcopy(plain)
@@ -201,10 +201,10 @@ def test_an_update_that_is_tried_first_ends_in_the_same_bits(rng, dtype, way, op
 
 
 def test_large_rates_with_small_gradients_end_in_the_same_bits(rng, dtype):
-    """By powers of two: scaled so, an update has the same bits, if one is tried and the other not."""
+    """Scaled by a power of two an update has the same bits, here of one that is tried."""
     scale = LARGE_RATE * 2
     plain, tried = (
-        cyprop.Network([5, 4], output_activation="identity", dtype=dtype, seed=3, optimizer=optimizer)
+        cyprop.Network([5, 4], "tanh", "identity", dtype=dtype, seed=3, optimizer=optimizer)
         for optimizer in (cyprop.SGD(0.5), cyprop.SGD(0.5 * scale))
     )  # fmt: skip
     for _ in range(5):
@@ -281,7 +281,9 @@ def test_random_networks_of_any_magnitude_die_of_no_finite_loss(rng):
                 part[...] = rng.normal(size=part.shape) * 10.0 ** rng.uniform(-40, 38)
                 np.nan_to_num(part, copy=False)
             X, Y = (
-                np.nan_to_num((rng.normal(size=(n, k)) * 10.0 ** rng.uniform(-40, 38)).astype(net.dtype))
+                np.nan_to_num(
+                    (rng.normal(size=(n, k)) * 10.0 ** rng.uniform(-40, 38)).astype(net.dtype)
+                )
                 for k in (sizes[0], sizes[-1])
             )  # fmt: skip
         X[rng.random(X.shape) < rng.choice([0, 0.9])] = 0

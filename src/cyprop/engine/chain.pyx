@@ -24,7 +24,7 @@ depend on how many there are. Between the two they wait for each other.
 from libc.string cimport memcpy
 
 from cyprop.engine.model cimport (
-    ALIGNMENT, TAME, UNSEEN, UPDATE, VECTOR, A_of, Batch, Layer, Model, Part, Sink, Tape, Z_of, biases_of, share,
+    ALIGNMENT, UNSEEN, UPDATE, VECTOR, A_of, Batch, Layer, Model, Part, Sink, Tape, Z_of, biases_of, share,
     weights_of,
 )
 from cyprop.engine.pieces cimport (
@@ -33,7 +33,7 @@ from cyprop.engine.pieces cimport (
 )
 from cyprop.engine.team cimport LOOK, Team, desert, meet, now, stop, stops
 from cyprop.engine.trial cimport (
-    MOST_REACH, begin_update, is_plainly_tame, is_tame, tried,
+    begin_update, is_bounded, is_plainly_tame, is_tame, tried,
 )
 from cyprop.engine.turns cimport n_forks
 from cyprop.kernels.table cimport Table
@@ -243,9 +243,7 @@ cdef inline void choose_input(
 
 cdef inline bint may_learn(Model *model, const Part *part, const Link *link) noexcept nogil:
     """Whether a layer's update leaves every number finite (trial.pyx); all parts find the same."""
-    if model.reach <= MOST_REACH and model.wild == TAME and (
-        is_plainly_tame(model, link) or is_tame(model, link)
-    ):
+    if is_bounded(model) and (is_plainly_tame(model, link) or is_tame(model, link)):
         return True
     if part.index == 0:
         tried(model, link)

@@ -15,7 +15,7 @@ from cyprop.engine.pieces cimport Link, bias_gradient, step, weight_gradient
 cdef double tame(const Model *model) noexcept nogil:
     """What gradients and states are below, if no step from them can make a number infinite.
 
-    A weight takes a step of up to MOST_REACH times as much, which even the largest number does not notice,
+    A weight takes a step of up to 2⁴⁰ times as much, which even the largest number does not notice,
     and Adam squares a gradient.
     """
     return 3.121748550315992e+144 if model.dtype else 1.152921504606847e+18     # 2⁴⁸⁰, 2⁶⁰
@@ -132,7 +132,7 @@ cdef bint step_is_finite(Model *model, const char *gradient, char *room) noexcep
         most = max(most, largest_of(model, layer.n_in, layer.n_out, d_theta, layer.W_stride))
         d_theta = gradient + layer.b_offset * model.itemsize
         most = max(most, largest_of(model, 1, layer.n_out, d_theta, 0))
-    if most < tame(model) and model.reach <= MOST_REACH and model.wild == TAME:
+    if most < tame(model) and is_bounded(model):
         return True
     memcpy(tally, model.tally, sizeof(tally))
     begin_update(model)
