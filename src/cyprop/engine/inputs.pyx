@@ -143,7 +143,8 @@ cdef bint read_input(
 
 
 cdef bint read_vector(
-    object value, int typenum, Py_ssize_t size, char *memory, Input *found) noexcept:
+    object value, int typenum, Py_ssize_t size, char *memory, Input *found,
+) noexcept:
     """`read_input` of one vector, for which a single number stands where it has one element."""
     cdef double number = 0
     if size == 1 and PyFloat_CheckExact(value):

@@ -107,7 +107,8 @@ cdef bint tried(Model *model, const Link *link) noexcept nogil:
     """Whether a layer's update leaves every number finite, found by trying it where it is not plain.
 
     If not in the output layer, nothing has been updated, and the network is as it was. If in a lower
-    one, those above have been. States from outside are known to be sound when all layers have been tried.
+    one, those above have been. States from outside are known to be sound when all layers have been
+    tried.
     """
     model.overflowed = not layer_stays_finite(model, link)
     if model.wild == TAME or (link.layer == model.layers and not model.overflowed):
