@@ -356,7 +356,7 @@ def state(Memory network not None):
 
 
 cdef void clear_gaps(const Model *model, char *vector) noexcept:
-    """Zeros for the padding of a vector laid out like the parameters: steps run over it with the rest."""
+    """Zeros for the padding of a vector laid out like the parameters: steps run over it too."""
     cdef const Layer *layer
     cdef Py_ssize_t l, k, start, end
     for l in range(model.n_layers):
