@@ -1,4 +1,4 @@
-"""One sample from Python: cyprop, its peers, a C program with fixed sizes, and the floor."""
+"""One sample from Python, in every form: cyprop, its peers, fixed sizes in C, and the floor."""
 
 import argparse
 import contextlib
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import common, data, fixed, floors, native, networks, pictures, report
+from benchmarks import common, data, doors, fixed, floors, native, networks, pictures, report
 from benchmarks.networks import Problem, assert_same, forward
 from benchmarks.peers import Predictor, cyprop_peer
 from benchmarks.timing import Candidate, compare
@@ -139,13 +139,21 @@ def main(arguments: list[str]) -> None:
     parser.add_argument(
         "--no-curves", action="store_true", help="leave out cost against width and batch size"
     )
+    parser.add_argument(
+        "--only-doors", action="store_true", help="nothing but the forms of samples"
+    )
     options = parser.parse_args(arguments)
     modules, missing = common.load_peers()
+    if options.only_doors:
+        content = {"missing": missing, "doors": doors.cases(options, modules)}
+        report.save("predict_doors", content, options.output)
+        return
     references = References()
     name = common.result_name("predict", options)
-    content: dict[str, Any] = {
+    content = {
         "missing": missing + references.missing,
         "cases": one_sample(options, modules, references),
+        "doors": doors.cases(options, modules),
     }
     if not options.no_curves:
         sizes = (options.layers or [(784, 30, 10)])[0]

@@ -82,7 +82,7 @@ class Network(Deriving):
     parameters : ndarray
         All of them as one 64-byte aligned vector: of each layer the rows of W, then b, each padded
         to whole cache lines, and rows of less than half a line to a power of two. The padding takes
-        no part in anything.
+        no part in anything, whatever stands in it, and learning leaves it as it is.
 
     Raises
     ------
@@ -97,6 +97,12 @@ class Network(Deriving):
     of arrival. Assigning to the views is no update: let no other thread use the network meanwhile.
     A signal handler that uses a network in the midst of a call of the same one gets a
     RuntimeError.
+
+    A row has the same bits alone and in any batch, on any number of threads, while all weights and
+    biases are finite. An input of zero may be passed over: where its weight is infinite or NaN, it
+    adds 0 or NaN, by the size of the batch and how many inputs are zero. Learning never makes a
+    finite number of the network infinite or NaN; an update that would is not made, and the call
+    returns NaN.
 
     Examples
     --------

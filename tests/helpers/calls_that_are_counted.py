@@ -4,6 +4,7 @@ import ctypes
 import gc
 import json
 import sys
+from functools import partial
 from itertools import repeat
 
 import numpy as np
@@ -12,6 +13,15 @@ import cyprop
 from cyprop import interface
 
 WARM_UP = 10
+OTHER_KINDS = {
+    "float32": lambda x: x.astype(np.float32),
+    "float64": lambda x: x.astype(np.float64),
+    "half": lambda x: x.astype(np.float16),
+    "int": lambda x: x.astype(int),
+    "bool": lambda x: x.astype(bool),
+    "big-endian": lambda x: x.astype(">f8"),
+    "strided": lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
+}
 shim = ctypes.CDLL(sys.argv[1])
 counter = ctypes.c_long.in_dll(shim, "counted_allocations")
 allocations_of = shim.allocations_of
@@ -51,6 +61,18 @@ def calls(sizes, dtype):
     yield "predict(X, Y)", lambda: net.predict(X, Y), 100
 
 
+def few_calls(sizes, dtype):
+    """The same of a few numbers of every kind, which are converted on the way."""
+    net = cyprop.Network(sizes, "tanh", "tanh", dtype=dtype)
+    x, X = np.full(sizes[0], 0.5, dtype), np.full((3, sizes[0]), 0.5, dtype)
+    out, few_out = np.empty(sizes[-1], dtype), np.empty((3, sizes[-1]), dtype)
+    for kind, other in OTHER_KINDS.items():
+        yield f"predict({kind}, out)", partial(net.predict, other(x), out), 1000
+        yield f"predict({kind} rows, out)", partial(net.predict, other(X), few_out), 1000
+    yield "predict(rows, out)", partial(net.predict, X, few_out), 1000
+    yield "predict(list, out)", partial(net.predict, x.tolist(), out), 1000
+
+
 def compiled_calls(sizes, dtype):
     """The same of what compiled code calls, counted there."""
     net = cyprop.Network(sizes, "tanh", "tanh", dtype=dtype)
@@ -70,6 +92,9 @@ def compiled_calls(sizes, dtype):
 
 gc.disable()
 counts = {}
+for dtype in ("float32", "float64"):
+    for name, call, n in few_calls([4, 8, 3], dtype):
+        counts[f"{name}, {dtype}"] = allocations(call, n), n
 for sizes in ([4, 8, 3], [300, 250, 7]):
     for dtype in ("float32", "float64"):
         for name, call, n in calls(sizes, dtype):

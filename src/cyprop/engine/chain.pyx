@@ -24,8 +24,8 @@ depend on how many there are. Between the two they wait for each other.
 from libc.string cimport memcpy
 
 from cyprop.engine.model cimport (
-    LINE_BYTES, UPDATE, VECTOR, A_of, Batch, Layer, Model, Part, Sink, Tape, Z_of, biases_of, share,
-    weights_of,
+    LINE_BYTES, UNSEEN, UPDATE, VECTOR, A_of, Batch, Layer, Model, Part, Sink, Tape, Z_of, biases_of,
+    share, weights_of,
 )
 from cyprop.engine.pieces cimport (
     Link, activate, bias_gradient, clear_padding, error_below, error_of_layer, given_error,
@@ -33,7 +33,7 @@ from cyprop.engine.pieces cimport (
 )
 from cyprop.engine.team cimport LOOK, Team, desert, meet, now, stop, stops
 from cyprop.engine.trial cimport (
-    MOST_RATE, begin_update, is_plainly_tame, is_tame, tried,
+    begin_update, is_bounded, is_plainly_tame, is_tame, tried,
 )
 from cyprop.engine.turns cimport n_forks
 from cyprop.kernels.table cimport Table
@@ -246,11 +246,11 @@ cdef inline void choose_input(
 cdef inline bint may_learn(Model *model, const Part *part, const Link *link) noexcept nogil:
     """Whether a layer's update leaves every number finite (trial.pyx); all parts find the same."""
     cdef Link copied
-    cdef bint ordinary_rate = model.rate <= MOST_RATE and not model.wild
-    if ordinary_rate and is_plainly_tame(model, link):
+    cdef bint bounded = is_bounded(model)
+    if bounded and is_plainly_tame(model, link):
         return True
     copied = link[0]                 # so that the compiler may keep the link itself in registers
-    if ordinary_rate and is_tame(model, &copied):
+    if bounded and is_tame(model, &copied):
         return True
     if part.index == 0:
         tried(model, &copied)
@@ -279,6 +279,7 @@ cdef bint descend(
         choose_input(model, batch, tape, sink, &link)
         if not dZ_is_known:
             error_of_layer(model, tape, &link)
+        clear_padding(model, &link)
         dZ_is_known = False
         if wait_for_others(part):
             return True
@@ -291,10 +292,6 @@ cdef bint descend(
             derive_biases(model, &link, sink)
         if wait_for_others(part):
             return True
-        if l > 0:
-            clear_padding(
-                model, link.n_own, link.layer.n_in, link.dA_prev_stride,
-                link.dA_prev + link.first * link.dA_prev_stride * model.itemsize)
         swap = link.dZ
         link.dZ = link.dA_prev
         link.dA_prev = swap
@@ -331,7 +328,7 @@ cdef void step_by(Model *model, const Part *part, const char *gradient) noexcept
     cdef Py_ssize_t l, k, k_end, offset
     if part.index == 0:
         begin_update(model)
-        model.wild = model.optimizer.n_states > 0      # the next update looks whether it is
+        model.wild = UNSEEN            # since each gradient may be as large as it likes
     wait_for_others(part)
     for l in range(model.n_layers):
         layer = &model.layers[l]

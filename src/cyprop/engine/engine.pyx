@@ -21,7 +21,7 @@ from cyprop.engine.batches cimport (
 )
 from cyprop.engine.chain cimport learn, predict as predict_chain, tape_size
 from cyprop.engine.flag cimport give, take
-from cyprop.engine.inputs cimport ROOM, Input, read_input
+from cyprop.engine.inputs cimport ROOM, Input, read_input, read_vector
 from cyprop.engine.memory cimport LONG_CALL, Memory, allocate
 from cyprop.engine.model cimport LINE_BYTES, Batch, Model, aligned, rows_of
 from cyprop.engine.stack cimport STACK_OF_A_ROW, STACK_OF_KERNELS, need_stack
@@ -240,10 +240,9 @@ cdef class Engine(Memory):
         Returns
         -------
         float
-            The loss of the sample before the update. If it is not finite, there was no update.
-            It is NaN where the update would have made a number infinite, of the parameters or of
-            what the optimizer keeps. (Where that shows in a lower layer, those above it have been
-            updated.)
+            The loss of the sample before the update. If it is not finite, there was no update. It
+            is NaN where the update would have made a number infinite, of the parameters or of what
+            the optimizer keeps. (Where that shows in a lower layer, those above have been updated.)
 
         Raises
         ------
@@ -267,14 +266,14 @@ cdef class Engine(Memory):
         need_stack(STACK_OF_KERNELS)
         if is_vector(x, self.typenum, self.n_in):
             x_data = cnp.PyArray_BYTES(<cnp.ndarray> x)
-        elif read_input(x, self.typenum, self.n_in, room, &found) and found.is_row:
+        elif read_vector(x, self.typenum, self.n_in, room, &found):
             x_data = found.data
         else:
             x = vector(x, "x", self.n_in, self.settings.dtype)
             x_data = cnp.PyArray_BYTES(<cnp.ndarray> x)
         if is_vector(y, self.typenum, self.n_out):
             y_data = cnp.PyArray_BYTES(<cnp.ndarray> y)
-        elif read_input(y, self.typenum, self.n_out, room + ROOM, &found) and found.is_row:
+        elif read_vector(y, self.typenum, self.n_out, room + ROOM, &found):
             y_data = found.data
         else:
             y = vector(y, "y", self.n_out, self.settings.dtype)

@@ -10,3 +10,5 @@ cdef struct Input:
 
 cdef bint read_input(
     object value, int typenum, Py_ssize_t n_columns, char *memory, Input *found) noexcept
+cdef bint read_vector(
+    object value, int typenum, Py_ssize_t size, char *memory, Input *found) noexcept

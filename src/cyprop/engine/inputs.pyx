@@ -138,14 +138,19 @@ cdef bint read_input(
 
     memory is ROOM bytes, aligned for any number; typenum that of the network's dtype.
     """
-    cdef double number = 0
     if cnp.PyArray_CheckExact(value):
         return read_array(<cnp.ndarray> value, typenum, n_columns, memory, found)
     if PyList_CheckExact(value) or PyTuple_CheckExact(value):
         return read_sequence(value, typenum, n_columns, memory, found)
-    if n_columns == 1 and PyFloat_CheckExact(value):
-        found.n = 1
-        found.is_row = True
+    return False
+
+
+cdef bint read_vector(
+    object value, int typenum, Py_ssize_t size, char *memory, Input *found,
+) noexcept:
+    """`read_input` of one vector, for which a single number stands where it has one element."""
+    cdef double number = 0
+    if size == 1 and PyFloat_CheckExact(value):
         found.data = memory
         return read_number(value, &number) and write_number(number, typenum, 0, memory)
-    return False
+    return read_input(value, typenum, size, memory, found) and found.is_row

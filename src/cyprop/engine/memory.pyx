@@ -14,12 +14,15 @@ weights as some complete update of Python's left them. Assigning to the views ta
 
 cimport numpy as cnp
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from libc.math cimport INFINITY
 from libc.string cimport memcpy, memset
 
 import numpy as np
 
 from cyprop.engine.finite cimport first_nonfinite
-from cyprop.engine.model cimport LINE_BYTES, MAX_HYPERPARAMETERS, MAX_STATES, Layer, Model
+from cyprop.engine.model cimport (
+    FOREIGN, LINE_BYTES, MAX_HYPERPARAMETERS, MAX_STATES, TAME, UNSEEN, Layer, Model,
+)
 from cyprop.engine.turns cimport Call, Turns
 from cyprop.kernels cimport activation as activation_kernels
 from cyprop.kernels cimport loss as loss_kernels
@@ -212,6 +215,13 @@ def views(Memory network not None, flat):
     return tuple(weights), tuple(biases)
 
 
+cdef double reach_of(const Model *model) noexcept:
+    """How far steps go, as a multiple of the largest gradient."""
+    if model.optimizer.reach == NULL:
+        return INFINITY
+    return model.optimizer.reach(model.hyperparameters, model.dtype)
+
+
 def set_optimizer(Memory network not None, optimizer):
     """Choose the update rule; its state starts at zero."""
     cdef Model *model = &network.model
@@ -220,7 +230,6 @@ def set_optimizer(Memory network not None, optimizer):
     cdef char *places[MAX_STATES]
     cdef Py_ssize_t i
     cdef Call call
-    cdef double rate = optimizer.hyperparameters.get("learning_rate", np.inf)
     registry.read(&kernels.rule, optimizer.values, numbers)
     settings = network.settings.with_optimizer(optimizer)
     states = [
@@ -233,8 +242,8 @@ def set_optimizer(Memory network not None, optimizer):
     model.optimizer = kernels
     memcpy(model.states, places, sizeof(places))
     memcpy(model.hyperparameters, numbers, sizeof(numbers))
-    model.rate = rate
-    model.wild = False
+    model.reach = reach_of(model)
+    model.wild = TAME
     memset(model.tally, 0, sizeof(model.tally))
     network.states, states = states, network.states       # the old ones go when the turn has ended
     network.kept_settings, settings = settings, network.kept_settings
@@ -249,7 +258,6 @@ def set_hyperparameters(Memory network not None, changes):
     cdef Model *model = &network.model
     cdef double numbers[MAX_HYPERPARAMETERS]
     cdef bint same = False
-    cdef double rate
     cdef Call call
     while not same:
         before = network.settings
@@ -257,12 +265,12 @@ def set_hyperparameters(Memory network not None, changes):
         registry.read(
             &update_kernels.find(settings.optimizer.name, model.kernels).rule,
             settings.optimizer.values, numbers)
-        rate = settings.optimizer.hyperparameters.get("learning_rate", np.inf)
         network.begin_writing(&call)
         same = network.kept_settings is before       # or another thread has set something meanwhile
         if same:
             memcpy(model.hyperparameters, numbers, sizeof(numbers))
-            model.rate = rate
+            model.reach = reach_of(model)
+            model.wild = UNSEEN if model.wild == TAME else model.wild
             network.kept_settings, settings = settings, network.kept_settings
         network.end_writing(&call)
 
@@ -347,6 +355,19 @@ def state(Memory network not None):
         network.end_copying(&call)       # the optimizer was set after the look at it
 
 
+cdef void clear_gaps(const Model *model, char *vector) noexcept:
+    """Zeros for the padding of a vector laid out like the parameters: steps run over it too."""
+    cdef const Layer *layer
+    cdef Py_ssize_t l, k, start, end
+    for l in range(model.n_layers):
+        layer = &model.layers[l]
+        for k in range(layer.n_in + 1):
+            start = layer.offset + k * layer.W_stride if k < layer.n_in else layer.b_offset
+            end = start + (layer.W_stride if k < layer.n_in else layer.stride)
+            start += layer.n_out
+            memset(vector + start * model.itemsize, 0, (end - start) * model.itemsize)
+
+
 def set_state(Memory network not None, parameters, states, tally):
     """Take numbers that `state` gave."""
     cdef Model *model = &network.model
@@ -369,8 +390,9 @@ def set_state(Memory network not None, parameters, states, tally):
     memcpy(model.parameters, sources[0], size)
     for i in range(model.optimizer.n_states):
         memcpy(model.states[i], sources[i + 1], size)
+        clear_gaps(model, model.states[i])
     memcpy(model.tally, numbers, sizeof(numbers))
-    model.wild = model.optimizer.n_states > 0
+    model.wild = FOREIGN
     network.end_writing(&call)
 
 
@@ -400,7 +422,7 @@ def go_back(Memory network not None, parameters):
     for i in range(model.optimizer.n_states):
         memset(model.states[i], 0, size)
     memset(model.tally, 0, sizeof(model.tally))
-    model.wild = False
+    model.wild = TAME
     network.end_writing(&call)
 
 

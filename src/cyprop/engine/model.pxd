@@ -23,6 +23,11 @@ cdef struct Layer:
     const Activation *activation
     double hyperparameters[MAX_HYPERPARAMETERS]       # of the activation
 
+cdef enum Wildness:
+    TAME                             # no number is so large that a step needs to be tried
+    UNSEEN                           # they are looked at when the next update begins
+    FOREIGN                          # they came from outside: they may be such as no update leaves
+
 cdef struct Model:
     const Table *kernels
     Py_ssize_t dtype                 # 0 float32, 1 float64: the entry of a pair in the table
@@ -39,9 +44,9 @@ cdef struct Model:
     double hyperparameters[MAX_HYPERPARAMETERS]       # of the optimizer
     double tally[MAX_HYPERPARAMETERS]                 # kept by it from one update to the next
     double tally_before[MAX_HYPERPARAMETERS]          # the update that is under way
-    double rate                      # the learning rate, by which steps are bounded
+    double reach                     # of a step, as a multiple of the largest gradient
     char *states[MAX_STATES]
-    bint wild                        # states may hold numbers so large that every step is tried first
+    Wildness wild                    # of the states: whether every update is tried before it is made
     bint overflowed                  # the last update would have made a number infinite, and stopped
 
 cdef struct Batch:                   # rows that go through a network together

@@ -30,32 +30,35 @@ static inline double cyprop_of_half(cyprop_half half)
 #define CYPROP_SAME(value) (value)
 #define CYPROP_IS_TRUE(value) ((value).byte != 0)
 
-/* n numbers of type FROM into type TO. False if a float is then not finite: the caller finds out why.
-   An exponent of all ones, which such a float has, carries into the sign by adding one. */
-#define CYPROP_LOOP(FROM, TO, AS_NUMBER)                                                          \
+/* n numbers of type FROM into type TO. False if one that was a float is then not finite: the caller finds
+   out why. An exponent of all ones, which it has, carries into the sign by adding one. */
+#define CYPROP_LOOP(FROM, TO, AS_NUMBER, WORD, EXPONENT)                                          \
     do {                                                                                          \
         TO *to = (TO *)target;                                                                    \
-        uint32_t bits, carried = 0;                                                               \
+        WORD bits, carried = 0;                                                                   \
         for (ptrdiff_t i = 0; i < n; i++) {                                                       \
             FROM value;                                                                           \
             memcpy(&value, source + i * stride, sizeof value);                                    \
             to[i] = (TO)AS_NUMBER(value);                                                         \
-            memcpy(&bits, to + i, 4);                                                             \
-            carried |= (bits & 0x7f800000u) + 0x00800000u;                                        \
+            memcpy(&bits, to + i, sizeof bits);                                                   \
+            carried |= (bits & EXPONENT) + (EXPONENT & -EXPONENT);                                \
         }                                                                                         \
-        return sizeof(TO) > 4 || kind != CYPROP_FLOATING || carried >> 31 == 0;                   \
+        return kind != CYPROP_FLOATING || carried >> (8 * sizeof bits - 1) == 0;                  \
     } while (0)
+#define CYPROP_TO_FLOAT(FROM, AS_NUMBER) CYPROP_LOOP(FROM, float, AS_NUMBER, uint32_t, 0x7f800000u)
+#define CYPROP_TO_DOUBLE(FROM, AS_NUMBER)                                                         \
+    CYPROP_LOOP(FROM, double, AS_NUMBER, uint64_t, 0x7ff0000000000000u)
 
 /* A second loop where numbers are adjacent, which a compiler can turn into vector code. */
 #define CYPROP_CASE(KIND, FROM, AS_NUMBER)                                                        \
     if (kind == KIND && size == sizeof(FROM)) {                                                   \
         if (stride == sizeof(FROM)) {                                                             \
             stride = sizeof(FROM);                                                                \
-            if (dtype) CYPROP_LOOP(FROM, double, AS_NUMBER);                                      \
-            CYPROP_LOOP(FROM, float, AS_NUMBER);                                                  \
+            if (dtype) CYPROP_TO_DOUBLE(FROM, AS_NUMBER);                                      \
+            CYPROP_TO_FLOAT(FROM, AS_NUMBER);                                                  \
         }                                                                                         \
-        if (dtype) CYPROP_LOOP(FROM, double, AS_NUMBER);                                          \
-        CYPROP_LOOP(FROM, float, AS_NUMBER);                                                      \
+        if (dtype) CYPROP_TO_DOUBLE(FROM, AS_NUMBER);                                          \
+        CYPROP_TO_FLOAT(FROM, AS_NUMBER);                                                      \
     }
 
 /* In the byte order of this machine, for a network of float64 (dtype 1) or float32 (dtype 0). */

@@ -33,13 +33,12 @@ cdef inline void activate(
         layer.hyperparameters)
 
 
-cdef inline void clear_padding(
-    const Model *model, Py_ssize_t n, Py_ssize_t n_out, Py_ssize_t stride, char *dA,
-) noexcept nogil:
-    cdef Py_ssize_t i
+cdef inline void clear_padding(const Model *model, const Link *link) noexcept nogil:
+    """Of this part's rows of dZ, which would have what stands in the padding of W and b, times f′."""
+    cdef Py_ssize_t i, n_out = link.layer.n_out, stride = link.layer.stride
     if n_out < stride:
-        for i in range(n):
-            memset(dA + (i * stride + n_out) * model.itemsize, 0,
+        for i in range(link.first, link.first + link.n_own):
+            memset(link.dZ + (i * stride + n_out) * model.itemsize, 0,
                    (stride - n_out) * model.itemsize)
 
 
@@ -56,7 +55,6 @@ cdef inline void output_error(
         last - first, layer.n_out, batch.n, A_of(model, layer, tape, first), layer.stride,
         batch.Y + first * batch.Y_stride * model.itemsize, batch.Y_stride, dA, layer.stride,
         model.loss_hyperparameters)
-    clear_padding(model, last - first, layer.n_out, layer.stride, dA)
 
 
 cdef inline void given_error(
@@ -69,7 +67,6 @@ cdef inline void given_error(
     first, last = share(part, tape.n, 1)
     for i in range(first, last):
         memcpy(tape.dZ + i * stride, dA + i * row, row)
-    clear_padding(model, last - first, layer.n_out, layer.stride, tape.dZ + first * stride)
 
 
 cdef inline void error_of_layer(

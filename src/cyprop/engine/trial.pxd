@@ -1,17 +1,21 @@
 """Trying an update before it is made."""
 
 from cyprop.engine.below cimport below32, below64
-from cyprop.engine.model cimport Layer, Model
+from cyprop.engine.model cimport TAME, Layer, Model
 from cyprop.engine.pieces cimport Link
 
 cdef enum:
     SMALL = 64              # numbers that are looked at here rather than by a kernel
-    MOST_RATE = 1 << 20     # a larger learning rate bounds nothing
 
 cdef void begin_update(Model *model) noexcept nogil
 cdef bint is_tame(const Model *model, const Link *link) noexcept nogil
 cdef bint tried(Model *model, const Link *link) noexcept nogil
 cdef bint step_is_finite(Model *model, const char *gradient, char *room) noexcept nogil
+
+
+cdef inline bint is_bounded(const Model *model) noexcept nogil:
+    """Whether no step from a tame gradient can be large: it reaches up to 2⁴⁰ times as far."""
+    return model.reach <= 1099511627776.0 and model.wild == TAME
 
 
 cdef inline Py_ssize_t by_fours(Py_ssize_t n) noexcept nogil:

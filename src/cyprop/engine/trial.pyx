@@ -8,14 +8,15 @@ at and taken back, before it is made for good.
 from libc.math cimport isfinite
 from libc.string cimport memcpy
 
-from cyprop.engine.model cimport MAX_HYPERPARAMETERS, Layer, Model
+from cyprop.engine.model cimport MAX_HYPERPARAMETERS, TAME, UNSEEN, Layer, Model
 from cyprop.engine.pieces cimport Link, bias_gradient, step, weight_gradient
 
 
 cdef double tame(const Model *model) noexcept nogil:
     """What gradients and states are below, if no step from them can make a number infinite.
 
-    A weight takes a step of a learning rate of up to 2²⁰ times as much, and Adam squares a gradient.
+    A weight takes a step of up to 2⁴⁰ times as much, which even the largest number does not notice,
+    and Adam squares a gradient.
     """
     return 3.121748550315992e+144 if model.dtype else 1.152921504606847e+18     # 2⁴⁸⁰, 2⁶⁰
 
@@ -26,15 +27,30 @@ cdef inline double largest_of(
     return model.kernels.largest[model.dtype](n, n_out, A, stride, NULL)
 
 
+cdef bint states_are_tame(const Model *model) noexcept nogil:
+    """Padding takes no part."""
+    cdef const Layer *layer
+    cdef Py_ssize_t l, s
+    for l in range(model.n_layers):
+        layer = &model.layers[l]
+        for s in range(model.optimizer.n_states):
+            if not (
+                largest_of(
+                    model, layer.n_in, layer.n_out,
+                    model.states[s] + layer.offset * model.itemsize, layer.W_stride) < tame(model)
+                and largest_of(
+                    model, 1, layer.n_out, model.states[s] + layer.b_offset * model.itemsize, 0)
+                < tame(model)
+            ):
+                return False
+    return True
+
+
 cdef void begin_update(Model *model) noexcept nogil:
     """What an update begins with, once."""
-    cdef Py_ssize_t s
     model.overflowed = False
-    if model.wild:
-        model.wild = False
-        for s in range(model.optimizer.n_states):
-            if not largest_of(model, 1, model.n_parameters, model.states[s], 0) < tame(model):
-                model.wild = True
+    if model.wild == UNSEEN and states_are_tame(model):
+        model.wild = TAME
     if model.optimizer.begin != NULL:
         memcpy(model.tally_before, model.tally, sizeof(model.tally))
         model.optimizer.begin(model.hyperparameters, model.tally)
@@ -90,10 +106,12 @@ cdef bint tried(Model *model, const Link *link) noexcept nogil:
     """Whether a layer's update leaves every number finite, found by trying it where it is not plain.
 
     If not in the output layer, nothing has been updated, and the network is as it was. If in a lower
-    one, those above have been.
+    one, those above have been. States from outside are known to be sound when all layers have been
+    tried.
     """
     model.overflowed = not layer_stays_finite(model, link)
-    model.wild = model.optimizer.n_states > 0
+    if model.wild == TAME or (link.layer == model.layers and not model.overflowed):
+        model.wild = UNSEEN
     if model.overflowed and link.layer == &model.layers[model.n_layers - 1]:
         if model.optimizer.begin != NULL:
             memcpy(model.tally, model.tally_before, sizeof(model.tally))
@@ -114,7 +132,7 @@ cdef bint step_is_finite(Model *model, const char *gradient, char *room) noexcep
         most = max(most, largest_of(model, layer.n_in, layer.n_out, d_theta, layer.W_stride))
         d_theta = gradient + layer.b_offset * model.itemsize
         most = max(most, largest_of(model, 1, layer.n_out, d_theta, 0))
-    if most < tame(model) and model.rate <= MOST_RATE and not model.wild:
+    if most < tame(model) and is_bounded(model):
         return True
     memcpy(tally, model.tally, sizeof(tally))
     begin_update(model)

@@ -68,6 +68,10 @@ ctypedef void (*OptimizerStep)(
     Py_ssize_t n, void *theta, const void *d_theta, void *const *states,
     const double *hyperparameters, const double *tally) noexcept nogil
 
+# How far a step goes at most, as a multiple of the largest gradient that there was, in float32 (0) or
+# float64 (1); infinite where nothing bounds it.
+ctypedef double (*OptimizerReach)(const double *hyperparameters, Py_ssize_t dtype) noexcept nogil
+
 # Where a step is a multiple of dW, the product that gives dW can make it, with no gradient in between.
 ctypedef bint (*OptimizerStepOuter)(
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
@@ -111,6 +115,7 @@ cdef struct Optimizer:
     Rule rule
     Py_ssize_t n_states            # flat vectors shaped like the parameters, zero at first
     OptimizerBegin begin           # NULL, or called once before the steps of an update
+    OptimizerReach reach           # NULL where it is not known: every update is then tried first
     OptimizerStep step[2]
     OptimizerStepOuter step_outer[2]   # NULL, or `step` by A_prevᵀ·dZ; false: it has done nothing
 

@@ -33,11 +33,23 @@ cdef void adam_step(
         v[i] = fma(beta2, v[i], keep2 * g * g)
         theta[i] = theta[i] - rate * m[i] / fma(square_root(v[i]), scale, epsilon)
 
+
+cdef double adam_reach(const double *hyperparameters, Py_ssize_t dtype) noexcept nogil:
+    """m/(1 − beta1^t) is at most the largest gradient, and what it is divided by at least epsilon.
+
+    If beta1 or beta2 rounds to 1, there is no end to what m or v gathers.
+    """
+    cdef double least = (1 - rounded(hyperparameters[1], dtype)) * rounded(hyperparameters[3], dtype)
+    if least == 0 or rounded(hyperparameters[2], dtype) == 1:
+        return INFINITY
+    return hyperparameters[0] / least
+
 optimizer = new_optimizer(b"adam", 2)
 hyperparameter(&optimizer.rule, b"learning_rate", 0.001, 0, False, INFINITY)
 hyperparameter(&optimizer.rule, b"beta1", 0.9, 0, True, 1)
 hyperparameter(&optimizer.rule, b"beta2", 0.999, 0, True, 1)
 hyperparameter(&optimizer.rule, b"epsilon", 1e-8, 0, False, INFINITY)
 optimizer.begin = adam_begin
+optimizer.reach = <OptimizerReach> adam_reach
 optimizer.step[0] = <OptimizerStep> adam_step[float]
 optimizer.step[1] = <OptimizerStep> adam_step[double]

@@ -6,8 +6,8 @@ from cpython.pycapsule cimport PyCapsule_New
 from cyprop.kernels.table cimport (
     LINE_BYTES, MAX_ENTRIES, MAX_HYPERPARAMETERS, MAX_STATES, Activation, ActivationBackward,
     ActivationForward, DenseBackwardA, DenseBackwardB, DenseBackwardW, DenseForward, Hyperparameter,
-    Largest, Loss, LossBackward, LossForward, Optimizer, OptimizerStep, OptimizerStepOuter, Rule,
-    Table,
+    Largest, Loss, LossBackward, LossForward, Optimizer, OptimizerReach, OptimizerStep,
+    OptimizerStepOuter, Rule, Table,
 )
 
 cdef Table table
@@ -28,9 +28,16 @@ include "outer.pxi"
 # first. States are vectors laid out like θ; a tally is a few numbers kept from one update to the next.
 #
 # To add one: write its step in a file of its own, register it there under a name with its
-# hyperparameters, and include it here. Nothing else needs to know: cyprop.Optimizer("name", …)
+# hyperparameters, and include it here, with how far its steps reach, or else every update is tried
+# before it is made. Nothing else needs to know: cyprop.Optimizer("name", …)
 # finds it.
 cdef Optimizer *optimizer
+
+
+cdef inline double rounded(double value, Py_ssize_t dtype) noexcept nogil:
+    """A hyperparameter as the steps use it."""
+    return value if dtype else <double> <float> value
+
 include "sgd.pxi"
 include "adam.pxi"
 

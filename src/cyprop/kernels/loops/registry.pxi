@@ -68,5 +68,6 @@ cdef Optimizer *new_optimizer(const char *name, Py_ssize_t n_states) except NULL
     table.n_optimizers += 1
     entry.n_states = n_states
     entry.begin = NULL
+    entry.reach = NULL
     entry.step_outer[0] = entry.step_outer[1] = NULL
     return entry

@@ -19,9 +19,16 @@ cdef void sgd_step(
         v[i] = fma(momentum, v[i], d_theta[i])
         theta[i] = fma(-learning_rate, v[i], theta[i])
 
+
+cdef double sgd_reach(const double *hyperparameters, Py_ssize_t dtype) noexcept nogil:
+    """v is at most the sum of a geometric series, which has no end where momentum rounds to 1."""
+    cdef double left = 1 - rounded(hyperparameters[1], dtype)
+    return hyperparameters[0] / left if left > 0 else INFINITY
+
 optimizer = new_optimizer(b"sgd", 1)
 hyperparameter(&optimizer.rule, b"learning_rate", 0.1, 0, False, INFINITY)
 hyperparameter(&optimizer.rule, b"momentum", 0.0, 0, True, 1)
+optimizer.reach = <OptimizerReach> sgd_reach
 optimizer.step[0] = <OptimizerStep> sgd_step[float]
 optimizer.step[1] = <OptimizerStep> sgd_step[double]
 optimizer.step_outer[0] = <OptimizerStepOuter> sgd_step_outer[float]
