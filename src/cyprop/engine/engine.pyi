@@ -57,9 +57,10 @@ class Engine(Memory):
         Returns
         -------
         float
-            The loss of the sample before the update. If it is not finite, there was no update. It is
-            NaN where the update would have made a number infinite, of the parameters or of what the
-            optimizer keeps. (Where that shows in a lower layer, those above it have been updated.)
+            The loss of the sample before the update. If it is not finite, there was no update. It
+            is NaN where the update would have made a number infinite, of the parameters or of what
+            the optimizer keeps. (Where that shows in a lower layer, those above it have been
+            updated.)
 
         Raises
         ------
