@@ -55,6 +55,8 @@ def take_state(network: Engine, state: Any) -> None:
         tally = _part(state, "optimizer_tally", list)
     parameters = _part(state, "parameters", np.ndarray)
     states = _part(state, "optimizer_states", list)
+    if not all(isinstance(number, float) for number in tally):
+        raise TypeError("the state has numbers of the optimizer that are not floats")
     slots = _part(state, "slots", dict) if "slots" in state else {}
     memory.lay_out(network, settings)
     memory.set_rng(network, rng)

@@ -91,6 +91,9 @@ cdef class Memory(Turns):
     def parameters(self):
         """All weights and biases as one 64-byte aligned vector: of each layer W, then b, padded.
 
+        Made read-only, it keeps out assignments, and not updates: the network learns in its own
+        memory, whatever is done to the shape, dtype or flags of this array.
+
         Thread-safety: it is the same array always. Writing to it is no update: let no other thread
         use the network meanwhile.
         """
