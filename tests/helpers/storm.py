@@ -225,6 +225,8 @@ class Storm:
         self.targets = [Target(name, dtype) for name, dtype in zip(SIZES, ("f4", "f8", "f4"))]
         self.counts = collections.Counter()
         self.wrong = []
+        self.is_over = False  # what comes now raises nothing
+        self.rng = random.Random(seed + 1)  # of the handlers
 
     def work(self, name):
         rng = random.Random(f"{self.seed} {name}")
@@ -240,6 +242,8 @@ class Storm:
 
     def handler(self, *_):
         """Use a network, which may be refused in the midst of a call of it, or raise, or both."""
+        if self.is_over:
+            return
         rng = self.rng
         try:
             rng.choice((learn_one, row, rows, evaluate, set_something))(
@@ -259,7 +263,6 @@ class Storm:
 
     def interrupted(self):
         """What is interrupted ends in the exception of the handler, or goes on."""
-        self.rng = random.Random(self.seed + 1)
         rng = random.Random(self.seed)
         signal.signal(signal.SIGALRM, self.handler)
         signal.setitimer(signal.ITIMER_REAL, TIMER)
@@ -272,7 +275,6 @@ class Storm:
                 self.counts["in the main thread, interrupted"] += 1
             except BaseException as error:
                 self.wrong.append(f"{name} in the main thread: {error!r}")
-        stop_the_timer()
 
     def run(self):
         sys.unraisablehook = lambda _: None  # a handler that raises in a finaliser
@@ -288,7 +290,9 @@ class Storm:
             try:
                 self.interrupted()
             except ThunderError:  # between two of its lines
-                stop_the_timer()
+                self.is_over = True
+            self.is_over = True
+            signal.setitimer(signal.ITIMER_REAL, 0)
             for thread in threads:
                 thread.join()
         self.wrong += self.what_is_left()
@@ -300,11 +304,6 @@ class Storm:
                 yield f"{target.name}: {n} of kind {kind!r} are of no complete update"
             for action in (learn_one, row, rows, evaluate):
                 action(target, self.rng)
-
-
-def stop_the_timer():
-    signal.signal(signal.SIGALRM, signal.SIG_IGN)
-    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def main():
