@@ -174,7 +174,7 @@ def test_a_state_that_lacks_something_says_what(key):
 
 @pytest.mark.parametrize("state", [None, 5, "text", [], (1, 2)])
 def test_what_is_no_state_is_refused(state):
-    with pytest.raises(TypeError, match="expected a dict"):
+    with pytest.raises(TypeError, match="for 'state', expected a dict"):
         cyprop.Network.__new__(cyprop.Network).__setstate__(state)
 
 

@@ -41,9 +41,8 @@ def state_of(network: Engine) -> dict[str, Any]:
 
 def take_state(network: Engine, state: Any) -> None:
     """Fill a blank network; the state may be one of before 0.2."""
-    if not isinstance(state, dict):
-        raise TypeError(f"the state is {type(state).__name__}, expected a dict")
-    attributes = dict(_part(state, "attributes", dict))
+    state = _part({"state": state}, "state", dict)
+    attributes: dict[str, Any] = dict(_part(state, "attributes", dict))
     if "arguments" in state:
         settings = Settings(**_part(state, "arguments", dict))
         rng = _part(attributes, "_rng", np.random.Generator)
@@ -57,7 +56,7 @@ def take_state(network: Engine, state: Any) -> None:
     states = _part(state, "optimizer_states", list)
     if not all(isinstance(number, float) for number in tally):
         raise TypeError("the state has numbers of the optimizer that are not floats")
-    slots = _part(state, "slots", dict) if "slots" in state else {}
+    slots: dict[str, Any] = _part(state, "slots", dict) if "slots" in state else {}
     memory.lay_out(network, settings)
     memory.set_rng(network, rng)
     memory.set_state(network, parameters, states, tally)
@@ -72,7 +71,7 @@ def _part(state: dict[Any, Any], key: str, kind: type[Any]) -> Any:
         raise ValueError(f"the state has no {key!r}, so it is not one of a network")
     if not isinstance(state[key], kind):
         found = type(state[key]).__name__
-        raise TypeError(f"the state has {found} for {key!r}, expected {kind.__name__}")
+        raise TypeError(f"the pickle has {found} for {key!r}, expected a {kind.__name__}")
     return state[key]
 
 

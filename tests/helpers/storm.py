@@ -1,6 +1,6 @@
 """Thirteen threads that do everything with three networks, and timers that interrupt the main one.
 
-    python tests/helpers/storm.py [--seconds 20] [--seed SEED]
+    python tests/helpers/storm.py [--seconds 20] [--seed SEED] [--python-only]
 
 Every update of a network is the same one, whoever makes it, or it changes no weight; and now and
 then all weights go back to where they began. So the complete states are a sequence that a second
@@ -310,7 +310,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument(
+        "--python-only", action="store_true", help="without compiled code, which races by design"
+    )
     options = parser.parse_args()
+    if options.python_only:
+        del ACTIONS["compiled"]
     seed = random.randrange(1 << 30) if options.seed is None else options.seed
     faulthandler.dump_traceback_later(10 * options.seconds + 120, exit=True)
     sys.setswitchinterval(1e-4)

@@ -436,7 +436,7 @@ cdef bint is_matrix(X, Engine network, Py_ssize_t n_columns) noexcept:
 
 
 cdef bint is_order(order, Py_ssize_t n) noexcept:
-    """Whether kernels can read n rows' numbers in place; that each is one of theirs is left to the caller."""
+    """Whether kernels can read it as the numbers of n rows; that they are is up to the caller."""
     return (
         cnp.PyArray_CheckExact(order)
         and cnp.PyArray_TYPE(<cnp.ndarray> order) == cnp.NPY_INTP

@@ -126,8 +126,8 @@ cdef class Memory(Turns):
         return 0
 
 
-# What a class of the user's calls settings, weights or _rng is its own affair: here and in all that reads
-# a network, those that it was laid out with count.
+# What a class of the user's calls settings, weights or _rng is its own affair: here and in all that
+# reads a network, those that it was laid out with count.
 
 cpdef object settings_of(Memory network):
     """All that the network is made of but its weights."""
