@@ -28,8 +28,8 @@ def made(sizes, hidden, output, dtype="float64", seed=3, **arguments):
     """A network whose biases are not zero; one softmax output is let pass, as in a file."""
     settings = cyprop.Settings(sizes, hidden, output, dtype=dtype, **arguments)
     net = memory.make(cyprop.Network, settings)
-    net._rng = np.random.Generator(np.random.PCG64(seed))
-    draw_weights(net.weights, net.activations, net._rng)
+    memory.set_rng(net, np.random.Generator(np.random.PCG64(seed)))
+    draw_weights(net.weights, net.activations, memory.rng_of(net))
     rng = np.random.default_rng(seed)
     for b in net.biases:
         b[...] = rng.uniform(-0.5, 0.5, b.shape)

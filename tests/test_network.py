@@ -235,7 +235,7 @@ def test_one_output_with_softmax_is_refused(arguments):
 
 def test_one_output_with_softmax_comes_back_where_it_was_kept(tmp_path):
     net = memory.make(cyprop.Network, cyprop.Settings(**ONE_SOFTMAX))
-    net._rng = np.random.Generator(np.random.PCG64(0))
+    memory.set_rng(net, np.random.Generator(np.random.PCG64(0)))
     net.save(tmp_path / "net")
     for again in (
         cyprop.Network.load(tmp_path / "net"),

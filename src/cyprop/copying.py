@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+import numpy as np
+
 from cyprop.engine import memory
 from cyprop.engine.engine import Engine
 from cyprop.settings import Settings
@@ -15,36 +17,73 @@ FORMER = ("_sizes", "_activations", "_loss", "_dtype", "_optimizer", "_rng")
 
 
 def state_of(network: Engine) -> dict[str, Any]:
-    """Settings, copies of all numbers, the random generator and the attributes of the user.
+    """Settings, copies of all numbers, the random generator and what a user has added.
 
-    What `fit` saw is left out: with its seconds no two pickles would be the same.
+    What `fit` saw is left out: with its seconds no two pickles would be the same. Slots are those
+    of a subclass that hold something; without any the state is what it always was.
     """
     settings, parameters, states, tally = memory.state(network)
     attributes = dict(vars(network))
     attributes.pop("history", None)
-    return {
+    state = {
         "settings": settings,
         "parameters": parameters,
         "optimizer_states": states,
         "optimizer_tally": tally,
-        "rng": network._rng,
+        "rng": memory.rng_of(network),
         "attributes": attributes,
     }
+    found: Any = object.__getstate__(network)
+    if isinstance(found, tuple):  # attributes, and slots
+        state["slots"] = found[1]
+    return state
 
 
-def take_state(network: Engine, state: dict[str, Any]) -> None:
+def take_state(network: Engine, state: Any) -> None:
     """Fill a blank network; the state may be one of before 0.2."""
-    attributes = dict(state["attributes"])
+    state = _part({"state": state}, "state", dict)
+    attributes: dict[str, Any] = dict(_part(state, "attributes", dict))
     if "arguments" in state:
-        settings, rng = Settings(**state["arguments"]), attributes["_rng"]
-        tally = state["optimizer_memory"]
+        settings = Settings(**_part(state, "arguments", dict))
+        rng = _part(attributes, "_rng", np.random.Generator)
+        tally = _part(state, "optimizer_memory", list)
         attributes = {key: attributes[key] for key in attributes if key not in FORMER}
     else:
-        settings, rng, tally = state["settings"], state["rng"], state["optimizer_tally"]
+        settings = _checked(_part(state, "settings", Settings))
+        rng = _part(state, "rng", np.random.Generator)
+        tally = _part(state, "optimizer_tally", list)
+    parameters = _part(state, "parameters", np.ndarray)
+    states = _part(state, "optimizer_states", list)
+    if not all(isinstance(number, float) for number in tally):
+        raise TypeError("the state has numbers of the optimizer that are not floats")
+    slots: dict[str, Any] = _part(state, "slots", dict) if "slots" in state else {}
     memory.lay_out(network, settings)
-    memory.set_state(network, state["parameters"], state["optimizer_states"], tally)
-    network._rng = rng
+    memory.set_rng(network, rng)
+    memory.set_state(network, parameters, states, tally)
     vars(network).update(attributes)
+    for name, value in slots.items():
+        setattr(network, name, value)
+
+
+def _part(state: dict[Any, Any], key: str, kind: type[Any]) -> Any:
+    """What the state has under the key, if it is of that kind."""
+    if key not in state:
+        raise ValueError(f"the state has no {key!r}, so it is not one of a network")
+    if not isinstance(state[key], kind):
+        found = type(state[key]).__name__
+        raise TypeError(f"the pickle has {found} for {key!r}, expected a {kind.__name__}")
+    return state[key]
+
+
+def _checked(settings: Settings) -> Settings:
+    """The same settings made anew, so that all in them is checked: a file may hold anything."""
+    try:
+        *hidden, output = settings.activations
+        arguments = settings.sizes, hidden, output, settings.loss, settings.optimizer
+        dtype = settings.dtype
+    except (AttributeError, TypeError, ValueError):
+        raise TypeError("the state has settings that were never made") from None
+    return Settings(*arguments, dtype)
 
 
 def shallow(network: _Network) -> _Network:
@@ -53,19 +92,25 @@ def shallow(network: _Network) -> _Network:
 
     state: Any = network.__getstate__()
     state["rng"] = deepcopy(state["rng"])
-    return _filled(type(network), state)
+    return _filled(_blank_like(network), state)
 
 
 def deep(network: _Network, memo: dict[int, Any]) -> _Network:
-    """A network of its own with attributes of its own."""
+    """A network of its own with attributes of its own, which may lead back to it."""
     from copy import deepcopy
 
-    return _filled(type(network), deepcopy(network.__getstate__(), memo))
+    copy = _blank_like(network)
+    memo[id(network)] = copy
+    return _filled(copy, deepcopy(network.__getstate__(), memo))
 
 
-def _filled(kind: type[_Network], state: Any) -> _Network:
-    """A network of that class, filled as by unpickling: by its own method if it has one."""
-    network = kind.__new__(kind)
+def _blank_like(network: _Network) -> _Network:
+    kind = type(network)
+    return kind.__new__(kind)
+
+
+def _filled(network: _Network, state: Any) -> _Network:
+    """Fill a blank network as unpickling does: by its own method if it has one."""
     blank: Any = network
     blank.__setstate__(state)
     return network

@@ -107,7 +107,8 @@ class Deriving(Engine):
         from cyprop.gradients import Gradients
 
         rows, is_row = _checked_rows(self, X, "X")
-        n_out, dtype = self.settings.sizes[-1], self.settings.dtype
+        settings = memory.settings_of(self)
+        n_out, dtype = settings.sizes[-1], settings.dtype
         if is_row:
             errors = vector(dA, "dA", n_out, dtype).reshape(1, n_out)
         else:
@@ -187,6 +188,5 @@ class Deriving(Engine):
 
 def _checked_rows(network: Engine, X: npt.ArrayLike, name: str) -> tuple[Array, bool]:
     """X as (n, n_in), and whether it was one row, (n_in,)."""
-    if not network.weights:
-        raise RuntimeError("the network has not been initialised")
-    return rows_or_row(X, name, network.settings.sizes[0], network.settings.dtype)
+    settings = memory.settings_of(network)
+    return rows_or_row(X, name, settings.sizes[0], settings.dtype)

@@ -134,13 +134,13 @@ class Network(Deriving):
         check_that_it_can_learn(settings)
         rng = np.random.Generator(np.random.PCG64(whole_number(seed, "seed", low=0)))
         memory.lay_out(self, settings)
-        self._rng = rng
-        draw_weights(self.weights, settings.activation_names, rng)
+        memory.set_rng(self, rng)
+        draw_weights(memory.arrays(self)[0], settings.activation_names, rng)
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Units of each layer, inputs first. Thread-safety: it never changes."""
-        return self.settings.sizes
+        return memory.settings_of(self).sizes
 
     @property
     def activations(self) -> tuple[str, ...]:
@@ -148,17 +148,17 @@ class Network(Deriving):
 
         Thread-safety: it never changes.
         """
-        return self.settings.activation_names
+        return memory.settings_of(self).activation_names
 
     @property
     def loss(self) -> str:
         """The name of the loss. Thread-safety: it never changes."""
-        return self.settings.loss.name
+        return memory.settings_of(self).loss.name
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the parameters and of all results. Thread-safety: it never changes."""
-        return self.settings.dtype
+        return memory.settings_of(self).dtype
 
     @property
     def n_parameters(self) -> int:
@@ -166,7 +166,7 @@ class Network(Deriving):
 
         Thread-safety: it never changes.
         """
-        return self.settings.n_parameters
+        return memory.settings_of(self).n_parameters
 
     @property
     def optimizer(self) -> Optimizer:
@@ -174,11 +174,11 @@ class Network(Deriving):
 
         Thread-safety: any number of threads may get or set it; setting it waits its turn.
         """
-        return self.settings.optimizer
+        return memory.settings_of(self).optimizer
 
     @optimizer.setter
     def optimizer(self, value: Optimizer | OptimizerName) -> None:
-        memory.set_optimizer(self, self.settings.with_optimizer(value).optimizer)
+        memory.set_optimizer(self, memory.settings_of(self).with_optimizer(value).optimizer)
 
     @property
     def learning_rate(self) -> float:
@@ -186,7 +186,7 @@ class Network(Deriving):
 
         Thread-safety: any number of threads may get or set it; setting it waits its turn.
         """
-        return self.settings.optimizer.hyperparameters["learning_rate"]
+        return memory.settings_of(self).optimizer.hyperparameters["learning_rate"]
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
@@ -488,17 +488,16 @@ class Network(Deriving):
         """
         if not isinstance(other, Network):
             return NotImplemented
-        return self.settings == other.settings and all(
+        return memory.settings_of(self) == memory.settings_of(other) and all(
             np.array_equal(mine, theirs)
-            for mine, theirs in zip(
-                self.weights + self.biases, other.weights + other.biases, strict=True
-            )
+            for of_mine, of_theirs in zip(memory.arrays(self), memory.arrays(other), strict=True)
+            for mine, theirs in zip(of_mine, of_theirs, strict=True)
         )
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Network({self.settings.shown()})"
+        return f"Network({memory.settings_of(self).shown()})"
 
     def __dir__(self) -> Iterable[str]:
         """What a person may use; names with one underscore are not among it."""

@@ -14,7 +14,7 @@ from cyprop.engine.memory import aligned_zeros
 from cyprop.engine.batches cimport predict_rows, predict_rows_scratch_size
 from cyprop.engine.chain cimport predict as predict_chain
 from cyprop.engine.engine cimport Engine
-from cyprop.engine.memory cimport LONG_CALL
+from cyprop.engine.memory cimport LONG_CALL, settings_of
 from cyprop.engine.model cimport Model
 from cyprop.engine.stack cimport STACK_OF_A_ROW, STACK_OF_KERNELS, need_stack
 from cyprop.engine.turns cimport Call, Turns, is_open, raise_what_is_set
@@ -51,7 +51,7 @@ cdef class BoundPrediction(Turns):
         cdef Model *model = &network.model
         if model.n_layers == 0:
             raise RuntimeError("the network has not been initialised")
-        check_bound(x, out, network.n_in, network.n_out, network.settings.dtype)
+        check_bound(x, out, network.n_in, network.n_out, settings_of(network).dtype)
         self.rewritten = True
         self.kept_network = network
         self.kept_x = x

@@ -22,7 +22,7 @@ from cyprop.engine.batches cimport (
 )
 from cyprop.engine.chain cimport tape_size
 from cyprop.engine.engine cimport Engine
-from cyprop.engine.memory cimport allocate
+from cyprop.engine.memory cimport allocate, settings_of
 from cyprop.engine.stack cimport STACK_OF_KERNELS, need_stack
 from cyprop.engine.turns cimport Call, raise_what_is_set
 from cyprop.engine.model cimport VECTOR, Batch, Model, Sink, aligned, rows_of
@@ -134,7 +134,7 @@ def step(Engine network not None, gradient, n_threads):
 
 cdef object checked(Engine network, gradient):
     """The gradient as a vector that the kernels take, every number of it finite."""
-    dtype = network.settings.dtype
+    dtype = settings_of(network).dtype
     expected = f"a vector of {network.model.n_parameters} numbers, laid out like net.parameters"
     with np.errstate(over="ignore"):
         vector = real_array(gradient, "gradient", dtype, expected)

@@ -22,7 +22,7 @@ from cyprop.engine.batches cimport (
 from cyprop.engine.chain cimport learn, predict as predict_chain, tape_size
 from cyprop.engine.flag cimport give, take
 from cyprop.engine.inputs cimport ROOM, Input, read_input, read_vector
-from cyprop.engine.memory cimport LONG_CALL, Memory, allocate
+from cyprop.engine.memory cimport LONG_CALL, Memory, allocate, settings_of
 from cyprop.engine.model cimport LINE_BYTES, Batch, Model, aligned, rows_of
 from cyprop.engine.stack cimport STACK_OF_A_ROW, STACK_OF_KERNELS, need_stack
 from cyprop.engine.turns cimport Call, is_open, n_forks, raise_what_is_set
@@ -120,6 +120,7 @@ cdef class Engine(Memory):
             and n_threads is 1
         ):
             if out is None:
+                need_stack(STACK_SCRATCH + STACK_OF_A_ROW)
                 y = cnp.PyArray_EMPTY(1, <cnp.npy_intp *> &self.n_out, self.typenum, 0)
                 self.predict_row(<cnp.ndarray> X, y)
                 return y
@@ -128,23 +129,24 @@ cdef class Engine(Memory):
                 and cnp.PyArray_ISWRITEABLE(<cnp.ndarray> out)
                 and not overlap(<cnp.ndarray> X, <cnp.ndarray> out)
             ):
+                need_stack(STACK_SCRATCH + STACK_OF_A_ROW)
                 self.predict_row(<cnp.ndarray> X, <cnp.ndarray> out)
                 return out
         elif n_threads is 1 and is_open(self):
+            need_stack(ROOM + SMALL_SCRATCH + STACK_OF_A_ROW)
             y = self.predict_few(X, out)
             if y is not None:
                 return y
         return self.predict_general(X, out, n_threads)
 
     # Each of the functions below has the memory it needs on its own stack, and none calls another, so
-    # that together they fit a small one.
+    # that together they fit a small one. Their callers ask for it, since to enter one is to need it.
 
     cdef int predict_row(self, cnp.ndarray x, cnp.ndarray y) except -1:
         """`predict` for one sample as the network wants it."""
         cdef char stack[STACK_SCRATCH + LINE_BYTES]
         cdef Model *model = &self.model
         cdef Call call
-        need_stack(STACK_OF_A_ROW)
         if model.n_parameters < LONG_CALL:
             predict_chain(
                 model, 1, cnp.PyArray_BYTES(x), self.n_in, cnp.PyArray_BYTES(y), aligned(stack))
@@ -198,7 +200,7 @@ cdef class Engine(Memory):
         cdef bint stopped
         if model.n_layers == 0:
             raise RuntimeError("the network has not been initialised")
-        dtype = self.settings.dtype
+        dtype = settings_of(self).dtype
         expected = f"({self.n_in},) or (n, {self.n_in})"
         x = real_array(X, "X", dtype, f"an array of shape {expected}")
         if self.n_in == 1 and cnp.PyArray_NDIM(x) == 1 and x.shape[0] != 1:
@@ -269,14 +271,14 @@ cdef class Engine(Memory):
         elif read_vector(x, self.typenum, self.n_in, room, &found):
             x_data = found.data
         else:
-            x = vector(x, "x", self.n_in, self.settings.dtype)
+            x = vector(x, "x", self.n_in, settings_of(self).dtype)
             x_data = cnp.PyArray_BYTES(<cnp.ndarray> x)
         if is_vector(y, self.typenum, self.n_out):
             y_data = cnp.PyArray_BYTES(<cnp.ndarray> y)
         elif read_vector(y, self.typenum, self.n_out, room + ROOM, &found):
             y_data = found.data
         else:
-            y = vector(y, "y", self.n_out, self.settings.dtype)
+            y = vector(y, "y", self.n_out, settings_of(self).dtype)
             y_data = cnp.PyArray_BYTES(<cnp.ndarray> y)
         if (
             model.n_parameters < LONG_CALL and not self.closed and self.readers == 0
@@ -325,8 +327,10 @@ cdef class Engine(Memory):
         Thread-safety: any number of threads at once; updates of one network follow one another.
         """
         cdef double loss
-        if n_threads is 1 and not self.closed and self.readers == 0 and self.train_on_few(X, Y, &loss):
-            return loss
+        if n_threads is 1 and not self.closed and self.readers == 0:
+            need_stack(2 * ROOM + STACK_OF_KERNELS)
+            if self.train_on_few(X, Y, &loss):
+                return loss
         X, Y = checked_batch(self, X, Y)
         n = X.shape[0]
         n_parts = 1 if n_threads is 1 else threads_for_batches(
@@ -348,7 +352,6 @@ cdef class Engine(Memory):
             and (not x.is_row or self.n_in == 1) and (not y.is_row or self.n_out == 1)
         ):
             return False
-        need_stack(STACK_OF_KERNELS)
         if not take(&self.writing, n_forks):
             return False
         try:
@@ -431,11 +434,21 @@ cdef bint is_matrix(X, Engine network, Py_ssize_t n_columns) noexcept:
     )
 
 
+cdef bint is_order(order, Py_ssize_t n) noexcept:
+    """Whether kernels can read it as the numbers of n rows; that they are is up to the caller."""
+    return (
+        cnp.PyArray_CheckExact(order)
+        and cnp.PyArray_TYPE(<cnp.ndarray> order) == cnp.NPY_INTP
+        and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> order)
+        and cnp.PyArray_SIZE(<cnp.ndarray> order) == n
+    )
+
+
 def checked_batch(Engine network not None, X, Y):
     """X (n, n_in) and Y (n, n_out) as the network takes them, with as many rows each."""
     if network.model.n_layers == 0:
         raise RuntimeError("the network has not been initialised")
-    dtype = network.settings.dtype
+    dtype = settings_of(network).dtype
     X = matrix(X, "X", network.n_in, dtype)
     Y = matrix(Y, "Y", network.n_out, dtype)
     check_same_rows(X, Y)
@@ -465,6 +478,8 @@ def train(
         cnp.PyArray_BYTES(<cnp.ndarray> Y))
     data.ordinary = ordinary
     if order is not None:
+        if not is_order(order, data.n):
+            raise ValueError("order is not such as a permutation of the rows")
         data.order = <const Py_ssize_t *> cnp.PyArray_DATA(<cnp.ndarray> order)
     batch_size = min(batch_size, data.n)
     need_stack(STACK_OF_KERNELS)

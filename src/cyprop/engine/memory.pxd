@@ -17,8 +17,11 @@ cdef class Memory(Turns):
     cdef cnp.ndarray kept_parameters
     cdef tuple kept_weights, kept_biases      # views of them
     cdef object kept_settings        # None before lay_out
-    cdef public object _rng
+    cdef object rng                  # of shuffling
+    cdef cnp.ndarray own_parameters  # those of kept_parameters, in a view that nobody else has
     cdef list states
     cdef object keep                 # what the model's plain pointers point into
 
     cdef int need_scratch(self, Py_ssize_t size) except -1
+
+cpdef object settings_of(Memory network)

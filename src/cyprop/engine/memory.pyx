@@ -88,13 +88,14 @@ cdef class Memory(Turns):
 
         Thread-safety: any number of threads at once.
         """
-        if self.kept_settings is None:
-            raise RuntimeError("the network has not been initialised")
-        return self.kept_settings
+        return settings_of(self)
 
     @property
     def parameters(self):
         """All weights and biases as one 64-byte aligned vector: of each layer W, then b, padded.
+
+        Made read-only, it keeps out assignments, and not updates: the network learns in its own
+        memory, whatever is done to the shape, dtype or flags of this array.
 
         Thread-safety: it is the same array always. Writing to it is no update: let no other thread
         use the network meanwhile.
@@ -128,6 +129,30 @@ cdef class Memory(Turns):
         return 0
 
 
+# What a class of the user's calls settings, weights or _rng is its own affair: here and in all that
+# reads a network, those that it was laid out with count.
+
+cpdef object settings_of(Memory network):
+    """All that the network is made of but its weights."""
+    if network.kept_settings is None:
+        raise RuntimeError("the network has not been initialised")
+    return network.kept_settings
+
+
+def arrays(Memory network not None):
+    """W and b of each layer as new views, whatever has been done to the shapes of those handed out."""
+    return views(network, network.own_parameters)
+
+
+def rng_of(Memory network not None):
+    """The random generator that shuffles."""
+    return network.rng
+
+
+def set_rng(Memory network not None, rng):
+    network.rng = rng
+
+
 def make(kind, settings):
     """A network of the class `kind`, a Network, with zeros for weights; its __init__ is not called."""
     network = kind.__new__(kind)
@@ -158,8 +183,9 @@ def lay_out(Memory network not None, settings):
     model.layers = <Layer *> cnp.PyArray_DATA(layers)
     place_layers(model, settings)
     network.keep = layers
-    network.kept_parameters = aligned_zeros(model.n_parameters, dtype)
-    model.parameters = cnp.PyArray_BYTES(network.kept_parameters)
+    network.own_parameters = aligned_zeros(model.n_parameters, dtype)
+    network.kept_parameters = network.own_parameters.view()
+    model.parameters = cnp.PyArray_BYTES(network.own_parameters)
     network.n_in = settings.sizes[0]
     network.n_out = settings.sizes[n_layers]
     model.n_layers = n_layers
@@ -231,7 +257,7 @@ def set_optimizer(Memory network not None, optimizer):
     cdef Py_ssize_t i
     cdef Call call
     registry.read(&kernels.rule, optimizer.values, numbers)
-    settings = network.settings.with_optimizer(optimizer)
+    settings = settings_of(network).with_optimizer(optimizer)
     states = [
         aligned_zeros(model.n_parameters, settings.dtype) for _ in range(kernels.n_states)
     ]
@@ -260,7 +286,7 @@ def set_hyperparameters(Memory network not None, changes):
     cdef bint same = False
     cdef Call call
     while not same:
-        before = network.settings
+        before = settings_of(network)
         settings = before.with_optimizer(before.optimizer.with_hyperparameters(**changes))
         registry.read(
             &update_kernels.find(settings.optimizer.name, model.kernels).rule,
@@ -285,6 +311,11 @@ cdef int copy_parameters(Memory network, void *target) except -1:
         memcpy(target, source, size)
     network.end_copying(&call)
     return 0
+
+
+def empty_like_parameters(Memory network not None):
+    """A vector for a copy of the parameters."""
+    return np.empty(network.model.n_parameters, settings_of(network).dtype)
 
 
 def read_parameters(Memory network not None, cnp.ndarray out not None):
@@ -336,7 +367,7 @@ def state(Memory network not None):
     cdef Py_ssize_t i, n
     cdef Call call
     while True:
-        settings = network.settings
+        settings = settings_of(network)
         n = model.optimizer.n_states
         parameters = np.empty(model.n_parameters, settings.dtype)
         states = [np.empty(model.n_parameters, settings.dtype) for _ in range(n)]
@@ -398,7 +429,7 @@ def set_state(Memory network not None, parameters, states, tally):
 
 cdef cnp.ndarray vector_like_parameters(Memory network, vector):
     """The vector, if it is one such as the parameters are."""
-    dtype = network.settings.dtype
+    dtype = settings_of(network).dtype
     if not isinstance(vector, np.ndarray):
         raise TypeError(f"the state holds {type(vector).__name__}, expected vectors of {dtype}")
     plain = np.ndarray.view(vector, np.ndarray)      # a subclass may say what it likes of its shape

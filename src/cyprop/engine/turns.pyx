@@ -178,6 +178,7 @@ cdef int forget(Call *call, long me) except -1:
             give(&turns.writing)
     turns.queue = [place for place in turns.queue if place[0] == me]
     turns.closed = turns.updating or len(turns.queue) > 0
+    turns.call_next()            # this thread may have been waiting for that one when a handler forked
     return 0
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from cyprop.engine import memory
 from cyprop.formats import atomic, c_code
 from cyprop.version import __version__
 
@@ -110,7 +111,7 @@ def checked_name(path: str, name: str | None) -> str:
 
 def check_finite(network: Engine) -> None:
     """Raise ValueError for the first parameter that C has no number for."""
-    for what, arrays in (("weights", network.weights), ("biases", network.biases)):
+    for what, arrays in zip(("weights", "biases"), memory.arrays(network), strict=True):
         for layer, array in enumerate(arrays):
             wrong = np.argwhere(~np.isfinite(array))
             if len(wrong):
@@ -122,8 +123,8 @@ def check_finite(network: Engine) -> None:
 
 def check_activations(network: Engine) -> None:
     """Raise ValueError for the first activation that has no function in C."""
-    known = c_code.functions(network.settings.dtype.name)
-    for name in network.settings.activation_names:
+    known = c_code.functions(memory.settings_of(network).dtype.name)
+    for name in memory.settings_of(network).activation_names:
         if name != IDENTITY and name not in known:
             raise ValueError(
                 f"activation {name!r} cannot be exported until cyprop/{c_code.ELEMENTARY} has a"
@@ -136,10 +137,10 @@ def _pieces(network: Engine, name: str) -> Iterator[str]:
     words = _words(network, name)
     yield re.sub("|".join(words), lambda found: words[found[0]], HEAD) + "\n"
     real = words["REAL"]
-    known = c_code.functions(network.settings.dtype.name)
+    known = c_code.functions(memory.settings_of(network).dtype.name)
     for text in c_code.needed(known, _calls(network)):
         yield c_code.written_for(text, name, real) + "\n"
-    for layer, (W, b) in enumerate(zip(network.weights, network.biases, strict=True), start=1):
+    for layer, (W, b) in enumerate(zip(*memory.arrays(network), strict=True), start=1):
         yield f"static const {real} {name}_W{layer}[{W.size}] = {{\n"
         for row in W:
             yield _numbers(row)
@@ -152,22 +153,22 @@ def _pieces(network: Engine, name: str) -> Iterator[str]:
 def _calls(network: Engine) -> set[str]:
     """What the network's own function calls."""
     return {
-        *(_dense(network, n_out) for n_out in network.settings.sizes[1:]),
-        *(name for name in network.settings.activation_names if name != IDENTITY),
+        *(_dense(network, n_out) for n_out in memory.settings_of(network).sizes[1:]),
+        *(name for name in memory.settings_of(network).activation_names if name != IDENTITY),
     }
 
 
 def _words(network: Engine, name: str) -> dict[str, str]:
     """What stands for the words in capitals."""
     sizes, dtype, itemsize = (
-        network.settings.sizes,
-        network.settings.dtype.name,
-        network.settings.dtype.itemsize,
+        memory.settings_of(network).sizes,
+        memory.settings_of(network).dtype.name,
+        memory.settings_of(network).dtype.itemsize,
     )
     scratch = sum(sizes[1:]) * itemsize
     if any(_is_narrow(network, n_out) for n_out in sizes[1:]):
         scratch += NARROW_SCRATCH
-    names = ", ".join(network.settings.activation_names)
+    names = ", ".join(memory.settings_of(network).activation_names)
     return {
         "NAME": name,
         "REAL": REAL[dtype],
@@ -181,7 +182,7 @@ def _words(network: Engine, name: str) -> dict[str, str]:
 
 def _is_narrow(network: Engine, n_out: int) -> bool:
     """Whether the kernels sum a layer of that many outputs in four parts."""
-    return n_out * network.settings.dtype.itemsize <= NARROW_BYTES
+    return n_out * memory.settings_of(network).dtype.itemsize <= NARROW_BYTES
 
 
 def _dense(network: Engine, n_out: int) -> str:
@@ -200,13 +201,13 @@ def _numbers(row: npt.NDArray[Any]) -> str:
 
 def _predict(network: Engine, name: str, known: dict[str, str]) -> str:
     """The function that predicts, and the end of the header."""
-    real = REAL[network.settings.dtype.name]
-    vectors = [f"A{layer}" for layer in range(1, len(network.settings.sizes))]
+    real = REAL[memory.settings_of(network).dtype.name]
+    vectors = [f"A{layer}" for layer in range(1, len(memory.settings_of(network).sizes))]
     lines = [f"static inline void {name}_predict(const {real} *x, {real} *out)", "{"]
-    for A, size in zip(vectors, network.settings.sizes[1:], strict=True):
+    for A, size in zip(vectors, memory.settings_of(network).sizes[1:], strict=True):
         lines.append(f"    {real} {A}[{size}];")
     lines.append("")
-    for layer, (n_in, n_out) in enumerate(pairwise(network.settings.sizes), start=1):
+    for layer, (n_in, n_out) in enumerate(pairwise(memory.settings_of(network).sizes), start=1):
         A_prev, A = ["x", *vectors][layer - 1 : layer + 1]
         arguments = f"{n_in}, {n_out}, {A_prev}, {name}_W{layer}, {name}_b{layer}, {A}"
         lines.append(f"    {name}_{_dense(network, n_out)}({arguments});")
@@ -218,8 +219,8 @@ def _predict(network: Engine, name: str, known: dict[str, str]) -> str:
 def _activation(network: Engine, layer: int, name: str, known: dict[str, str]) -> list[str]:
     """The lines that apply a layer's activation to what it has summed."""
     rule, n_out, A = (
-        network.settings.activation_names[layer - 1],
-        network.settings.sizes[layer],
+        memory.settings_of(network).activation_names[layer - 1],
+        memory.settings_of(network).sizes[layer],
         f"A{layer}",
     )
     if rule == IDENTITY:
@@ -235,6 +236,6 @@ def _activation(network: Engine, layer: int, name: str, known: dict[str, str]) -
 
 def _hyperparameters(network: Engine, layer: int) -> list[str]:
     """The numbers of a layer's activation, rounded to the dtype as the kernels round them."""
-    dtype = network.settings.dtype
-    values = network.settings.activations[layer - 1].values
+    dtype = memory.settings_of(network).dtype
+    values = memory.settings_of(network).activations[layer - 1].values
     return [f"{dtype.type(value)!s}{SUFFIX[dtype.name]}" for value in values]

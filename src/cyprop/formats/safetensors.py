@@ -101,9 +101,9 @@ def save(
     """
     target = atomic.checked_path(path)
     notes = _checked_notes({} if metadata is None else metadata)
-    text = bytearray(header.make(network.settings, __version__, notes), "ascii")
-    little = network.settings.dtype.newbyteorder("<")
-    parameters = np.empty_like(network.parameters)
+    text = bytearray(header.make(memory.settings_of(network), __version__, notes), "ascii")
+    little = memory.settings_of(network).dtype.newbyteorder("<")
+    parameters = memory.empty_like_parameters(network)
     memory.read_parameters(network, parameters)
     views = memory.views(network, parameters)
     payload = [array.astype(little, copy=False).tobytes() for array in _arrays(*views)]
@@ -286,7 +286,7 @@ def _read_header(
 def _fill(network: Engine, file: BinaryIO, settings: Settings) -> Iterator[memoryview]:
     """Read the parameters, a piece at a time; the bytes of each are given out too."""
     little = settings.dtype.newbyteorder("<")
-    arrays = _arrays(network.weights, network.biases)
+    arrays = _arrays(*memory.arrays(network))
     opened: Any = safetensors.safe_open  # it has no types
     try:
         with opened(_path_of(file), framework="numpy") as tensors:

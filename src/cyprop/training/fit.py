@@ -37,9 +37,8 @@ def checked_data(
     RuntimeError
         If the network has not been initialised.
     """
-    if not network.weights:
-        raise RuntimeError("the network has not been initialised")
-    sizes, dtype = network.settings.sizes, network.settings.dtype
+    settings = memory.settings_of(network)
+    sizes, dtype = settings.sizes, settings.dtype
     with np.errstate(over="ignore"):
         X = matrix(X, x_name, sizes[0], dtype)
         Y = matrix(Y, y_name, sizes[-1], dtype)
@@ -52,7 +51,7 @@ def checked_data(
                 f"{name} holds {array[place]} at row {place[0]}, column {place[1]},"
                 f" expected finite numbers that fit {dtype}"
             )
-    check_meaning(Y, y_name, network.settings)
+    check_meaning(Y, y_name, settings)
     return X, Y, ordinary
 
 
@@ -60,7 +59,7 @@ def check_weights(network: Engine) -> None:
     """Raise ValueError for the first weight or bias that is not finite: nothing comes of it."""
     if memory.is_finite(network):
         return
-    for what, arrays in (("weights", network.weights), ("biases", network.biases)):
+    for what, arrays in zip(("weights", "biases"), memory.arrays(network), strict=True):
         for layer, array in enumerate(arrays):
             wrong = np.argwhere(~np.isfinite(array))
             if len(wrong):
@@ -100,8 +99,9 @@ def plan(
     """
     batch_size = whole_number(batch_size, "batch_size")
     X, Y, ordinary = checked_data(network, X, Y)
+    settings = memory.settings_of(network)
     batch_size = min(batch_size, len(X))
-    n_parts = threads_for_batches(n_threads, len(X), batch_size, network.settings.n_parameters)
+    n_parts = threads_for_batches(n_threads, len(X), batch_size, settings.n_parameters)
     validation = None
     if validation_data is not None:
         try:
@@ -113,8 +113,8 @@ def plan(
         )
         validation = held_X, held_Y
     check_weights(network)
-    if not warn_of_what_is_out_of_reach(Y, "Y", network.settings, 3) and validation is not None:
-        warn_of_what_is_out_of_reach(validation[1], "validation Y", network.settings, 3)
+    if not warn_of_what_is_out_of_reach(Y, "Y", settings, 3) and validation is not None:
+        warn_of_what_is_out_of_reach(validation[1], "validation Y", settings, 3)
     return Plan(X, Y, batch_size, shuffle, validation, n_threads, n_parts, ordinary)
 
 
@@ -135,10 +135,10 @@ def _new_history(network: Engine) -> History:
 
 
 def _epochs(network: Engine, plan: Plan, n_epochs: int, history: History) -> Iterator[History]:
-    last_finite = np.empty_like(network.parameters)
+    last_finite = memory.empty_like_parameters(network)
     for epoch in range(n_epochs):
         memory.read_parameters(network, last_finite)
-        order = network._rng.permutation(len(plan.X)) if plan.shuffle else None
+        order = memory.rng_of(network).permutation(len(plan.X)) if plan.shuffle else None
         started = time.perf_counter()
         try:
             loss = _one_epoch(network, plan, order)
