@@ -45,6 +45,7 @@ cdef enum:
     MAX_ROW_LINES = 4
     MAX_LINE = 16          # elements in a cache line
     SPARSE_COLUMNS = 64    # fewer than this are done sooner than a list is made
+    COUNT_LANES = 64       # counts side by side, which are several vectors
     GLIMPSE = 128          # elements after which it shows whether many are zero
     SAMPLES = 128          # taken together; as terms they fit a panel of any width
     MAX_PANEL = 4096       # elements of the smaller dtype in one

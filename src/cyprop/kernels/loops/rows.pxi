@@ -6,10 +6,21 @@
 
 
 cdef inline Py_ssize_t count_zeros(Py_ssize_t n, const floating *A) noexcept nogil:
-    cdef Py_ssize_t j
+    cdef int lanes[COUNT_LANES]
+    cdef Py_ssize_t j = 0, lane
     cdef int zeros = 0
-    for j in range(n):
+    if n >= COUNT_LANES:
+        for lane in range(COUNT_LANES):
+            lanes[lane] = 0
+        while j + COUNT_LANES <= n:
+            for lane in range(COUNT_LANES):
+                lanes[lane] += A[j + lane] == 0
+            j += COUNT_LANES
+        for lane in range(COUNT_LANES):
+            zeros += lanes[lane]
+    while j < n:
         zeros += A[j] == 0
+        j += 1
     return zeros
 
 

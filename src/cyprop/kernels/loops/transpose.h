@@ -82,10 +82,12 @@ static inline void cyprop_transpose64(
                 cyprop_columns##SUFFIX(in + WIDTH * g * stride + t, stride, columns);              \
                 for (int i = 0; i < TERMS; i++) sum[g] = ADD(SET1(a[t + i]), columns[i], sum[g]);  \
             }                                                                                      \
-        for (int g = 0; g < GROUPS && t < n_terms; g++) {                                          \
+        const int rest = (int)(n_terms - t);                                                       \
+        for (int g = 0; g < GROUPS && rest; g++) {                                                 \
             cyprop_columns##SUFFIX(in + WIDTH * g * stride + t, stride, columns);                  \
-            for (int i = 0; i < TERMS - 1; i++)                                                    \
-                if (t + i < n_terms) sum[g] = ADD(SET1(a[t + i]), columns[i], sum[g]);             \
+            sum[g] = ADD(SET1(a[t]), columns[0], sum[g]);                                          \
+            if (rest > 1) sum[g] = ADD(SET1(a[t + 1]), columns[1], sum[g]);                        \
+            if (rest > 2) sum[g] = ADD(SET1(a[t + 2]), columns[TERMS - 2], sum[g]);                \
         }                                                                                          \
         for (int g = 0; g < GROUPS; g++) STORE(sums + WIDTH * g, sum[g]);                          \
     }
