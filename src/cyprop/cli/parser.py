@@ -11,7 +11,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cyprop.cli import commands
 from cyprop.kernels import activation, update
@@ -128,6 +128,13 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         help=f"of the hidden layers: {', '.join(activation.names())} (default relu, and tanh for"
         " regression, where it keeps a row unlike all others from going far astray)",
     )
+    _add_learning(add)
+    add("-o", "--output", metavar="MODEL", help="where to write (default TABLE.safetensors)")
+    add("--plot", metavar="FILE", help="draw the loss of each epoch (needs matplotlib)")
+
+
+def _add_learning(add: Callable[..., Any]) -> None:
+    """The options that say how a network learns."""
     add("--epochs", type=_count, default=25, help="passes over the rows (default 25)")
     add("--batch-size", type=_count, default=32, help="rows an update (default 32)")
     add(
@@ -157,8 +164,6 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         default=0.2,
         help="of the rows, held out; the same share of every class (default 0.2)",
     )
-    add("-o", "--output", metavar="MODEL", help="where to write (default TABLE.safetensors)")
-    add("--plot", metavar="FILE", help="draw the loss of each epoch (needs matplotlib)")
 
 
 def _add_predict(parser: argparse.ArgumentParser) -> None:
