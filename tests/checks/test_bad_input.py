@@ -342,3 +342,29 @@ class TestOut:
         if single:
             x, out = x[0], out[0]
         self.refused(net, x, out, ValueError, "out overlaps X")
+
+
+class AlarmError(Exception):
+    """What a signal handler raises."""
+
+
+class Rings:
+    """An array of another library in whose conversion a handler runs."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise AlarmError
+
+
+@pytest.mark.parametrize("X", [Rings(), [Rings(), Rings()]])
+def test_what_a_handler_raises_while_an_array_is_read_is_not_translated(net, X):
+    with pytest.raises(AlarmError):
+        net.predict(X)
+
+
+def test_a_sequence_that_fails_for_another_reason_is_not_called_ragged(net):
+    class Fails:
+        def __array__(self, dtype=None, copy=None):
+            raise RuntimeError("not on this device")
+
+    with pytest.raises(TypeError, match="X is a list that NumPy cannot read, .*not on this device"):
+        net.predict([Fails(), Fails()])

@@ -30,6 +30,10 @@ ADVICE = {
     "V": "give one field of the records, or several side by side",
 }
 MISSING = ("NoneType", "NAType", "NaTType")
+# What NumPy and the methods __array__ of other libraries raise. Any other exception is a signal
+# handler's, which may run in the midst of the reading, and is not ours to translate.
+UNREADABLE = (TypeError, ValueError, RuntimeError, AttributeError, LookupError, ArithmeticError,
+              BufferError)  # fmt: skip
 
 
 def is_array(value: Any) -> TypeGuard[npt.NDArray[Any]]:
@@ -79,10 +83,8 @@ def _read(value: Any, name: str, expected: str) -> npt.NDArray[Any]:
         _refuse_what_is_no_array(value, name, expected)
     try:
         array = np.asarray(value)
-    except MemoryError:
-        raise
-    except Exception as error:  # whatever the method __array__ of another library raises
-        raise _not_read(value, name, expected, error) from None
+    except UNREADABLE as error:
+        raise _not_read(value, name, expected, error) from error
     if is_array(value):
         pass
     elif array.dtype.kind == "O":
@@ -124,10 +126,11 @@ def _refuse_what_is_no_array(value: Any, name: str, expected: str) -> None:
 
 def _not_read(value: Any, name: str, expected: str, error: Exception) -> Exception:
     """The exception for what NumPy did not read as an array."""
-    if is_sequence(value):
-        unequal = _unequal_rows(value)
+    unequal = _unequal_rows(value) if is_sequence(value) else ""
+    if unequal or "inhomogeneous" in str(error):
         return ValueError(f"{name} is a ragged sequence{unequal}, expected {expected}")
     kind = f"{type(value).__module__.partition('.')[0]} {type(value).__name__}"
+    kind = kind.removeprefix("builtins ")
     if hasattr(value, "detach"):
         return TypeError(
             f"{name} is a {kind} that NumPy cannot read, expected {expected}:"

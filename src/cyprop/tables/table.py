@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import csv
 import math
+import struct
 import sys
+import tokenize
 import warnings
+import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -21,6 +25,11 @@ from cyprop.formats import atomic
 Array = npt.NDArray[Any]
 
 SUFFIXES = (".csv", ".parquet", ".npz")
+# What NumPy, pandas and the libraries below them raise for a file that is no table. What a signal
+# handler raises in the midst of the reading goes on to the caller.
+UNREADABLE = (ValueError, TypeError, RuntimeError, AttributeError, LookupError, ArithmeticError,
+              EOFError, SyntaxError, Warning, zipfile.BadZipFile, zlib.error, struct.error,
+              tokenize.TokenError)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -136,8 +145,8 @@ def _read_npz(path: Path) -> dict[str, Array]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except Exception as error:  # np.load fails in many ways on a file that is not an archive
-        raise ValueError(f"{path} is not a .npz archive of plain arrays: {error}") from None
+    except UNREADABLE as error:
+        raise ValueError(f"{path} is not a .npz archive of plain arrays: {error}") from error
     if any(array.ndim == 0 for array in arrays.values()) or (
         len({len(array) for array in arrays.values()}) > 1
     ):
@@ -179,10 +188,8 @@ def _read_with_pandas(path: Path) -> dict[str, Array]:
                 frame = pandas.read_csv(path, index_col=False, low_memory=False, **exact)
         else:
             frame = pandas.read_parquet(path)
-    except (OSError, MemoryError, ImportError):
-        raise
-    except Exception as error:  # pandas and its readers have no common error of their own
-        raise ValueError(f"{path} is not a {path.suffix} table: {error}") from None
+    except UNREADABLE as error:
+        raise ValueError(f"{path} is not a {path.suffix} table: {error}") from error
     names = [str(name) for name in frame.columns]
     if len(set(names)) < len(names):
         raise ValueError(f"{path} has columns of the same name: {listed(names)}")
