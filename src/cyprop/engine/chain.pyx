@@ -187,11 +187,13 @@ cdef inline bint derive_weights(
 ) noexcept nogil:
     """dA_prev and dW of this part's inputs (rows of W), a strip at a time; true if interrupted."""
     cdef const Layer *layer = link.layer
-    cdef Py_ssize_t k, k_end, n_rows = layer.n_in, work = 0
-    k, k_end = share(part, layer.n_in, 1 if link.dA_prev == NULL else LINE_BYTES // model.itemsize)
-    if sink.target == UPDATE or (
+    cdef Py_ssize_t k = 0, k_end = layer.n_in, n_rows = layer.n_in, work = 0
+    if part.n_parts > 1:
+        k, k_end = share(
+            part, layer.n_in, 1 if link.dA_prev == NULL else LINE_BYTES // model.itemsize)
+    if n_rows > STRIP_ROWS and (sink.target == UPDATE or (
         part.stoppable and link.n * n_rows * layer.W_stride > POLL
-    ):
+    )):
         n_rows = strip_rows(model, layer)
     if link.n == 1 and sink.target == UPDATE and link.dA_prev == NULL:
         if step_outer(model, link, k, k_end - k):      # the first layer of one sample needs no strips

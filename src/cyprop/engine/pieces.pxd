@@ -34,12 +34,15 @@ cdef inline void activate(
 
 
 cdef inline void clear_padding(const Model *model, const Link *link) noexcept nogil:
-    """Of this part's rows of dZ, which would have what stands in the padding of W and b, times f′."""
+    """Of this part's rows of dZ, which would have what stands in the padding of W and b, times f′.
+
+    No derivative reads further than the rows of W are long.
+    """
     cdef Py_ssize_t i, n_out = link.layer.n_out, stride = link.layer.stride
-    if n_out < stride:
+    cdef Py_ssize_t size = (link.layer.W_stride - n_out) * model.itemsize
+    if size > 0:
         for i in range(link.first, link.first + link.n_own):
-            memset(link.dZ + (i * stride + n_out) * model.itemsize, 0,
-                   (stride - n_out) * model.itemsize)
+            memset(link.dZ + (i * stride + n_out) * model.itemsize, 0, size)
 
 
 cdef inline void output_error(
