@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Never, Self
 
 import numpy as np
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         OptimizerName,
     )
     from cyprop.training.history import History
+    from cyprop.training.schedules import Schedule
 
 # What people write, and what there is.
 OF_THE_OPTIMIZER = {
@@ -72,6 +73,15 @@ class Network(Deriving):
         Of the initial weights and of shuffling, drawn from
         ``numpy.random.Generator(PCG64(seed))``. Weights start Glorot-uniform in front of sigmoid,
         tanh, identity and softmax, He-normal in front of relu; biases at zero.
+    l1, l2 : float, default 0.0
+        What is learned gets the penalty l1·Σ|w| + l2/2·Σw² over all weights, and no biases. It is in
+        the loss of `fit`, `train_on_batch`, `learn_one` and `gradients`, and never in `evaluate`.
+    dropout : float, or a sequence of floats, default 0.0
+        The probability that a unit is silent in an update, of all hidden layers or one for each, at
+        least 0 and below 1; the others count 1/(1 − dropout) times as much. `predict` and
+        `evaluate` are without. Which units are silent depends on the seed, the number of the
+        update, the layer, the place of the row in the update and the unit, and on nothing else
+        (Philox4x32-10, Salmon et al. 2011).
 
     Attributes
     ----------
@@ -127,14 +137,24 @@ class Network(Deriving):
         optimizer: OptimizerName | Optimizer | None = None,
         dtype: npt.DTypeLike = "float32",
         seed: int = 0,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        dropout: float | Sequence[float] = 0.0,
         **others: Never,  # to be refused in a sentence that says what to write
     ) -> None:
         check_no_others(others, "Network", Network.__init__, OF_THE_OPTIMIZER)
-        settings = Settings(sizes, activation, output_activation, loss, optimizer, dtype)
+        settings = Settings(
+            *(sizes, activation, output_activation, loss, optimizer, dtype),
+            l1=l1,
+            l2=l2,
+            dropout=dropout,
+        )
         check_that_it_can_learn(settings)
-        rng = np.random.Generator(np.random.PCG64(whole_number(seed, "seed", low=0)))
+        seed = whole_number(seed, "seed", low=0)
+        rng = np.random.Generator(np.random.PCG64(seed))
         memory.lay_out(self, settings)
         memory.set_rng(self, rng)
+        memory.set_seed(self, seed)
         draw_weights(memory.arrays(self)[0], settings.activation_names, rng)
 
     @property
@@ -312,6 +332,10 @@ class Network(Deriving):
         validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
         progress: bool = False,
         n_threads: int = 1,
+        sample_weight: npt.ArrayLike | None = None,
+        schedule: Schedule | str | Callable[[int], float] | None = None,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
         **others: Never,  # to be refused in a sentence that says what to write
     ) -> History:
         """Train on the rows of X and Y, batch after batch.
@@ -328,13 +352,24 @@ class Network(Deriving):
             Rows an update; the last batch of an epoch may be smaller.
         shuffle : bool, default True
             Whether each epoch takes the rows in a new random order.
-        validation_data : pair (X, Y), optional
+        validation_data : pair (X, Y) or triple (X, Y, sample_weight), optional
             Evaluated after each epoch.
         progress : bool, default False
             Whether to show each epoch on standard error (with tqdm where it is installed).
         n_threads : int, default 1
             How many threads share each batch, from 1 to 256; fewer where batches are small. All
             have ended when `fit` returns, and bits do not depend on how many there were.
+        sample_weight : array_like, (n,), optional
+            How much each row counts, wᵢ, at least 0: a batch learns from Σ wᵢ·Cᵢ / Σ wᵢ, and the
+            loss of an epoch is that mean over all its rows. A batch whose weights are all 0 is
+            passed over.
+        schedule : Schedule, name, or callable, optional
+            The learning rate of each update, in place of the optimizer's, from which a schedule
+            starts: such as `OneCycle` or `Cosine`, or a function of the update's number, counted
+            from 0 in this call. The optimizer has its own rate again when `fit` ends.
+        clip_norm, clip_value : float, optional
+            Clip the gradient of each update: every number of it to ±clip_value, and then all of it
+            to at most the Euclidean norm clip_norm.
 
         Returns
         -------
@@ -376,6 +411,10 @@ class Network(Deriving):
             shuffle=shuffle,
             validation_data=validation_data,
             n_threads=n_threads,
+            sample_weight=sample_weight,
+            schedule=schedule,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
         )
         return fit.fit(self, plan, epochs, progress=progress)
 

@@ -24,4 +24,5 @@ cdef class Memory(Turns):
 
     cdef int need_scratch(self, Py_ssize_t size) except -1
 
+cdef void set_rate(Model *model, double learning_rate) noexcept nogil
 cpdef object settings_of(Memory network)

@@ -8,8 +8,8 @@ at and taken back, before it is made for good.
 from libc.math cimport isfinite
 from libc.string cimport memcpy
 
-from cyprop.engine.model cimport MAX_HYPERPARAMETERS, TAME, UNSEEN, Layer, Model
-from cyprop.engine.pieces cimport Link, bias_gradient, step, weight_gradient
+from cyprop.engine.model cimport MAX_HYPERPARAMETERS, TAME, UNSEEN, Layer, Model, weights_of
+from cyprop.engine.pieces cimport Link, add_penalty, bias_gradient, step, weight_gradient
 
 
 cdef double tame(const Model *model) noexcept nogil:
@@ -65,7 +65,13 @@ cdef bint is_tame(const Model *model, const Link *link) noexcept nogil:
         a = model.kernels.largest[model.dtype](
             link.n, link.layer.n_in, link.A_prev, link.A_prev_stride, link.order)
     # With 2²⁹ for an |A_prev| that was not looked at, |dZ| may still be 2³⁰.
-    return (bound if a < 1 else bound * a) < tame(model)
+    if a > 1:
+        bound *= a
+    if model.penalised:
+        bound += model.l1 + model.l2 * largest_of(
+            model, link.layer.n_in, link.layer.n_out, weights_of(model, link.layer),
+            link.layer.W_stride)
+    return bound < tame(model)
 
 
 cdef bint stays_finite(
@@ -94,6 +100,8 @@ cdef bint layer_stays_finite(Model *model, const Link *link) noexcept nogil:
     cdef Py_ssize_t k
     for k in range(layer.n_in):
         weight_gradient(model, link, k, 1, link.strip)
+        if model.penalised:
+            add_penalty(model, link, k, 1, link.strip)
         if not stays_finite(
             model, layer.offset + k * layer.W_stride, layer.n_out, layer.stride, link.strip, room
         ):

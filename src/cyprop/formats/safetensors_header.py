@@ -26,6 +26,7 @@ CODES = {"float32": "F32", "float64": "F64"}
 MAX_SIZE = 1 << 46  # units of a layer; more cannot be addressed
 PIECE = 1 << 14  # characters of a text that are compared at a time
 KEYS = ("version", "sizes", "activation", "output_activation", "loss", "optimizer", "dtype")
+EXTRA_KEYS = ("l1", "l2", "dropout")  # which follow where they are not off
 
 # Of each rule that format 1 knew: the hyperparameters it had then, whatever it has had since.
 FORMAT_1: dict[str, tuple[str, ...]] = {
@@ -74,6 +75,7 @@ def describe(settings: Settings, version: str, number: str = FORMAT) -> str:
         "loss": write(settings.loss),
         "optimizer": write(settings.optimizer),
         "dtype": settings.dtype.name,
+        **settings.extras(),
     }
     return json.dumps(entries, separators=(",", ":"))
 
@@ -149,6 +151,8 @@ def read_description(opening: str) -> Description:
     settings, version = _checked_entries(entries)
     if number == "1":
         _check_names_of_format_1(settings)
+        if settings.extras():
+            raise FormatError(f"its format is 1, which has no {next(iter(settings.extras()))!r}")
     if describe(settings, version, number) != text:
         raise FormatError("the description of the network is not written as save writes it")
     return Description(settings, end)
@@ -278,6 +282,7 @@ def _checked_entries(entries: Any) -> tuple[Settings, str]:
             loss_of(_checked_rule(entries["loss"], "loss")),
             optimizer_of(_checked_rule(entries["optimizer"], "optimizer")),
             entries["dtype"],
+            **{key: entries[key] for key in EXTRA_KEYS if key in entries},
         )
     except (TypeError, ValueError) as error:
         raise FormatError(str(error)) from None
@@ -285,13 +290,14 @@ def _checked_entries(entries: Any) -> tuple[Settings, str]:
 
 
 def _check_keys(entries: Any) -> None:
-    unknown = [key for key in entries if key not in KEYS] if is_dict(entries) else []
+    known = *KEYS, *EXTRA_KEYS
+    unknown = [key for key in entries if key not in known] if is_dict(entries) else []
     if unknown:
         raise FormatError(
             f"the description of the network has the entry {unknown[0][:40]!r}, which this version"
             " of cyprop does not know"
         )
-    if not is_dict(entries) or tuple(entries) != KEYS:
+    if not is_dict(entries) or tuple(entries)[: len(KEYS)] != KEYS:
         raise FormatError(
             "the description of the network does not have, in this order, the keys"
             f" {', '.join(KEYS)}"
@@ -311,6 +317,11 @@ def _check_types(entries: dict[str, Any]) -> None:
         raise FormatError("version is not a text")
     if not isinstance(entries["dtype"], str) or entries["dtype"] not in DTYPES:
         raise FormatError(f"dtype is not one of {', '.join(DTYPES)}")
+    rates = entries.get("dropout", [])
+    if not is_list(rates) or not all(
+        type(number) is float for number in (*rates, *(entries.get(key, 0.0) for key in ("l1", "l2")))
+    ):
+        raise FormatError("l1, l2 or dropout is not made of decimal numbers")
 
 
 def _checked_rule(entry: Any, kind: str) -> Rule:

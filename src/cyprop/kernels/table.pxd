@@ -84,6 +84,42 @@ ctypedef double (*Largest)(
     Py_ssize_t n, Py_ssize_t n_out, const void *A, Py_ssize_t A_stride,
     const Py_ssize_t *order) noexcept nogil
 
+# D = A · M, and M, for rows of one update from `first` on; A, M and D share a stride.
+cdef struct Dropout:
+    double rate
+    unsigned long long seed
+    long long update
+    Py_ssize_t layer
+
+ctypedef void (*Drop)(
+    Py_ssize_t n, Py_ssize_t n_out, const Dropout *dropout, Py_ssize_t first,
+    const void *A, void *M, void *D, Py_ssize_t stride) noexcept nogil
+
+# dA = dD · M, in place
+ctypedef void (*Silence)(
+    Py_ssize_t n, Py_ssize_t n_out, const void *M, void *dA, Py_ssize_t stride) noexcept nogil
+
+# dA_i ← dA_i · w_i · scale for each row
+ctypedef void (*Weigh)(
+    Py_ssize_t n, Py_ssize_t n_out, const double *weights, double scale,
+    void *dA, Py_ssize_t dA_stride) noexcept nogil
+
+ctypedef double (*Penalty)(
+    Py_ssize_t n_in, Py_ssize_t n_out, const void *W, Py_ssize_t W_stride,
+    double l1, double l2) noexcept nogil
+
+# dW gets the derivative of the penalty; W and dW share a stride.
+ctypedef void (*AddPenalty)(
+    Py_ssize_t n_in, Py_ssize_t n_out, const void *W, void *dW, Py_ssize_t W_stride,
+    double l1, double l2) noexcept nogil
+
+ctypedef void (*SquaresOfRows)(
+    Py_ssize_t n, Py_ssize_t n_out, const void *dW, Py_ssize_t dW_stride,
+    double *sums) noexcept nogil
+
+# n numbers, each clipped to ±number, or multiplied by it
+ctypedef void (*Clip)(Py_ssize_t n, void *dW, double number) noexcept nogil
+
 cdef struct Hyperparameter:
     const char *name
     double default
@@ -125,6 +161,14 @@ cdef struct Table:
     DenseBackwardB dense_backward_b[2]
     DenseBackwardA dense_backward_A[2]
     Largest largest[2]
+    Drop drop[2]
+    Silence silence[2]
+    Weigh weigh[2]
+    Penalty penalty[2]
+    AddPenalty add_penalty[2]
+    SquaresOfRows squares_of_rows[2]
+    Clip clip[2]
+    Clip scale[2]
     Py_ssize_t n_activations, n_losses, n_optimizers
     Activation activations[MAX_ENTRIES]
     Loss losses[MAX_ENTRIES]
