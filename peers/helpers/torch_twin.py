@@ -1,6 +1,6 @@
-"""A network of cyprop once more, of PyTorch's own functions, in float64, and derived by autograd.
+"""A network of cyprop once more, of PyTorch's own functions, in float64, derived by autograd.
 
-The tables have an entry for each name that cyprop knows, a function of PyTorch's where there is one.
+The tables have an entry for each name that cyprop knows, of PyTorch's functions where it has them.
 Hyperparameters are passed by the names that cyprop has for them.
 """
 
@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
-from torch.nn import functional as F
+from torch.nn import functional
 
 import cyprop
 from cyprop.kernels import activation, loss
@@ -22,21 +22,21 @@ ACTIVATIONS = {
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
     "relu": torch.relu,
-    "leaky_relu": F.leaky_relu,
-    "elu": F.elu,
-    "selu": F.selu,
-    "celu": F.celu,
-    "gelu": F.gelu,
-    "gelu_tanh": lambda Z: F.gelu(Z, approximate="tanh"),
-    "silu": F.silu,
-    "softplus": lambda Z: F.softplus(Z, threshold=THRESHOLD),
-    "mish": F.mish,
-    "softsign": F.softsign,
-    "relu6": F.relu6,
-    "hard_sigmoid": F.hardsigmoid,
-    "hard_swish": F.hardswish,
-    "hard_tanh": F.hardtanh,
-    "log_sigmoid": F.logsigmoid,
+    "leaky_relu": functional.leaky_relu,
+    "elu": functional.elu,
+    "selu": functional.selu,
+    "celu": functional.celu,
+    "gelu": functional.gelu,
+    "gelu_tanh": lambda Z: functional.gelu(Z, approximate="tanh"),
+    "silu": functional.silu,
+    "softplus": lambda Z: functional.softplus(Z, threshold=THRESHOLD),
+    "mish": functional.mish,
+    "softsign": functional.softsign,
+    "relu6": functional.relu6,
+    "hard_sigmoid": functional.hardsigmoid,
+    "hard_swish": functional.hardswish,
+    "hard_tanh": functional.hardtanh,
+    "log_sigmoid": functional.logsigmoid,
     "exponential": torch.exp,
     "identity": lambda Z: Z.clone(),
     "softmax": lambda Z: torch.softmax(Z, dim=1),
@@ -55,33 +55,33 @@ def _quantile(Z, A, Y, q=0.5):
 
 def _log_cosh(Z, A, Y):
     errors = A - Y
-    return (errors + F.softplus(-2 * errors, threshold=THRESHOLD) - np.log(2)).mean(dim=1)
+    return (errors + functional.softplus(-2 * errors, threshold=THRESHOLD) - np.log(2)).mean(dim=1)
 
 
 def _cross_entropy(Z, A, Y, label_smoothing=0.0):
-    return F.cross_entropy(Z, Y, reduction="none", label_smoothing=label_smoothing)
+    return functional.cross_entropy(Z, Y, reduction="none", label_smoothing=label_smoothing)
 
 
 def _binary_cross_entropy(Z, A, Y):
-    return F.binary_cross_entropy_with_logits(Z, Y, reduction="none").mean(dim=1)
+    return functional.binary_cross_entropy_with_logits(Z, Y, reduction="none").mean(dim=1)
 
 
 def _poisson(Z, A, Y):
-    return F.poisson_nll_loss(torch.log(A), Y, reduction="none").mean(dim=1)
+    return functional.poisson_nll_loss(torch.log(A), Y, reduction="none").mean(dim=1)
 
 
 def _gaussian_nll(Z, A, Y):
     mean, log_variance = A.chunk(2, dim=1)
     tiny = np.finfo(float).tiny  # PyTorch's least variance
-    of_each = F.gaussian_nll_loss(mean, Y, log_variance.exp(), eps=tiny, reduction="none")
+    of_each = functional.gaussian_nll_loss(mean, Y, log_variance.exp(), eps=tiny, reduction="none")
     return of_each.mean(dim=1)
 
 
 # C of each row
 LOSSES = {
-    "mse": _mean_over_outputs(F.mse_loss),
-    "mae": _mean_over_outputs(F.l1_loss),
-    "huber": _mean_over_outputs(F.huber_loss),
+    "mse": _mean_over_outputs(functional.mse_loss),
+    "mae": _mean_over_outputs(functional.l1_loss),
+    "huber": _mean_over_outputs(functional.huber_loss),
     "quantile": _quantile,
     "log_cosh": _log_cosh,
     "cross_entropy": _cross_entropy,
