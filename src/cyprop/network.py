@@ -15,7 +15,7 @@ from cyprop.checks.numbers import whole_number
 from cyprop.deriving import Deriving
 from cyprop.engine import memory
 from cyprop.settings import Settings, check_that_it_can_learn
-from cyprop.training.initialisation import draw_weights
+from cyprop.training.initialisation import Beginning
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         OptimizerName,
     )
     from cyprop.training.history import History
+    from cyprop.training.initialisation import Given, InitializerName
 
 # What people write, and what there is.
 OF_THE_OPTIMIZER = {
@@ -70,13 +71,18 @@ class Network(Deriving):
     dtype : "float32" or "float64", default "float32"
     seed : int, default 0
         Of the initial weights and of shuffling, drawn from
-        ``numpy.random.Generator(PCG64(seed))``. Weights start Glorot-uniform in front of sigmoid,
-        tanh, identity and softmax, He-normal in front of relu; biases at zero.
+        ``numpy.random.Generator(PCG64(seed))``.
+    initializer : str, or sequence of array_like, optional
+        How the weights of all layers are drawn: "glorot_uniform", "glorot_normal", "he_uniform",
+        "he_normal", "lecun_uniform", "lecun_normal", "orthogonal" or "zeros". Or, for each layer,
+        its weights, (n_in, n_out), or a pair of weights and biases, which are copied. By default
+        Glorot-uniform in front of sigmoid, tanh, identity and softmax, He-normal in front of relu.
+        Biases are zero unless they are given.
 
     Attributes
     ----------
     settings : Settings
-        All of the above but the seed.
+        All of the above but the seed and the initial weights.
     weights, biases : tuple of ndarray
         Writable views of shape (n_in, n_out) and (n_out,) for each layer.
     parameters : ndarray
@@ -127,15 +133,17 @@ class Network(Deriving):
         optimizer: OptimizerName | Optimizer | None = None,
         dtype: npt.DTypeLike = "float32",
         seed: int = 0,
+        initializer: InitializerName | Sequence[Given] | None = None,
         **others: Never,  # to be refused in a sentence that says what to write
     ) -> None:
         check_no_others(others, "Network", Network.__init__, OF_THE_OPTIMIZER)
         settings = Settings(sizes, activation, output_activation, loss, optimizer, dtype)
         check_that_it_can_learn(settings)
+        beginning = Beginning(initializer, settings)
         rng = np.random.Generator(np.random.PCG64(whole_number(seed, "seed", low=0)))
         memory.lay_out(self, settings)
         memory.set_rng(self, rng)
-        draw_weights(memory.arrays(self)[0], settings.activation_names, rng)
+        beginning.fill(*memory.arrays(self), rng)
 
     @property
     def sizes(self) -> tuple[int, ...]:
