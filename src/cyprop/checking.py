@@ -164,7 +164,8 @@ def in_float64(net: Deriving) -> Any:
     for mine, theirs in zip(memory.arrays(twin), memory.views(net, kept), strict=True):
         for array, other in zip(mine, theirs, strict=True):
             array[...] = other
-    vars(twin).update(vars(net))
+    for key, value in vars(net).items():
+        setattr(twin, key, value)
     return twin
 
 
@@ -257,7 +258,7 @@ def slope_at(
     middle = cost()
 
     def costs_beside(h: float) -> tuple[float, float]:
-        found = []
+        found: list[float] = []
         for theta in (before - h, before + h):
             values[place] = theta
             # The difference of the penalties, since beside their sum over all it would be lost.
@@ -277,7 +278,9 @@ def slope_at(
 
 def romberg(costs_beside: Callable[[float], tuple[float, float]], middle: float, h: float) -> Slope:
     """The slope from three central differences."""
-    central, jumps, largest = [], [], abs(middle)
+    central: list[float] = []
+    jumps: list[float] = []
+    largest = abs(middle)
     for width in (h, h / 2, h / 4):
         below, above = costs_beside(width)
         central.append((above - below) / (2 * width))

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from cyprop.settings import Settings
 
     Array = npt.NDArray[Any]
-    Given: TypeAlias = npt.ArrayLike | tuple[npt.ArrayLike, npt.ArrayLike]
+    Matrix: TypeAlias = Array | Sequence[Sequence[float]]
+    Given: TypeAlias = Matrix | tuple[Matrix, Array | Sequence[float]]
 
 InitializerName = Literal[
     "glorot_uniform",

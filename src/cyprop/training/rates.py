@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 
@@ -54,7 +54,7 @@ NEEDS_NUMBERS = {
     "exponential": "cyprop.Exponential(factor)",
 }
 
-AnySchedule: TypeAlias = "ScheduleName | Schedule | ReduceOnPlateau | Callable[[int], float] | None"
+AnySchedule: TypeAlias = ScheduleName | Schedule | ReduceOnPlateau | Callable[[int], float] | None
 
 
 def schedule_named(kind: str, *numbers: Any) -> Schedule | ReduceOnPlateau:
@@ -99,8 +99,7 @@ def schedule_of(value: Any) -> Schedule | ReduceOnPlateau | Callable[[int], floa
             f"schedule is {shown(value)}, expected a Schedule, a name, or a function of the"
             " update's number"
         )
-    function: Callable[[int], float] = value
-    return function
+    return cast("Callable[[int], float]", value)
 
 
 def rates_of(schedule: Any, n_updates: int, learning_rate: float, dtype: Any = "float64") -> Rates:

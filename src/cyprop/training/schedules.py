@@ -17,7 +17,7 @@ import numpy as np
 from cyprop._restore import restore
 from cyprop.checks.numbers import real_number, shown, whole_number
 
-Rates: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
+Rates: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 INF = float("inf")
 
 
