@@ -23,9 +23,15 @@ def cases():
 
 
 def made(loss, hidden, output, n_layers, dtype):
-    sizes = SIZES[n_layers]
-    arguments = [hidden] * (n_layers - 1), output
-    return twin.pair(sizes, *arguments, loss=loss, dtype=dtype)
+    arguments = SIZES[n_layers], [hidden] * (n_layers - 1), output
+    # e to the e to the x leaves no digits for anything else.
+    scale = 0.2 if hidden == "exponential" else 1.0
+    return twin.pair(*arguments, loss=loss, dtype=dtype, scale=scale)
+
+
+def inputs(rng, dtype):
+    """Wide enough for some unit to be on either side of each kink, at −3, 3 and 6 too."""
+    return rng.normal(scale=3.0, size=(N, 5)).astype(dtype)
 
 
 def check(net, peer, X, Y, tolerance):
@@ -42,7 +48,7 @@ def check(net, peer, X, Y, tolerance):
 @pytest.mark.parametrize(("loss", "hidden", "output", "n_layers"), list(cases()))
 def test_gradients_meet_autograd(rng, dtype, loss, hidden, output, n_layers):
     net, peer = made(loss, hidden, output, n_layers, dtype)
-    X = rng.normal(size=(N, 5)).astype(dtype)
+    X = inputs(rng, dtype)
     Y = twin.targets(loss, rng, (N, 4)).astype(dtype)
     check(net, peer, X, Y, TOLERANCE[dtype.name])
 
@@ -50,9 +56,18 @@ def test_gradients_meet_autograd(rng, dtype, loss, hidden, output, n_layers):
 def test_predictions_meet_those_of_pytorch(rng, dtype):
     for output in twin.ACTIVATION_NAMES:
         net, peer = made("mse", "tanh", output, 3, dtype)
-        X = rng.normal(size=(N, 5)).astype(dtype)
+        X = inputs(rng, dtype)
         _, A = peer.forward(twin.tensor(X))
         twin.assert_meets(net.predict(X), A.detach().numpy(), 10 * np.finfo(dtype).eps)
+
+
+def test_inputs_reach_both_sides_of_every_kink(rng, dtype):
+    for hidden in twin.HIDDEN:
+        if hidden != "exponential":
+            _, peer = made("mse", hidden, None, 3, dtype)
+            Z = twin.tensor(inputs(rng, dtype)) @ peer.weights[0] + peer.biases[0]
+            assert Z.min() < -3
+            assert Z.max() > 6
 
 
 # The tests above would see what is wrong, and leave nothing out

@@ -145,19 +145,23 @@ def tensor(array):
     return torch.from_numpy(np.array(array, np.float64))
 
 
-def pair(sizes, *arguments, seed=3, **others):
+def pair(sizes, *arguments, seed=3, scale=1.0, **others):
     """A network of cyprop whose biases are not zero, and the same one of PyTorch's functions.
 
     Parameters
     ----------
-    sizes, *arguments, **others
+    sizes, *arguments, seed, **others
         As of `cyprop.Network`.
+    scale : float, default 1.0
+        The weights that are drawn are multiplied by it.
 
     Returns
     -------
     cyprop.Network, Network
     """
     net = cyprop.Network(sizes, *arguments, seed=seed, **others)
+    for W in net.weights:
+        W *= scale
     draw = np.random.default_rng(seed)
     for b in net.biases:
         b[...] = draw.uniform(-0.5, 0.5, b.shape)
