@@ -31,7 +31,7 @@ def made(loss, hidden, output, n_layers, dtype):
 
 def inputs(rng, dtype):
     """Wide enough for some unit to be on either side of each kink, at −3, 3 and 6 too."""
-    return rng.normal(scale=3.0, size=(N, 5)).astype(dtype)
+    return rng.normal(scale=4.0, size=(N, 5)).astype(dtype)
 
 
 def check(net, peer, X, Y, tolerance):
