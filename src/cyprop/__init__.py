@@ -13,32 +13,71 @@ if TYPE_CHECKING:
     from cyprop import datasets as datasets
     from cyprop import interface as interface
     from cyprop import storage as storage
+    from cyprop.checking import GradientCheck, check_gradients
     from cyprop.configuration import get_include, show_config
     from cyprop.gradients import Gradients
     from cyprop.training.history import History
+    from cyprop.training.plateau import ReduceOnPlateau
+    from cyprop.training.schedules import (
+        Constant,
+        Cosine,
+        Exponential,
+        InverseScaling,
+        OneCycle,
+        Polynomial,
+        Schedule,
+        Step,
+    )
 
 __all__ = [
     "SGD",
     "Activation",
     "Adam",
+    "Constant",
+    "Cosine",
     "DivergenceError",
+    "Exponential",
     "FormatError",
+    "GradientCheck",
     "Gradients",
     "History",
+    "InverseScaling",
     "Loss",
     "Network",
+    "OneCycle",
     "Optimizer",
+    "Polynomial",
+    "ReduceOnPlateau",
+    "Schedule",
     "Settings",
+    "Step",
     "__version__",
+    "check_gradients",
     "get_include",
     "show_config",
 ]
 
 # Imported when first asked for, since not every program needs them.
 _LATER = {
+    **dict.fromkeys(
+        (
+            "Constant",
+            "Cosine",
+            "Exponential",
+            "InverseScaling",
+            "OneCycle",
+            "Polynomial",
+            "Schedule",
+            "Step",
+        ),
+        "cyprop.training.schedules",
+    ),
     "_C_API": "cyprop.interface",
+    "GradientCheck": "cyprop.checking",
     "Gradients": "cyprop.gradients",
     "History": "cyprop.training.history",
+    "ReduceOnPlateau": "cyprop.training.plateau",
+    "check_gradients": "cyprop.checking",
     "get_include": "cyprop.configuration",
     "show_config": "cyprop.configuration",
 }

@@ -15,7 +15,7 @@ from cyprop.checks.numbers import whole_number
 from cyprop.deriving import Deriving
 from cyprop.engine import memory
 from cyprop.settings import Settings, check_that_it_can_learn
-from cyprop.training.initialisation import draw_weights
+from cyprop.training.initialisation import Beginning
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         OptimizerName,
     )
     from cyprop.training.history import History
+    from cyprop.training.initialisation import Given, InitializerName
     from cyprop.training.schedules import Schedule
 
 # What people write, and what there is.
@@ -71,8 +72,7 @@ class Network(Deriving):
     dtype : "float32" or "float64", default "float32"
     seed : int, default 0
         Of the initial weights and of shuffling, drawn from
-        ``numpy.random.Generator(PCG64(seed))``. Weights start Glorot-uniform in front of sigmoid,
-        tanh, identity and softmax, He-normal in front of relu; biases at zero.
+        ``numpy.random.Generator(PCG64(seed))``; also of which units are silent by dropout.
     l1, l2 : float, default 0.0
         What is learned gets the penalty l1·Σ|w| + l2/2·Σw² over all weights, and no biases. It is in
         the loss of `fit`, `train_on_batch`, `learn_one` and `gradients`, and never in `evaluate`.
@@ -82,11 +82,17 @@ class Network(Deriving):
         `evaluate` are without. Which units are silent depends on the seed, the number of the
         update, the layer, the place of the row in the update and the unit, and on nothing else
         (Philox4x32-10, Salmon et al. 2011).
+    initializer : str, or sequence of array_like, optional
+        How the weights of all layers are drawn: "glorot_uniform", "glorot_normal", "he_uniform",
+        "he_normal", "lecun_uniform", "lecun_normal", "orthogonal" or "zeros". Or, for each layer,
+        its weights, (n_in, n_out), or a pair of weights and biases, which are copied. By default
+        Glorot-uniform in front of sigmoid, tanh, identity and softmax, He-normal in front of relu.
+        Biases are zero unless they are given.
 
     Attributes
     ----------
     settings : Settings
-        All of the above but the seed.
+        All of the above but the seed and the initial weights.
     weights, biases : tuple of ndarray
         Writable views of shape (n_in, n_out) and (n_out,) for each layer.
     parameters : ndarray
@@ -140,6 +146,7 @@ class Network(Deriving):
         l1: float = 0.0,
         l2: float = 0.0,
         dropout: float | Sequence[float] = 0.0,
+        initializer: InitializerName | Sequence[Given] | None = None,
         **others: Never,  # to be refused in a sentence that says what to write
     ) -> None:
         check_no_others(others, "Network", Network.__init__, OF_THE_OPTIMIZER)
@@ -150,12 +157,13 @@ class Network(Deriving):
             dropout=dropout,
         )
         check_that_it_can_learn(settings)
+        beginning = Beginning(initializer, settings)
         seed = whole_number(seed, "seed", low=0)
         rng = np.random.Generator(np.random.PCG64(seed))
         memory.lay_out(self, settings)
         memory.set_rng(self, rng)
         memory.set_seed(self, seed)
-        draw_weights(memory.arrays(self)[0], settings.activation_names, rng)
+        beginning.fill(*memory.arrays(self), rng)
 
     @property
     def sizes(self) -> tuple[int, ...]:

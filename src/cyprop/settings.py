@@ -163,10 +163,40 @@ class Settings:
         -----
         Thread-safety: any number of threads at once; these settings stay as they are.
         """
-        chosen = checked_optimizer(optimizer, self.dtype)
+        return self._changed("optimizer", checked_optimizer(optimizer, self.dtype))
+
+    def with_dtype(self, dtype: npt.DTypeLike) -> Settings:
+        """The same settings with another dtype.
+
+        Parameters
+        ----------
+        dtype : "float32" or "float64"
+
+        Returns
+        -------
+        Settings
+
+        Raises
+        ------
+        ValueError
+            If it is neither, or cannot hold a hyperparameter.
+
+        Notes
+        -----
+        Thread-safety: any number of threads at once; these settings stay as they are.
+        """
+        found = checked_dtype(dtype)
+        for rule in (*self.activations, self.loss, self.optimizer):
+            check_that_it_fits(rule, found)
+        for name in ("l1", "l2"):
+            check_that_it_can_be_held(getattr(self, name), name, found)
+        return self._changed("dtype", found)
+
+    def _changed(self, key: str, value: object) -> Settings:
+        """The same settings but for one attribute, which has been checked."""
         changed = Settings.__new__(Settings)
-        changed._set(**{name: getattr(self, name) for name in self.__slots__})
-        changed._set(optimizer=chosen)
+        changed._set(**{own: getattr(self, own) for own in Settings.__slots__})
+        changed._set(**{key: value})
         return changed
 
     def shown(self) -> str:

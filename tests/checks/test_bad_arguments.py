@@ -259,7 +259,7 @@ def test_a_sample_or_batch_whose_loss_is_not_finite_is_not_learned(bad):
          "Network has no argument 'learning_rate': give optimizer=cyprop.SGD(learning_rate=…)"),
         (lambda: cyprop.Network([2, 1], hidden=3),
          "Network has no argument 'hidden': it has sizes, activation, output_activation, loss,"
-         " optimizer, dtype, seed"),
+         " optimizer, dtype, seed, initializer"),
         (lambda: cyprop.Network([2, 1]).fit([[1, 2]], [1], lr=0.1),
          "fit has no argument 'lr': set net.learning_rate"),
         (lambda: cyprop.Network([2, 1]).fit([[1, 2]], [1], callbacks=[]),
