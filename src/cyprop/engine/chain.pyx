@@ -24,7 +24,7 @@ depend on how many there are. Between the two they wait for each other.
 from libc.string cimport memcpy
 
 from cyprop.engine.model cimport (
-    LINE_BYTES, UNSEEN, UPDATE, VECTOR, A_of, Batch, Layer, Model, Part, Sink, Tape, Z_of, biases_of,
+    LINE_BYTES, UPDATE, VECTOR, A_of, Batch, Layer, Model, Part, Sink, Tape, Z_of, biases_of,
     share, weights_of,
 )
 from cyprop.engine.pieces cimport (
@@ -179,7 +179,9 @@ cdef inline void learn_strip(
     cdef const Layer *layer = link.layer
     if not step_outer(model, link, k, n_rows):
         weight_gradient(model, link, k, n_rows, link.strip)
-        step(model, layer.offset + k * layer.W_stride, n_rows * layer.W_stride, link.strip)
+        step(
+            model, layer.offset + k * layer.W_stride, n_rows * layer.W_stride, link.strip,
+            model.hyperparameters)
 
 
 cdef inline bint derive_weights(
@@ -221,7 +223,8 @@ cdef inline void derive_biases(Model *model, const Link *link, const Sink *sink)
     cdef Py_ssize_t offset = link.layer.b_offset
     if sink.target == UPDATE:
         bias_gradient(model, link, link.strip)
-        step(model, offset, link.layer.W_stride, link.strip)
+        step(
+            model, offset, link.layer.W_stride, link.strip, model.hyperparameters_of_biases)
     elif sink.target == VECTOR:
         bias_gradient(model, link, sink.gradient + offset * model.itemsize)
 
@@ -330,18 +333,23 @@ cdef void step_by(Model *model, const Part *part, const char *gradient) noexcept
     cdef Py_ssize_t l, k, k_end, offset
     if part.index == 0:
         begin_update(model)
-        model.wild = UNSEEN            # since each gradient may be as large as it likes
     wait_for_others(part)
     for l in range(model.n_layers):
         layer = &model.layers[l]
         k, k_end = share(part, layer.n_in, 1)
         offset = layer.offset + k * layer.W_stride
         if layer.W_stride == layer.n_out:
-            step(model, offset, (k_end - k) * layer.n_out, gradient + offset * model.itemsize)
+            step(
+                model, offset, (k_end - k) * layer.n_out, gradient + offset * model.itemsize,
+                model.hyperparameters)
         else:
             for k in range(k, k_end):
                 offset = layer.offset + k * layer.W_stride
-                step(model, offset, layer.n_out, gradient + offset * model.itemsize)
+                step(
+                    model, offset, layer.n_out, gradient + offset * model.itemsize,
+                    model.hyperparameters)
         if part.index == 0:
             offset = layer.b_offset
-            step(model, offset, layer.n_out, gradient + offset * model.itemsize)
+            step(
+                model, offset, layer.n_out, gradient + offset * model.itemsize,
+                model.hyperparameters_of_biases)

@@ -41,7 +41,8 @@ cdef struct Model:
     const Loss *loss
     double loss_hyperparameters[MAX_HYPERPARAMETERS]
     const Optimizer *optimizer
-    double hyperparameters[MAX_HYPERPARAMETERS]       # of the optimizer
+    double hyperparameters[MAX_HYPERPARAMETERS]       # of the optimizer, as weights follow it
+    double hyperparameters_of_biases[MAX_HYPERPARAMETERS]     # the same, but nothing decays them
     double tally[MAX_HYPERPARAMETERS]                 # kept by it from one update to the next
     double tally_before[MAX_HYPERPARAMETERS]          # the update that is under way
     double reach                     # of a step, as a multiple of the largest gradient

@@ -10,6 +10,7 @@ cdef enum:
 cdef void begin_update(Model *model) noexcept nogil
 cdef bint is_tame(const Model *model, const Link *link) noexcept nogil
 cdef bint tried(Model *model, const Link *link) noexcept nogil
+cdef bint step_is_tame(Model *model, const char *gradient) noexcept nogil
 cdef bint step_is_finite(Model *model, const char *gradient, char *room) noexcept nogil
 
 
