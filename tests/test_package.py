@@ -36,7 +36,9 @@ def test_the_version_is_the_distributions():
 def test_every_public_name_is_there():
     assert sorted(cyprop.__all__) == [
         "Activation",
+        "AdaGrad",
         "Adam",
+        "AdamW",
         "DivergenceError",
         "FormatError",
         "Gradients",
@@ -44,6 +46,7 @@ def test_every_public_name_is_there():
         "Loss",
         "Network",
         "Optimizer",
+        "RMSprop",
         "SGD",
         "Settings",
         "__version__",

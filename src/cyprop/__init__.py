@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from cyprop.errors import DivergenceError, FormatError
 from cyprop.network import Network
-from cyprop.rules import SGD, Activation, Adam, Loss, Optimizer
+from cyprop.optimizers import SGD, AdaGrad, Adam, AdamW, RMSprop
+from cyprop.rules import Activation, Loss, Optimizer
 from cyprop.settings import Settings
 from cyprop.version import __version__
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 __all__ = [
     "SGD",
     "Activation",
+    "AdaGrad",
     "Adam",
+    "AdamW",
     "DivergenceError",
     "FormatError",
     "Gradients",
@@ -28,6 +31,7 @@ __all__ = [
     "Loss",
     "Network",
     "Optimizer",
+    "RMSprop",
     "Settings",
     "__version__",
     "get_include",

@@ -66,7 +66,7 @@ class Network(Deriving):
         "mse": the mean over outputs of the squared error. "cross_entropy": needs softmax.
         "binary_cross_entropy": the mean over outputs; needs sigmoid. C is its mean over the batch.
     optimizer : Optimizer or str, default SGD(learning_rate=0.1)
-        `SGD`, `Adam`, or the name of one with its defaults.
+        `SGD`, `Adam`, `AdamW`, `RMSprop`, `AdaGrad`, or the name of one with its defaults.
     dtype : "float32" or "float64", default "float32"
     seed : int, default 0
         Of the initial weights and of shuffling, drawn from
@@ -225,7 +225,7 @@ class Network(Deriving):
         Notes
         -----
         Setting ``net.optimizer`` starts with momentum and moments of zero instead. Updates of an
-        SGD without momentum leave v as it was; and the beta1^t and beta2^t of an Adam are the
+        SGD or RMSprop without momentum leave its v or u as it was; and the beta1^t and beta2^t of an Adam are the
         products of the betas that its updates have had.
         Thread-safety: any number of threads at once; it waits its turn.
 

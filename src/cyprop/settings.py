@@ -15,7 +15,6 @@ from cyprop.checks.numbers import is_sequence, shown, whole_number
 from cyprop.kernels import activation as activations
 from cyprop.kernels import loss as losses
 from cyprop.rules import (
-    SGD,
     Activation,
     ActivationName,
     Loss,
@@ -102,7 +101,7 @@ class Settings:
         found_dtype = checked_dtype(dtype)
         for rule in (*found_activations, found_loss):
             check_that_it_fits(rule, found_dtype)
-        chosen = checked_optimizer(SGD() if optimizer is None else optimizer, found_dtype)
+        chosen = checked_optimizer("sgd" if optimizer is None else optimizer, found_dtype)
         self._set(found_sizes, found_activations, found_loss, chosen, found_dtype)
 
     def _set(

@@ -25,7 +25,19 @@ OPTIMIZERS = [
     cyprop.SGD(0.5, momentum=1 - 1e-12),
     cyprop.Adam(1e30),
     cyprop.Adam(1e-3, epsilon=1e-40),
+    cyprop.SGD(0.1, momentum=0.9, nesterov=True),
+    cyprop.AdamW(0.01, weight_decay=0.1),
+    cyprop.AdamW(0.1, weight_decay=15.0),  # weights change their sign
+    cyprop.AdamW(0.1, weight_decay=25.0),  # and become larger
+    cyprop.AdamW(1e-3, weight_decay=1e30),
+    cyprop.RMSprop(0.01),
+    cyprop.RMSprop(0.01, momentum=0.9),
+    cyprop.RMSprop(1e-30, epsilon=1e-35, momentum=1 - 1e-7),
+    cyprop.RMSprop(1e30, rho=1 - 1e-12),
+    cyprop.AdaGrad(0.01),
+    cyprop.AdaGrad(1e30, epsilon=1e-30),
 ]
+PLAIN = [OPTIMIZERS[i] for i in (0, 1, 2, 3, 8, 9, 13, 14, 17)]  # of rates as people choose them
 LARGE_RATE = 2.0**41  # beyond which every update is tried
 
 
@@ -180,7 +192,7 @@ def test_a_step_is_refused_or_leaves_finite_numbers(rng, dtype, optimizer, n_thr
 
 
 @pytest.mark.usefixtures("eager", "level")
-@pytest.mark.parametrize("optimizer", OPTIMIZERS[:4], ids=repr)
+@pytest.mark.parametrize("optimizer", PLAIN, ids=repr)
 @pytest.mark.parametrize("way", WAYS)
 def test_an_update_that_is_tried_first_ends_in_the_same_bits(rng, dtype, way, optimizer):
     """States that are set are not known to be sound, so the update after that is tried."""
@@ -218,7 +230,7 @@ def test_large_rates_with_small_gradients_end_in_the_same_bits(rng, dtype):
 def test_huge_states_do_not_make_parameters_infinite(rng, dtype, way):
     most = float(np.finfo(dtype).max)
     X, Y = rng.normal(size=(2, 5)).astype(dtype), rng.random((2, 3)).astype(dtype)
-    for optimizer in OPTIMIZERS[1:4]:
+    for optimizer in PLAIN[1:]:
         for value in (-1.0, 1e20, most**0.6, most / 2, most, np.inf, np.nan, -most):
             net = cyprop.Network([5, 9, 3], "tanh", "sigmoid", optimizer=optimizer, dtype=dtype)
             way(net, X, Y)
@@ -248,8 +260,14 @@ def test_a_momentum_set_lower_does_not_forget_what_was_gathered(rng, dtype):
 
 
 @pytest.mark.parametrize("way", [learn_one, train_on_batch, fit, compiled])
-def test_adam_goes_on_learning_after_an_outlier(rng, dtype, way):
-    net = cyprop.Network([3, 8, 2], "relu", "identity", optimizer=cyprop.Adam(0.01), dtype=dtype)
+@pytest.mark.parametrize(
+    "optimizer",
+    [cyprop.Adam(0.01), cyprop.AdamW(0.01), cyprop.RMSprop(0.005), cyprop.AdaGrad(0.1)],
+    ids=repr,
+)
+def test_learning_goes_on_after_an_outlier(rng, dtype, way, optimizer):
+    """Whose square is infinite, so that no step would be made any more."""
+    net = cyprop.Network([3, 8, 2], "relu", "identity", optimizer=optimizer, dtype=dtype)
     X, Y = rng.random((4, 3)).astype(dtype), rng.random((4, 2)).astype(dtype)
     first = way(net, X, Y)
     outlier = X.copy()

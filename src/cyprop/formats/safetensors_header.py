@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -246,15 +246,19 @@ def _is_written(value: str, text: str, at: int, end: int) -> bool:
 
 
 def _written(rule: Rule) -> str | dict[str, Any]:
-    """A rule without hyperparameters as its name, any other as its name and all of them."""
-    if not rule.values:
-        return rule.name
-    return {"name": rule.name, "hyperparameters": rule.hyperparameters}
+    """A rule with its hyperparameters, but those that it got after format 1 only if they are set."""
+    known = rule_named(rule._kind, rule.name, {}).hyperparameters
+    first = FORMAT_1.get(rule.name, tuple(known))
+    return _with(rule, [key for key in known if key in first or rule.hyperparameters[key] != known[key]])
 
 
 def _written_in_format_1(rule: Rule) -> str | dict[str, Any]:
     """A rule with no hyperparameters but those that it had in format 1."""
-    keys = FORMAT_1[rule.name]
+    return _with(rule, FORMAT_1[rule.name])
+
+
+def _with(rule: Rule, keys: Sequence[str]) -> str | dict[str, Any]:
+    """A rule as its name alone, or as its name and these hyperparameters."""
     if not keys:
         return rule.name
     return {"name": rule.name, "hyperparameters": {key: rule.hyperparameters[key] for key in keys}}
@@ -322,6 +326,6 @@ def _checked_rule(entry: Any, kind: str) -> Rule:
     name, values = entry["name"], entry["hyperparameters"]
     if not isinstance(name, str) or not is_dict(values):
         raise FormatError(f"{kind} is not a name, or a name and hyperparameters")
-    if not all(type(value) is float for value in values.values()):
-        raise FormatError(f"{kind} has a hyperparameter that is not a decimal number")
+    if not all(type(value) in (float, bool) for value in values.values()):
+        raise FormatError(f"{kind} has a hyperparameter that is neither a decimal number nor a switch")
     return rule_named(kind, name, values)
