@@ -29,7 +29,6 @@ OPTIMIZERS = [
     cyprop.AdamW(0.01, weight_decay=0.1),
     cyprop.AdamW(0.1, weight_decay=15.0),  # weights change their sign
     cyprop.AdamW(0.1, weight_decay=25.0),  # and become larger
-    cyprop.AdamW(1e-3, weight_decay=1e30),
     cyprop.RMSprop(0.01),
     cyprop.RMSprop(0.01, momentum=0.9),
     cyprop.RMSprop(1e-30, epsilon=1e-35, momentum=1 - 1e-7),
@@ -37,7 +36,7 @@ OPTIMIZERS = [
     cyprop.AdaGrad(0.01),
     cyprop.AdaGrad(1e30, epsilon=1e-30),
 ]
-PLAIN = [OPTIMIZERS[i] for i in (0, 1, 2, 3, 8, 9, 13, 14, 17)]  # of rates as people choose them
+PLAIN = [OPTIMIZERS[i] for i in (0, 1, 2, 3, 8, 9, 12, 13, 16)]  # of rates as people choose them
 LARGE_RATE = 2.0**41  # beyond which every update is tried
 
 
@@ -242,6 +241,20 @@ def test_huge_states_do_not_make_parameters_infinite(rng, dtype, way):
                 loss = way(net, X, Y)
                 assert np.isfinite(net.parameters).all()
                 assert not np.isfinite(loss) or all_finite(net)
+
+
+def test_adagrad_goes_on_when_its_sum_is_the_largest_number(dtype):
+    net = cyprop.Network([2, 3, 1], output_activation="identity", dtype=dtype)
+    net.optimizer = cyprop.AdaGrad(0.01)
+    large = np.full(net.parameters.shape, 2.0**59 if dtype == np.float32 else 2.0**479, dtype)
+    _, parameters, (v,), tally = memory.state(net)
+    v[...] = np.finfo(dtype).max / 2
+    memory.set_state(net, parameters, [v], tally)
+    for _ in range(1500):
+        net.step(large)
+        assert all_finite(net)
+    if dtype == np.float32:  # in float64 such squares are lost in such a sum
+        assert (numbers_of(net)[-1] == np.finfo(dtype).max).all()
 
 
 def test_a_momentum_set_lower_does_not_forget_what_was_gathered(rng, dtype):
