@@ -140,6 +140,15 @@ def test_coming_from_runs_as_written(tmp_path):
     assert run(code + "print(losses[-1] < losses[0])\n", tmp_path) == expected + "True\n"
 
 
+def test_the_examples_of_training_print_what_stands_below_them(tmp_path):
+    examples = boxes("docs/training.md", "(?:python|text)")
+    kinds = re.findall(r"^```(python|text)$", text_of("docs/training.md"), re.M)
+    assert "python" in kinds
+    for kind, code, then, said in zip(kinds, examples, kinds[1:], examples[1:], strict=False):
+        if (kind, then) == ("python", "text"):
+            assert run(code, tmp_path) == said
+
+
 def test_the_list_of_rooms_is_that_of_the_tree():
     section = text_of("docs/design.md").partition("## The rooms")[2].partition("<!--")[0]
     rooms, engine = section.split("In `engine/`, from the boundary down:")

@@ -1,4 +1,4 @@
-"""What every optimizer does to a network: in all ways to learn the same, and kept by copies and files."""
+"""Every optimizer: all ways to learn end in the same bits, and copies and files keep it."""
 
 import copy
 import pickle
@@ -17,9 +17,7 @@ WITH_STATES = [optimizer for optimizer in EVERY_OPTIMIZER if optimizer != cyprop
 
 
 def made(dtype, optimizer, sizes=(6, 17, 5, 3)):
-    return cyprop.Network(
-        list(sizes), "tanh", "identity", optimizer=optimizer, dtype=dtype, seed=4
-    )
+    return cyprop.Network(list(sizes), "tanh", "identity", optimizer=optimizer, dtype=dtype, seed=4)
 
 
 def rows(rng, net, n):
@@ -84,9 +82,8 @@ def test_biases_do_not_decay(dtype):
 def test_biases_follow_adam_and_weights_adamw(rng, dtype, tried):
     """Of one update, whose gradient is the same; fused, and also where it is tried first."""
     values = {"learning_rate": 0.02, "epsilon": 1e-2}
-    decayed, plain = made(dtype, cyprop.AdamW(**values, weight_decay=2)), made(
-        dtype, cyprop.Adam(**values)
-    )
+    decayed = made(dtype, cyprop.AdamW(**values, weight_decay=2))
+    plain = made(dtype, cyprop.Adam(**values))
     for net in (decayed, plain):
         for b in net.biases:
             b[...] = 0.5
@@ -135,4 +132,3 @@ def test_optimizers_and_their_states_are_kept(rng, dtype, tmp_path, optimizer, w
     for _ in range(3):
         assert again.train_on_batch(X, Y) == net.train_on_batch(X, Y)
     assert all_of(again) == all_of(net)
-

@@ -225,8 +225,8 @@ class Network(Deriving):
         Notes
         -----
         Setting ``net.optimizer`` starts with momentum and moments of zero instead. Updates of an
-        SGD or RMSprop without momentum leave its v or u as it was; and the beta1^t and beta2^t of an Adam are the
-        products of the betas that its updates have had.
+        SGD or RMSprop without momentum leave its v or u as it was; and the beta1^t and beta2^t of
+        an Adam are the products of the betas that its updates have had.
         Thread-safety: any number of threads at once; it waits its turn.
 
         Examples

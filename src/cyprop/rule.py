@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 from cyprop._restore import restore
 from cyprop.checks.numbers import real_number, shown
 
-# The default, and low, whether low is allowed, and high. A switch's default is a bool, as its values.
+# The default, and low, whether low is allowed, and high. Of a switch the default is a bool.
 Bounds = tuple[float, float, bool, float]
 
 # What other libraries call a hyperparameter, in the order in which a name is looked for.
@@ -136,9 +136,8 @@ class Rule:
         return hash((kind, name, *hyperparameters.values()))
 
     def __repr__(self) -> str:
-        values = [
-            f"{key}={value!r}" for key, value in self.__hyperparameters.items() if value is not False
-        ]
+        given = self.__hyperparameters.items()
+        values = [f"{key}={value!r}" for key, value in given if value is not False]
         if self._shows_name:
             values.insert(0, repr(self.__name))
         return f"{type(self).__name__}({', '.join(values)})"
@@ -185,7 +184,7 @@ def _what_it_has(known: dict[str, Bounds], unknown: str) -> str:
 
 
 def _instead_of(known: dict[str, Bounds], unknown: str) -> str:
-    """What to do in place of a hyperparameter that other libraries know by that name, or nothing."""
+    """What to do in place of a hyperparameter that others know by that name, or nothing."""
     for key, others in CALLED_HERE.items():
         if key in known and unknown in others:
             return f"it is called {key}"

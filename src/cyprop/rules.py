@@ -6,7 +6,7 @@ defaults and bounds, is read from the kernels, so a rule that is registered ther
 who check types; a test compares them.
 
 A rule may have a class of its own, such as SGD. Those classes stand in modules above this one, and
-say what they are of with `own_class`; whoever asks here for a rule by its name then gets one of them.
+say with `own_class` which rule they are; asked for that rule by its name, this one makes theirs.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ R = TypeVar("R", bound=Rule)
 
 
 def own_class(name: str) -> Callable[[type[R]], type[R]]:
-    """Decorate the class of the one rule `name`, whose arguments are that rule's hyperparameters."""
+    """Decorate the class of the rule `name`, whose arguments are that rule's hyperparameters."""
 
     def register(own: type[R]) -> type[R]:
         OWN_CLASSES[own._kind, name] = own

@@ -190,9 +190,7 @@ def _adagrad(theta, d_theta, state, learning_rate, epsilon):
     theta -= learning_rate * d_theta / (np.sqrt(state["v"]) + epsilon)
 
 
-update = SimpleNamespace(
-    sgd=_sgd, adam=_adam, adamw=_adamw, rmsprop=_rmsprop, adagrad=_adagrad
-)
+update = SimpleNamespace(sgd=_sgd, adam=_adam, adamw=_adamw, rmsprop=_rmsprop, adagrad=_adagrad)
 
 
 def update_all(optimizer, weights, biases, d_weights, d_biases, states):

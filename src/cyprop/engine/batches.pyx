@@ -14,7 +14,8 @@ from cyprop.engine.chain cimport (
     wait_for_others,
 )
 from cyprop.engine.model cimport (
-    LINE_BYTES, NOTHING, UNSEEN, UPDATE, Part, Tape, input_size, output_size, rows_of, share, tape_in, whole,
+    LINE_BYTES, NOTHING, UNSEEN, UPDATE, Part, Tape, input_size, output_size, rows_of, share, tape_in,
+    whole,
 )
 from cyprop.engine.team cimport LOOK, Team, now, run
 from cyprop.engine.trial cimport step_is_finite, step_is_tame

@@ -246,10 +246,11 @@ def _is_written(value: str, text: str, at: int, end: int) -> bool:
 
 
 def _written(rule: Rule) -> str | dict[str, Any]:
-    """A rule with its hyperparameters, but those that it got after format 1 only if they are set."""
+    """A rule with its hyperparameters; those that it got after format 1 only if they are set."""
     known = rule_named(rule._kind, rule.name, {}).hyperparameters
     first = FORMAT_1.get(rule.name, tuple(known))
-    return _with(rule, [key for key in known if key in first or rule.hyperparameters[key] != known[key]])
+    values = rule.hyperparameters
+    return _with(rule, [key for key in known if key in first or values[key] != known[key]])
 
 
 def _written_in_format_1(rule: Rule) -> str | dict[str, Any]:
@@ -327,5 +328,5 @@ def _checked_rule(entry: Any, kind: str) -> Rule:
     if not isinstance(name, str) or not is_dict(values):
         raise FormatError(f"{kind} is not a name, or a name and hyperparameters")
     if not all(type(value) in (float, bool) for value in values.values()):
-        raise FormatError(f"{kind} has a hyperparameter that is neither a decimal number nor a switch")
+        raise FormatError(f"{kind} has a hyperparameter that is no decimal number")
     return rule_named(kind, name, values)

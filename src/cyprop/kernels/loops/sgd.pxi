@@ -9,7 +9,7 @@ cdef void sgd_step(
 
     With nesterov:  θ ← θ − learning_rate·(dθ + momentum·v), by the new v.
 
-    Polyak (1964); Nesterov's in the form of Sutskever, Martens, Dahl and Hinton (2013) that PyTorch has.
+    Polyak (1964); nesterov after Sutskever, Martens, Dahl and Hinton (2013), in the form PyTorch has.
     """
     cdef Py_ssize_t i
     cdef floating learning_rate = <floating> hyperparameters[0]
