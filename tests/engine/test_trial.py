@@ -170,7 +170,7 @@ def test_an_output_layer_that_would_overflow_leaves_all_as_it_was(rng, dtype, wa
 
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("n_threads", [1, 2])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, cyprop.RMSprop(1e37)], ids=repr)
 def test_a_step_is_refused_or_leaves_finite_numbers(rng, dtype, optimizer, n_threads):
     seen = set()
     for exponent in np.linspace(-30, np.log10(float(np.finfo(dtype).max)) - 0.01, 40):
@@ -241,6 +241,27 @@ def test_huge_states_do_not_make_parameters_infinite(rng, dtype, way):
                 loss = way(net, X, Y)
                 assert np.isfinite(net.parameters).all()
                 assert not np.isfinite(loss) or all_finite(net)
+
+
+@pytest.mark.parametrize("way", [learn_one, train_on_batch, compiled])
+def test_a_decay_that_makes_weights_infinite_is_no_update(dtype, way):
+    """There is no gradient: an output of relu is 0 for inputs of 0, and so is the target."""
+    for weight_decay, grows in ((15.0, False), (20.0, False), (25.0, True)):
+        net = cyprop.Network([2, 3, 1], "relu", "identity", dtype=dtype)
+        net.optimizer = cyprop.AdamW(0.1, weight_decay=weight_decay)
+        for W in net.weights:
+            W[...] = np.finfo(dtype).max * 0.9
+        before = snapshot(net)
+        nothing = np.zeros((1, 2), dtype), np.zeros((1, 1), dtype)
+        assert np.isnan(way(net, *nothing)) == grows
+        assert (snapshot(net) == before) == grows
+        if grows:
+            with pytest.raises(ValueError, match="would make a parameter infinite"):
+                net.step(np.zeros_like(net.parameters))
+            assert snapshot(net) == before
+        else:
+            net.step(np.zeros_like(net.parameters))
+        assert all_finite(net)
 
 
 def test_adagrad_goes_on_when_its_sum_is_the_largest_number(dtype):
