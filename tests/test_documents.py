@@ -147,6 +147,18 @@ def test_the_examples_of_training_give_what_stands_below_them():
     assert found.failed == 0
 
 
+def test_the_programs_of_training_print_what_stands_below_them(tmp_path):
+    examples = boxes("docs/training.md", "(?:python|text)")
+    kinds = re.findall(r"^```(python|text)$", text_of("docs/training.md"), re.M)
+    followed = list(zip(kinds, examples, kinds[1:], examples[1:]))
+    programs = [
+        (code, said) for kind, code, then, said in followed if (kind, then) == ("python", "text")
+    ]
+    assert programs
+    for code, said in programs:
+        assert run(code, tmp_path) == said
+
+
 def test_the_list_of_rooms_is_that_of_the_tree():
     section = text_of("docs/design.md").partition("## The rooms")[2].partition("<!--")[0]
     rooms, engine = section.split("In `engine/`, from the boundary down:")

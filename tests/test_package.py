@@ -36,7 +36,9 @@ def test_the_version_is_the_distributions():
 def test_every_public_name_is_there():
     assert sorted(cyprop.__all__) == [
         "Activation",
+        "AdaGrad",
         "Adam",
+        "AdamW",
         "Constant",
         "Cosine",
         "DivergenceError",
@@ -51,6 +53,7 @@ def test_every_public_name_is_there():
         "OneCycle",
         "Optimizer",
         "Polynomial",
+        "RMSprop",
         "ReduceOnPlateau",
         "SGD",
         "Schedule",

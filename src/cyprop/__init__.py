@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from cyprop.errors import DivergenceError, FormatError
 from cyprop.network import Network
-from cyprop.rules import SGD, Activation, Adam, Loss, Optimizer
+from cyprop.optimizers import SGD, AdaGrad, Adam, AdamW, RMSprop
+from cyprop.rules import Activation, Loss, Optimizer
 from cyprop.settings import Settings
 from cyprop.version import __version__
 
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 __all__ = [
     "SGD",
     "Activation",
+    "AdaGrad",
     "Adam",
+    "AdamW",
     "Constant",
     "Cosine",
     "DivergenceError",
@@ -47,6 +50,7 @@ __all__ = [
     "OneCycle",
     "Optimizer",
     "Polynomial",
+    "RMSprop",
     "ReduceOnPlateau",
     "Schedule",
     "Settings",

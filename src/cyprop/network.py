@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Never, Self
 
 import numpy as np
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
     from cyprop.training.history import History
     from cyprop.training.initialisation import Given, InitializerName
-    from cyprop.training.schedules import Schedule
+    from cyprop.training.rates import AnySchedule
 
 # What people write, and what there is.
 OF_THE_OPTIMIZER = {
@@ -68,7 +68,7 @@ class Network(Deriving):
         "mse": the mean over outputs of the squared error. "cross_entropy": needs softmax.
         "binary_cross_entropy": the mean over outputs; needs sigmoid. C is its mean over the batch.
     optimizer : Optimizer or str, default SGD(learning_rate=0.1)
-        `SGD`, `Adam`, or the name of one with its defaults.
+        `SGD`, `Adam`, `AdamW`, `RMSprop`, `AdaGrad`, or the name of one with its defaults.
     dtype : "float32" or "float64", default "float32"
     seed : int, default 0
         Of the initial weights and of shuffling, drawn from
@@ -253,8 +253,8 @@ class Network(Deriving):
         Notes
         -----
         Setting ``net.optimizer`` starts with momentum and moments of zero instead. Updates of an
-        SGD without momentum leave v as it was; and the beta1^t and beta2^t of an Adam are the
-        products of the betas that its updates have had.
+        SGD or RMSprop without momentum leave its v or u as it was; and the beta1^t and beta2^t of
+        an Adam are the products of the betas that its updates have had.
         Thread-safety: any number of threads at once; it waits its turn.
 
         Examples
@@ -341,7 +341,7 @@ class Network(Deriving):
         progress: bool = False,
         n_threads: int = 1,
         sample_weight: npt.ArrayLike | None = None,
-        schedule: Schedule | str | Callable[[int], float] | None = None,
+        schedule: AnySchedule = None,
         clip_norm: float | None = None,
         clip_value: float | None = None,
         **others: Never,  # to be refused in a sentence that says what to write
@@ -371,10 +371,11 @@ class Network(Deriving):
             How much each row counts, wᵢ, at least 0: a batch learns from Σ wᵢ·Cᵢ / Σ wᵢ, and the
             loss of an epoch is that mean over all its rows. A batch whose weights are all 0 is
             passed over.
-        schedule : Schedule, name, or callable, optional
+        schedule : Schedule, ReduceOnPlateau, name, or callable, optional
             The learning rate of each update, in place of the optimizer's, from which a schedule
             starts: such as `OneCycle` or `Cosine`, or a function of the update's number, counted
-            from 0 in this call. The optimizer has its own rate again when `fit` ends.
+            from 0 in this call. Rates are found before the first update; only `ReduceOnPlateau`
+            waits for each epoch. The optimizer has its own rate again when `fit` ends.
         clip_norm, clip_value : float, optional
             Clip the gradient of each update: every number of it to ±clip_value, and then all of it
             to at most the Euclidean norm clip_norm.

@@ -16,7 +16,6 @@ from cyprop.checks.numbers import is_sequence, real_number, shown, whole_number
 from cyprop.kernels import activation as activations
 from cyprop.kernels import loss as losses
 from cyprop.rules import (
-    SGD,
     Activation,
     ActivationName,
     Loss,
@@ -121,7 +120,7 @@ class Settings:
             sizes=found_sizes,
             activations=found_activations,
             loss=found_loss,
-            optimizer=checked_optimizer(SGD() if optimizer is None else optimizer, found_dtype),
+            optimizer=checked_optimizer("sgd" if optimizer is None else optimizer, found_dtype),
             dtype=found_dtype,
             l1=checked_penalty(l1, "l1", found_dtype),
             l2=checked_penalty(l2, "l2", found_dtype),

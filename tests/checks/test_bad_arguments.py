@@ -126,7 +126,7 @@ def test_a_learning_rate_must_be_a_number(kind, bad):
         (
             lambda: cyprop.Optimizer("sgd", beta1=0.9),
             TypeError,
-            "sgd has no hyperparameter 'beta1'; it has learning_rate, momentum",
+            "sgd has no hyperparameter 'beta1'; it has learning_rate, momentum, nesterov",
         ),
     ],
 )
@@ -267,7 +267,7 @@ def test_a_sample_or_batch_whose_loss_is_not_finite_is_not_learned(bad):
          " validation_data, progress, n_threads"),
         (lambda: cyprop.SGD(lr=0.1),
          "sgd has no hyperparameter 'lr'; it is called learning_rate; known are learning_rate,"
-         " momentum"),
+         " momentum, nesterov"),
     ],
 )  # fmt: skip
 def test_arguments_that_there_are_not_are_answered_with_what_to_write(call, said):

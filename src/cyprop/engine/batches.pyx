@@ -11,11 +11,12 @@ from cyprop.engine.chain cimport (
     wait_for_others,
 )
 from cyprop.engine.model cimport (
-    LINE_BYTES, NOTHING, Part, Tape, count_update, input_size, output_size, rows_of, share, tape_in,
+    LINE_BYTES, NOTHING, UNSEEN, Part, Tape, count_update, input_size, output_size, rows_of, share,
+    tape_in,
     whole,
 )
 from cyprop.engine.team cimport LOOK, Team, now, run
-from cyprop.engine.trial cimport step_is_finite
+from cyprop.engine.trial cimport step_is_finite, step_is_tame
 
 cdef enum:
     ROWS_AT_ONCE = 64            # so that their activations stay in the cache
@@ -264,10 +265,13 @@ cdef bint step_by_vector(
     """One update from a whole gradient, laid out like the parameters; false if a number would then
     not be finite, and nothing is updated. scratch is a tape's for no rows and one part."""
     cdef Step work = Step(model, gradient)
-    if not step_is_finite(model, gradient, scratch):
+    cdef bint tame = step_is_tame(model, gradient)
+    if not tame and not step_is_finite(model, gradient, scratch):
         return False
     run(step_part, &work, n_parts)
     count_update(model)
+    if not tame:
+        model.wild = UNSEEN            # the gradient may have been as large as it likes
     return True
 
 

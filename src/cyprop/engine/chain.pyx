@@ -28,7 +28,7 @@ from libc.math cimport NAN, isfinite
 from libc.string cimport memcpy
 
 from cyprop.engine.model cimport (
-    LINE_BYTES, UNSEEN, UPDATE, VECTOR, A_of, Batch, D_of, Layer, Model, Part, Sink, Tape, Z_of,
+    LINE_BYTES, UPDATE, VECTOR, A_of, Batch, D_of, Layer, Model, Part, Sink, Tape, Z_of,
     biases_of, count_update, drops, next_update, rows_of, share, tape_in, weights_of, whole,
 )
 from cyprop.engine.pieces cimport (
@@ -190,7 +190,9 @@ cdef inline void learn_strip(
         weight_gradient(model, link, k, n_rows, link.strip)
         if model.penalised:
             add_penalty(model, link, k, n_rows, link.strip)
-        step(model, layer.offset + k * layer.W_stride, n_rows * layer.W_stride, link.strip)
+        step(
+            model, layer.offset + k * layer.W_stride, n_rows * layer.W_stride, link.strip,
+            model.hyperparameters)
 
 
 cdef inline bint derive_weights(
@@ -234,7 +236,8 @@ cdef inline void derive_biases(Model *model, const Link *link, const Sink *sink)
     cdef Py_ssize_t offset = link.layer.b_offset
     if sink.target == UPDATE:
         bias_gradient(model, link, link.strip)
-        step(model, offset, link.layer.W_stride, link.strip)
+        step(
+            model, offset, link.layer.W_stride, link.strip, model.hyperparameters_of_biases)
     elif sink.target == VECTOR:
         bias_gradient(model, link, sink.gradient + offset * model.itemsize)
 
@@ -362,22 +365,26 @@ cdef void step_by(
     cdef Py_ssize_t l, k, k_end, offset
     if part.index == 0:
         begin_update(model)
-        if not own:
-            model.wild = UNSEEN        # since each gradient may be as large as it likes
     wait_for_others(part)
     for l in range(model.n_layers):
         layer = &model.layers[l]
         k, k_end = share(part, layer.n_in, 1)
         offset = layer.offset + k * layer.W_stride
         if own or layer.W_stride == layer.n_out:
-            step(model, offset, (k_end - k) * layer.W_stride, gradient + offset * model.itemsize)
+            step(
+                model, offset, (k_end - k) * layer.W_stride, gradient + offset * model.itemsize,
+                model.hyperparameters)
         else:
             for k in range(k, k_end):
                 offset = layer.offset + k * layer.W_stride
-                step(model, offset, layer.n_out, gradient + offset * model.itemsize)
+                step(
+                    model, offset, layer.n_out, gradient + offset * model.itemsize,
+                    model.hyperparameters)
         if part.index == 0:
             offset = layer.b_offset
-            step(model, offset, layer.n_out, gradient + offset * model.itemsize)
+            step(
+                model, offset, layer.n_out, gradient + offset * model.itemsize,
+                model.hyperparameters_of_biases)
 
 
 cdef double learn(

@@ -12,7 +12,6 @@ from cpython.mem cimport PyMem_RawFree
 import numpy as np
 
 from cyprop.checks.arrays import real_array
-from cyprop.engine.finite import place_of_nonfinite
 from cyprop.engine.memory import aligned_zeros, views
 from cyprop.engine.threads import threads_for_parameters, threads_for_rows
 
@@ -139,6 +138,7 @@ def step(Engine network not None, gradient, n_threads):
     finally:
         PyMem_RawFree(memory)
     if not stepped:
+        refuse_nonfinite(network, checked_gradient)
         raise ValueError(
             "the step would make a parameter infinite, or what the optimizer keeps; the network is"
             " unchanged: clip the gradient, or lower the learning rate"
@@ -146,15 +146,13 @@ def step(Engine network not None, gradient, n_threads):
 
 
 cdef object checked(Engine network, gradient):
-    """The gradient as a vector that the kernels take, every number of it finite."""
+    """The gradient as a vector that the kernels take."""
     dtype = settings_of(network).dtype
     expected = f"a vector of {network.model.n_parameters} numbers, laid out like net.parameters"
     with np.errstate(over="ignore"):
         vector = real_array(gradient, "gradient", dtype, expected)
     if vector.shape != (network.model.n_parameters,):
         raise ValueError(f"gradient has shape {vector.shape}, expected {expected}")
-    if place_of_nonfinite(vector) is not None:
-        refuse_nonfinite(network, vector)
     return vector
 
 

@@ -15,12 +15,12 @@ from cyprop.engine.batches cimport forward_in_pieces, losses_size, sum_of, weigh
 from cyprop.engine.chain cimport backward, step_by, tape_size, wait_for_others
 from cyprop.engine.memory cimport set_rate
 from cyprop.engine.model cimport (
-    FOREIGN, UNSEEN, UPDATE, UPDATES, VECTOR, Layer, Part, Sink, Tape, input_size, next_update, share,
+    UNSEEN, UPDATE, UPDATES, VECTOR, Layer, Part, Sink, Tape, input_size, next_update, share,
     tape_in, target_size,
 )
 from cyprop.engine.pieces cimport penalty
 from cyprop.engine.team cimport Team, run
-from cyprop.engine.trial cimport is_bounded, step_is_finite, tame
+from cyprop.engine.trial cimport is_bounded, look_at_states, step_is_finite, tame
 
 cdef enum:
     SLICE = 1 << 24              # multiplications after which training stops for a look at Ctrl-C
@@ -205,10 +205,12 @@ cdef void clip(
         norm = recipe.clip_norm
         wait_for_others(part)
     if part.index == 0:
-        model.overflowed = not (
-            norm < tame(model) and is_bounded(model)
-            or isfinite(norm) and step_is_finite(model, room.gradient, room.tape))
-        if model.wild == FOREIGN and not model.overflowed:
+        look_at_states(model)
+        if norm < tame(model) and is_bounded(model):
+            model.overflowed = False
+            return
+        model.overflowed = not (isfinite(norm) and step_is_finite(model, room.gradient, room.tape))
+        if not model.overflowed:
             model.wild = UNSEEN            # now that all numbers have been tried
 
 

@@ -7,6 +7,7 @@ cdef enum:
     LONG_CALL = 1 << 16          # multiplications from which a call lets go of the GIL
 
 cdef char *allocate(Py_ssize_t size) except NULL
+cdef void take_hyperparameters(Model *model, const double *numbers) noexcept nogil
 
 cdef class Memory(Turns):
     cdef Model model

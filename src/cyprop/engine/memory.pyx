@@ -261,17 +261,24 @@ def views(Memory network not None, flat):
     return tuple(weights), tuple(biases)
 
 
-cdef double reach_of(const Model *model) noexcept nogil:
-    """How far steps go, as a multiple of the largest gradient."""
-    if model.optimizer.reach == NULL:
-        return INFINITY
-    return model.optimizer.reach(model.hyperparameters, model.dtype)
+cdef void take_hyperparameters(Model *model, const double *numbers) noexcept nogil:
+    """Give the optimizer these, and say how far its steps go; biases are without weight decay."""
+    cdef const Optimizer *optimizer = model.optimizer
+    memcpy(model.hyperparameters, numbers, sizeof(model.hyperparameters))
+    memcpy(model.hyperparameters_of_biases, numbers, sizeof(model.hyperparameters))
+    if optimizer.weight_decay >= 0:
+        model.hyperparameters_of_biases[optimizer.weight_decay] = 0
+    model.reach = INFINITY
+    if optimizer.reach != NULL:
+        model.reach = optimizer.reach(numbers, model.dtype)
 
 
 cdef void set_rate(Model *model, double learning_rate) noexcept nogil:
     """Go on with this learning rate, which every optimizer's hyperparameters begin with."""
-    model.hyperparameters[0] = learning_rate
-    model.reach = reach_of(model)
+    cdef double numbers[MAX_HYPERPARAMETERS]
+    memcpy(numbers, model.hyperparameters, sizeof(numbers))
+    numbers[0] = learning_rate
+    take_hyperparameters(model, numbers)
 
 
 def set_optimizer(Memory network not None, optimizer):
@@ -294,8 +301,7 @@ def set_optimizer(Memory network not None, optimizer):
     model.optimizer = kernels
     model.step_outer = NULL if model.penalised else kernels.step_outer[model.dtype]
     memcpy(model.states, places, sizeof(places))
-    memcpy(model.hyperparameters, numbers, sizeof(numbers))
-    model.reach = reach_of(model)
+    take_hyperparameters(model, numbers)
     model.wild = TAME
     memset(model.tally, 0, UPDATES * sizeof(double))
     network.states, states = states, network.states       # the old ones go when the turn has ended
@@ -321,8 +327,7 @@ def set_hyperparameters(Memory network not None, changes):
         network.begin_writing(&call)
         same = network.kept_settings is before       # or another thread has set something meanwhile
         if same:
-            memcpy(model.hyperparameters, numbers, sizeof(numbers))
-            model.reach = reach_of(model)
+            take_hyperparameters(model, numbers)
             model.wild = UNSEEN if model.wild == TAME else model.wild
             network.kept_settings, settings = settings, network.kept_settings
         network.end_writing(&call)

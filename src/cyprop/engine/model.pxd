@@ -46,7 +46,8 @@ cdef struct Model:
     double loss_hyperparameters[MAX_HYPERPARAMETERS]
     const Optimizer *optimizer
     OptimizerStepOuter step_outer    # NULL where it has none, or where a penalty comes in between
-    double hyperparameters[MAX_HYPERPARAMETERS]       # of the optimizer
+    double hyperparameters[MAX_HYPERPARAMETERS]       # of the optimizer, as weights follow it
+    double hyperparameters_of_biases[MAX_HYPERPARAMETERS]     # the same, but nothing decays them
     double tally[MAX_HYPERPARAMETERS]                 # kept from one update to the next: see UPDATES
     double tally_before[MAX_HYPERPARAMETERS]          # the update that is under way
     double reach                     # of a step, as a multiple of the largest gradient

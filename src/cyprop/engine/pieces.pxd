@@ -159,8 +159,9 @@ cdef inline void bias_gradient(const Model *model, const Link *link, char *db) n
 
 cdef inline void step(
     Model *model, Py_ssize_t offset, Py_ssize_t n, const char *d_theta,
+    const double *hyperparameters,
 ) noexcept nogil:
-    """θ ← θ − step(dθ) for the n parameters from offset on."""
+    """θ ← θ − step(dθ) for the n parameters from offset on, by what holds for weights or for biases."""
     cdef const Optimizer *optimizer = model.optimizer
     cdef void *states[MAX_STATES]
     cdef Py_ssize_t s
@@ -168,7 +169,7 @@ cdef inline void step(
         states[s] = model.states[s] + offset * model.itemsize
     optimizer.step[model.dtype](
         n, model.parameters + offset * model.itemsize, d_theta, states,
-        model.hyperparameters, model.tally)
+        hyperparameters, model.tally)
 
 
 cdef inline bint step_outer(

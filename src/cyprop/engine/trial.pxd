@@ -8,9 +8,11 @@ cdef enum:
     SMALL = 64              # numbers that are looked at here rather than by a kernel
 
 cdef double tame(const Model *model) noexcept nogil
+cdef void look_at_states(Model *model) noexcept nogil
 cdef void begin_update(Model *model) noexcept nogil
 cdef bint is_tame(const Model *model, const Link *link) noexcept nogil
 cdef bint tried(Model *model, const Link *link) noexcept nogil
+cdef bint step_is_tame(Model *model, const char *gradient) noexcept nogil
 cdef bint step_is_finite(Model *model, const char *gradient, char *room) noexcept nogil
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -250,15 +250,20 @@ def _is_written(value: str, text: str, at: int, end: int) -> bool:
 
 
 def _written(rule: Rule) -> str | dict[str, Any]:
-    """A rule without hyperparameters as its name, any other as its name and all of them."""
-    if not rule.values:
-        return rule.name
-    return {"name": rule.name, "hyperparameters": rule.hyperparameters}
+    """A rule with its hyperparameters; those that it got after format 1 only if they are set."""
+    known = rule_named(rule._kind, rule.name, {}).hyperparameters
+    first = FORMAT_1.get(rule.name, tuple(known))
+    values = rule.hyperparameters
+    return _with(rule, [key for key in known if key in first or values[key] != known[key]])
 
 
 def _written_in_format_1(rule: Rule) -> str | dict[str, Any]:
     """A rule with no hyperparameters but those that it had in format 1."""
-    keys = FORMAT_1[rule.name]
+    return _with(rule, FORMAT_1[rule.name])
+
+
+def _with(rule: Rule, keys: Sequence[str]) -> str | dict[str, Any]:
+    """A rule as its name alone, or as its name and these hyperparameters."""
     if not keys:
         return rule.name
     return {"name": rule.name, "hyperparameters": {key: rule.hyperparameters[key] for key in keys}}
@@ -319,7 +324,8 @@ def _check_types(entries: dict[str, Any]) -> None:
         raise FormatError(f"dtype is not one of {', '.join(DTYPES)}")
     rates = entries.get("dropout", [])
     if not is_list(rates) or not all(
-        type(number) is float for number in (*rates, *(entries.get(key, 0.0) for key in ("l1", "l2")))
+        type(number) is float
+        for number in (*rates, *(entries.get(key, 0.0) for key in ("l1", "l2")))
     ):
         raise FormatError("l1, l2 or dropout is not made of decimal numbers")
 
@@ -333,6 +339,6 @@ def _checked_rule(entry: Any, kind: str) -> Rule:
     name, values = entry["name"], entry["hyperparameters"]
     if not isinstance(name, str) or not is_dict(values):
         raise FormatError(f"{kind} is not a name, or a name and hyperparameters")
-    if not all(type(value) is float for value in values.values()):
-        raise FormatError(f"{kind} has a hyperparameter that is not a decimal number")
+    if not all(type(value) in (float, bool) for value in values.values()):
+        raise FormatError(f"{kind} has a hyperparameter that is no decimal number")
     return rule_named(kind, name, values)

@@ -69,7 +69,8 @@ ctypedef void (*OptimizerStep)(
     const double *hyperparameters, const double *tally) noexcept nogil
 
 # How far a step goes at most, as a multiple of the largest gradient that there was, in float32 (0) or
-# float64 (1); infinite where nothing bounds it.
+# float64 (1); infinite where nothing bounds it. What the states gather is bounded by it too, or by what
+# rounding leaves; a decay that makes no parameter larger does not count.
 ctypedef double (*OptimizerReach)(const double *hyperparameters, Py_ssize_t dtype) noexcept nogil
 
 # Where a step is a multiple of dW, the product that gives dW can make it, with no gradient in between.
@@ -126,6 +127,7 @@ cdef struct Hyperparameter:
     double low                     # low < value < high; low <= value where low_allowed
     bint low_allowed
     double high
+    bint is_switch                 # 0 or 1, which Python knows as False and True
 
 cdef struct Rule:                  # what an activation, a loss and an optimizer begin with
     const char *name
@@ -150,6 +152,7 @@ cdef struct Loss:
 cdef struct Optimizer:
     Rule rule
     Py_ssize_t n_states            # flat vectors shaped like the parameters, zero at first
+    Py_ssize_t weight_decay        # which hyperparameter pulls weights, never biases, to zero; or -1
     OptimizerBegin begin           # NULL, or called once before the steps of an update
     OptimizerReach reach           # NULL where it is not known: every update is then tried first
     OptimizerStep step[2]

@@ -83,7 +83,7 @@ class Plan(NamedTuple):
     shuffle: bool
     validation: tuple[Array, Array, Array | None] | None
     n_threads: int  # that were asked for
-    schedule: Any  # what `rates_of` takes, or None
+    schedule: Any  # what `Pace` takes, or None
 
 
 def plan(
@@ -118,6 +118,10 @@ def plan(
         for bound, name in ((clip_norm, "clip_norm"), (clip_value, "clip_value"))
     ]
     validation = None if validation_data is None else _validation(network, validation_data)
+    if schedule is not None:
+        from cyprop.training.pace import checked_schedule
+
+        schedule = checked_schedule(schedule, validation is not None)
     check_weights(network)
     if not warn_of_what_is_out_of_reach(Y, "Y", settings, 3) and validation is not None:
         warn_of_what_is_out_of_reach(validation[1], "validation Y", settings, 3)
@@ -155,22 +159,24 @@ def _new_history(network: Engine) -> History:
 
 def _epochs(network: Engine, plan: Plan, n_epochs: int, history: History) -> Iterator[History]:
     last_finite = memory.empty_like_parameters(network)
-    n_batches = -(-plan.n_rows // plan.batch_size)
-    rates = None
+    pace = None
     if plan.schedule is not None:
-        from cyprop.training.schedules import rates_of  # which not every program needs
+        from cyprop.training.pace import Pace  # here and below: which not every program needs
 
-        learning_rate = memory.settings_of(network).optimizer.hyperparameters["learning_rate"]
-        rates = rates_of(plan.schedule, n_epochs * n_batches, learning_rate)
+        settings = memory.settings_of(network)
+        pace = Pace(
+            plan.schedule,
+            n_epochs,
+            -(-plan.n_rows // plan.batch_size),
+            settings.optimizer.hyperparameters["learning_rate"],
+            settings.dtype.name,
+        )
     for epoch in range(n_epochs):
         memory.read_parameters(network, last_finite)
         order = memory.rng_of(network).permutation(plan.n_rows) if plan.shuffle else None
-        first = epoch * n_batches
         started = time.perf_counter()
         try:
-            loss = _one_epoch(
-                network, plan, order, None if rates is None else rates[first : first + n_batches]
-            )
+            loss = _one_epoch(network, plan, order, None if pace is None else pace.rates(epoch))
         except _NotFiniteError as found:
             memory.go_back(network, last_finite)
             check_weights(network)  # which the caller, or another thread, may have assigned
@@ -182,6 +188,8 @@ def _epochs(network: Engine, plan: Plan, n_epochs: int, history: History) -> Ite
             history.validation_loss.append(network.evaluate(X, Y, plan.n_threads, weights))
         history.seconds.append(seconds)
         history.loss.append(loss)
+        if pace is not None:
+            pace.after_epoch(history)
         yield history
 
 

@@ -43,6 +43,9 @@ cdef inline double rounded(double value, Py_ssize_t dtype) noexcept nogil:
 
 include "sgd.pxi"
 include "adam.pxi"
+include "adamw.pxi"
+include "rmsprop.pxi"
+include "adagrad.pxi"
 
 table.dense_forward[0] = <DenseForward> dense_forward[float]
 table.dense_forward[1] = <DenseForward> dense_forward[double]
