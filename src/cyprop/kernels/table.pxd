@@ -98,10 +98,11 @@ cdef struct Rule:                  # what an activation, a loss and an optimizer
 
 cdef struct Activation:
     Rule rule
-    const char *initialisation     # "glorot" or "he": how weights in front of it are drawn
+    const char *initialisation     # "glorot", "he" or "lecun": how weights in front of it are drawn
     bint couples_units             # a unit's output depends on the whole row (softmax)
     bint keeps_Z                   # backward reads Z, not A alone
-    bint bounded                   # |A| is at most 1
+    bint bounded                   # |A| is below 2²⁹, whatever Z is
+    bint positive                  # A is above 0, unless it is too small for a number
     ActivationForward forward[2]
     ActivationBackward backward[2]
 

@@ -20,6 +20,7 @@ include "rows.pxi"
 include "narrow.pxi"
 include "dense.pxi"
 include "activation.pxi"
+include "elementwise.pxi"
 include "loss.pxi"
 include "outer.pxi"
 

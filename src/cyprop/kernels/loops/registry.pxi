@@ -3,6 +3,11 @@
 
 from libc.math cimport INFINITY
 
+cdef extern from "arithmetic.h" nogil:
+    ctypedef struct Elementwise "struct cyprop_elementwise":
+        ActivationForward forward[2]
+        ActivationBackward backward[2]
+
 table.n_activations = table.n_losses = table.n_optimizers = 0
 
 
@@ -46,6 +51,19 @@ cdef Activation *new_activation(const char *name, const char *initialisation) ex
     entry.couples_units = False
     entry.keeps_Z = False
     entry.bounded = False
+    entry.positive = False
+    return entry
+
+
+cdef Activation *new_elementwise(
+    const char *name, const char *initialisation, const Elementwise *kernels,
+) except NULL:
+    """An activation whose kernels elementwise.h has made."""
+    cdef Activation *entry = new_activation(name, initialisation)
+    cdef Py_ssize_t dtype
+    for dtype in range(2):
+        entry.forward[dtype] = kernels.forward[dtype]
+        entry.backward[dtype] = kernels.backward[dtype]
     return entry
 
 
