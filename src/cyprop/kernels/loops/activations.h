@@ -35,7 +35,7 @@ INLINE REAL NAMED(elu)(REAL z, REAL alpha)
 /* dZ = dA, or dA * alpha * e^Z where Z is not above 0 */
 INLINE REAL NAMED(elu_backward)(REAL z, REAL dA, REAL alpha)
 {
-    return z > 0 ? dA : dA * (alpha * NAMED(exp)(z));
+    return z > 0 ? dA : dA * (alpha * NAMED(exp_of_minus)(z));
 }
 ELEMENTWISE(elu, NAMED(elu)(z, h), NAMED(elu_backward)(z, dA, h))
 
@@ -48,7 +48,7 @@ INLINE REAL NAMED(selu)(REAL z)
 /* dZ = dA * 1.0507 * (1, or 1.6733 * e^Z where Z is not above 0) */
 INLINE REAL NAMED(selu_backward)(REAL z, REAL dA)
 {
-    return dA * (z > 0 ? (REAL)1.0507009873554805 : (REAL)1.7580993408473768 * NAMED(exp)(z));
+    return dA * (z > 0 ? (REAL)1.0507009873554805 : (REAL)1.7580993408473768 * NAMED(exp_of_minus)(z));
 }
 ELEMENTWISE(selu, NAMED(selu)(z), NAMED(selu_backward)(z, dA))
 
@@ -61,7 +61,7 @@ INLINE REAL NAMED(celu)(REAL z, REAL alpha)
 /* dZ = dA, or dA * e^(Z / alpha) where Z is not above 0 */
 INLINE REAL NAMED(celu_backward)(REAL z, REAL dA, REAL alpha)
 {
-    return z > 0 ? dA : dA * NAMED(exp)(z / alpha);
+    return z > 0 ? dA : dA * NAMED(exp_of_minus)(z / alpha);
 }
 ELEMENTWISE(celu, NAMED(celu)(z, h), NAMED(celu_backward)(z, dA, h))
 
@@ -91,7 +91,7 @@ INLINE REAL NAMED(times_sigmoid)(REAL v, REAL w)
 /* sigmoid(v) * (1 + x * sigmoid(-v)), which is the slope of z * sigmoid(v) where x = z * dv/dz. */
 INLINE REAL NAMED(times_sigmoid_slope)(REAL v, REAL x)
 {
-    REAL e = NAMED(exp)(-NAMED(absolute)(v)), r = 1 / (1 + e), er = e * r;
+    REAL e = NAMED(exp_of_minus)(v), r = 1 / (1 + e), er = e * r;
     return (v < 0 ? er : r) * NAMED(fma)(x, v < 0 ? r : er, 1);
 }
 
@@ -134,7 +134,7 @@ ELEMENTWISE(silu, NAMED(silu)(z), NAMED(silu_backward)(z, dA))
 /* A = ln(1 + e^Z) */
 INLINE REAL NAMED(softplus)(REAL z)
 {
-    return (z > 0 ? z : 0) + NAMED(log1p)(NAMED(exp)(-NAMED(absolute)(z)));
+    return (z > 0 ? z : 0) + NAMED(log1p)(NAMED(exp_of_minus)(z));
 }
 
 /* dZ = dA * sigmoid(Z) = dA * (1 - e^-A) */
@@ -161,7 +161,7 @@ INLINE REAL NAMED(mish)(REAL z)
 /* dZ = dA * (n + 4 * Z * e^Z * (1 + e^Z) / d) / d, or n, d and the product divided as above */
 INLINE REAL NAMED(mish_backward)(REAL z, REAL dA)
 {
-    REAL e = NAMED(exp)(-NAMED(absolute)(z));
+    REAL e = NAMED(exp_of_minus)(z);
     REAL n = z < 0 ? e * (e + 2) : NAMED(fma)(2, e, 1);
     REAL d = z < 0 ? NAMED(fma)(e, e + 2, 2) : NAMED(fma)(2 * e, e, n);
     REAL x = 4 * (z * (z < 0 ? e : e * e));
@@ -249,7 +249,7 @@ ELEMENTWISE(hard_tanh, NAMED(hard_tanh)(z), NAMED(hard_tanh_backward)(a, dA))
 /* A = ln sigmoid(Z) = -ln(1 + e^-Z) */
 INLINE REAL NAMED(log_sigmoid)(REAL z)
 {
-    return (z < 0 ? z : 0) - NAMED(log1p)(NAMED(exp)(-NAMED(absolute)(z)));
+    return (z < 0 ? z : 0) - NAMED(log1p)(NAMED(exp_of_minus)(z));
 }
 
 /* dZ = dA * sigmoid(-Z) = dA * (1 - e^A) */

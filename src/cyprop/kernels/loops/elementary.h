@@ -34,6 +34,12 @@ INLINE REAL NAMED(exp)(REAL x)
     return y * factor;
 }
 
+/* e^-|x|. Beside another choice by the sign of x, GCC makes branches of e^x itself. */
+INLINE REAL NAMED(exp_of_minus)(REAL x)
+{
+    return NAMED(exp)(-NAMED(absolute)(x));
+}
+
 /* ln(1 + e^x) for x <= 0; what 1 + e^x rounds away is put back. */
 INLINE REAL NAMED(log1p_exp)(REAL x)
 {
