@@ -164,7 +164,7 @@ loss.backward[1] = <LossBackward> quantile_backward[double]
 
 cdef inline double log_cosh(double x) noexcept nogil:
     """ln cosh x = |x| + ln(1 + e^−2|x|) − ln 2; near 0, where that cancels, artanh(t² / (2 − t²)),
-    t = tanh x, by the series that `log` has: within 4 ULP."""
+    t = tanh x, by the series that `log` has: within 5 ULP."""
     cdef double size = fabs(x), s, u, series = 0
     cdef int k
     if size > 0.6:
