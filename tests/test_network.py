@@ -92,9 +92,9 @@ class TestEveryArchitecture:
     def test_predict_into_out(self, rng, dtype, architecture):
         net = make(architecture, dtype)
         X, _ = data(rng, net, 9)
-        like = np.empty((9, net.sizes[-1]), dtype)
-        for x, like in ((X, like), (X[0], like[0]), (X[:1], like[:1])):
-            out = np.full_like(like, np.nan)
+        n_out = net.sizes[-1]
+        for x, shape in ((X, (9, n_out)), (X[0], (n_out,)), (X[:1], (1, n_out))):
+            out = np.full(shape, np.nan, dtype)
             assert net.predict(x, out=out) is out
             assert same_bits(out, net.predict(x))
             out[...] = np.nan

@@ -180,7 +180,7 @@ def _poisson_of_softplus_derivative(A, Y):
     return (A - Y) * slope / A.size
 
 
-# Of each loss its entries: the output activation (None: any), what backward gives, forward, backward.
+# Of each loss its entries: the output activation (None: any), what backward gives, and both.
 _LOSSES = {
     "mse": [(None, "dA", _mse, lambda A, Y: 2 * (A - Y) / A.size)],
     "mae": [(None, "dA", _mae, lambda A, Y: np.sign(A - Y) / A.size)],

@@ -137,9 +137,8 @@ class TestNumbers:
         entry.backward(A, Y, slope)
         h = 1e-5
         around = Z if entry.gives_dZ else A
-        error = A[:, : Y.shape[1]] - Y
-        for kink in {"mae": [0], "quantile": [0]}.get(entry.name, []):
-            assert np.abs(error - kink).min() > h
+        if entry.name in ("mae", "quantile"):  # which have a kink at 0
+            assert np.abs(A - Y).min() > h
 
         def mean_C(moved):
             C = np.empty(3)
@@ -202,7 +201,7 @@ class TestNumbers:
 
 
 def slopes(name, errors, dtype, *values):
-    """dA of one row whose errors A − Y are these, times its number of columns."""
+    """The dA of one row whose errors A − Y are these, times its number of columns."""
     A = np.array([errors], dtype)
     dA = np.empty_like(A)
     loss.backward(name, A, np.zeros_like(A), dA, values or None)
@@ -257,9 +256,9 @@ def test_counts_whose_mean_rounds_to_zero_cost_much_but_not_infinity(dtype):
 def test_a_variance_that_rounds_to_zero_is_no_finite_loss(dtype):
     A, Y, C = np.array([[0.0, -800.0]], dtype), np.ones((1, 1), dtype), np.empty(1)
     loss.forward("gaussian_nll", A, A, Y, C)
-    assert C == np.inf
+    assert C[0] == np.inf
     loss.forward("gaussian_nll", A, A, A[:, :1].copy(), C)
-    assert np.isnan(C)
+    assert np.isnan(C[0])
 
 
 @pytest.mark.usefixtures("level")

@@ -265,7 +265,8 @@ def _hint_for_labels(
     if n_classes and code == "y":
         return f": for a class label give {int(array.flat[0]) - first}, a whole number"
     if np.asarray(value).dtype.kind in "fO":
-        code = f"{code}.astype(int)" if n_classes and is_array(value) else f"np.asarray({code}, int)"
+        by_method = n_classes and is_array(value)
+        code = f"{code}.astype(int)" if by_method else f"np.asarray({code}, int)"
     elif first and not is_array(value):
         code = f"np.asarray({code})"
     code = f"{code} - 1" if first else code

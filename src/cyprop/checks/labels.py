@@ -48,7 +48,7 @@ def targets_of_rows(
 def targets_of_row(
     y: Any, name: str, n_targets: int, dtype: npt.DTypeLike, n_classes: int
 ) -> Array:
-    """y as (n_targets,); a whole number from 0 to n_classes − 1 as zeros and a one.
+    """One row, (n_targets,); a whole number from 0 to n_classes − 1 becomes zeros and a one.
 
     Parameters and errors are those of `targets_of_rows`.
     """

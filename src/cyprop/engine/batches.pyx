@@ -1,7 +1,7 @@
 """Many rows, a few at a time, without the GIL: predicting, measuring the loss, deriving, training.
 
-X is (n, n_in), Y (n, n_targets), dA (n, n_out), C-contiguous and of the model's dtype. Scratch belongs to the
-caller. Each task is shared among n_parts threads, and ends in the same bits for any number of them.
+X is (n, n_in), Y (n, n_targets), dA (n, n_out), C-contiguous and of the model's dtype. Scratch belongs
+to the caller. Each task is shared among n_parts threads, and ends in the same bits for any number.
 Nothing here can fail. Where a task is stoppable, Python has called it: it looks for Ctrl-C now and
 then, and if that came, returns true, with an exception set and its results of no use.
 """

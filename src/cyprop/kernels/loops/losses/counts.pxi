@@ -66,8 +66,8 @@ cdef void poisson_of_softplus_backward(
 ) noexcept nogil:
     """dZ = 1/N_out · (1 − Y/A) · f′ / n,  f′ = 1 − e^−A
 
-    as (A − Y) · (f′/A), where f′/A goes to 1 as A goes to 0: an A that rounds to 0 costs no infinity. f′
-    is tanh(A/2) · (1 + e^−A), which does not cancel.
+    as (A − Y) · (f′/A), where f′/A goes to 1 as A goes to 0: an A that rounds to 0 costs no infinity.
+    f′ is tanh(A/2) · (1 + e^−A), which does not cancel.
     """
     cdef Py_ssize_t i, j
     cdef floating a, slope, scale = <floating> (1.0 / (<double> n_out * <double> n_batch))

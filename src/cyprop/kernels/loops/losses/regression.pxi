@@ -1,5 +1,5 @@
-# Losses of outputs that may be any number, E = A − Y. Where |E| or a slope has a kink, the derivative is
-# the one of least size among those between the slopes of both sides: 0 at E = 0.
+# Losses of outputs that may be any number, E = A − Y. Where C has a kink, at E = 0, all slopes between
+# those of the two sides are its derivatives in the convex sense, and 0, the least of them, is taken.
 
 
 cdef void mse_forward(
