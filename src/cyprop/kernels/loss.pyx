@@ -1,6 +1,6 @@
 """Losses by name: C of each row, and its derivative by A (seed 2), or by Z where the two cancel.
 
-The formulas and loops are in loops/loss.pxi. Arrays are (n, n_out), all float32 or all float64; Y of a
+The formulas and loops are in loops/losses. Arrays are (n, n_out), all float32 or all float64; Y of a
 loss with two outputs a target is (n, n_out / 2); C is (n,) and float64. The columns of a row are
 adjacent in memory; rows may be any distance apart, Z's as far as A's.
 
