@@ -33,6 +33,14 @@ ARCHITECTURES = [
     ([6, 9, 4], ["tanh"], "softmax", "mse"),
     ([6, 20, 5, 4], ["relu", "identity"], "softmax", "cross_entropy"),
     ([6, 9, 2], ["sigmoid"], "sigmoid", "binary_cross_entropy"),
+    ([6, 9, 2], ["tanh"], "identity", "mae"),
+    ([6, 9, 3], ["sigmoid"], "identity", "huber"),
+    ([6, 3], [], "identity", "quantile"),
+    ([6, 9, 3], ["relu"], "tanh", "log_cosh"),
+    ([6, 17, 8, 6], ["tanh", "tanh"], "identity", "gaussian_nll"),
+    ([6, 9, 3], ["tanh"], "exponential", "poisson"),
+    ([6, 9, 3], ["tanh"], "softplus", "poisson"),
+    ([6, 20, 4], ["relu"], "log_softmax", "cross_entropy"),
 ]
 
 SHALLOW = ([7, 17, 3], ["sigmoid"], "sigmoid", "mse")
@@ -52,7 +60,7 @@ def data(rng, net, n):
     if net.loss == "cross_entropy":
         Y = np.eye(net.sizes[-1])[rng.integers(net.sizes[-1], size=n)]
     else:
-        Y = rng.random((n, net.sizes[-1]))
+        Y = rng.random((n, net.settings.n_targets))
     return X, Y.astype(net.dtype)
 
 
@@ -83,9 +91,10 @@ class TestEveryArchitecture:
 
     def test_predict_into_out(self, rng, dtype, architecture):
         net = make(architecture, dtype)
-        X, Y = data(rng, net, 9)
-        for x, like in ((X, Y), (X[0], Y[0]), (X[:1], Y[:1])):
-            out = np.full_like(like, np.nan)
+        X, _ = data(rng, net, 9)
+        n_out = net.sizes[-1]
+        for x, shape in ((X, (9, n_out)), (X[0], (n_out,)), (X[:1], (1, n_out))):
+            out = np.full(shape, np.nan, dtype)
             assert net.predict(x, out=out) is out
             assert same_bits(out, net.predict(x))
             out[...] = np.nan

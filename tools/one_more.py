@@ -128,11 +128,14 @@ def _gated_derivative(Z, A, dA, beta=1):
 
 _ACTIVATIONS["gated"] = lambda Z, beta=1: Z * _sigmoid(beta * Z)
 _ACTIVATION_DERIVATIVES["gated"] = _gated_derivative
-_LOSSES["half_square"] = (
-    None,
-    lambda Z, A, Y, weight=1: weight * ((A - Y) ** 2).sum(axis=1) / 2,
-    lambda A, Y, weight=1: weight * (A - Y) / len(A),
-)
+_LOSSES["half_square"] = [
+    (
+        None,
+        "dA",
+        lambda Z, A, Y, weight=1: weight * ((A - Y) ** 2).sum(axis=1) / 2,
+        lambda A, Y, weight=1: weight * (A - Y) / len(A),
+    )
+]
 """
 
 ADDITIONS = {

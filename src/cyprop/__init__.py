@@ -15,19 +15,23 @@ if TYPE_CHECKING:
     from cyprop import storage as storage
     from cyprop.configuration import get_include, show_config
     from cyprop.gradients import Gradients
+    from cyprop.losses import CrossEntropy, Huber, Quantile
     from cyprop.training.history import History
 
 __all__ = [
     "SGD",
     "Activation",
     "Adam",
+    "CrossEntropy",
     "DivergenceError",
     "FormatError",
     "Gradients",
     "History",
+    "Huber",
     "Loss",
     "Network",
     "Optimizer",
+    "Quantile",
     "Settings",
     "__version__",
     "get_include",
@@ -36,9 +40,12 @@ __all__ = [
 
 # Imported when first asked for, since not every program needs them.
 _LATER = {
+    "CrossEntropy": "cyprop.losses",
     "_C_API": "cyprop.interface",
     "Gradients": "cyprop.gradients",
     "History": "cyprop.training.history",
+    "Huber": "cyprop.losses",
+    "Quantile": "cyprop.losses",
     "get_include": "cyprop.configuration",
     "show_config": "cyprop.configuration",
 }

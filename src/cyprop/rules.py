@@ -8,6 +8,7 @@ who check types; a test compares them.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any, Literal, Never, TypeVar
 
 from cyprop.checks.numbers import shown
@@ -19,7 +20,17 @@ from cyprop.rule import Bounds, Rule, is_made
 __all__ = ["SGD", "Activation", "Adam", "Loss", "Optimizer", "Rule"]
 
 ActivationName = Literal["sigmoid", "tanh", "relu", "identity", "softmax"]
-LossName = Literal["mse", "cross_entropy", "binary_cross_entropy"]
+LossName = Literal[
+    "mse",
+    "mae",
+    "huber",
+    "quantile",
+    "log_cosh",
+    "gaussian_nll",
+    "cross_entropy",
+    "binary_cross_entropy",
+    "poisson",
+]
 OptimizerName = Literal["sgd", "adam"]
 
 
@@ -74,9 +85,11 @@ class Loss(Rule):
     Parameters
     ----------
     name : str
-        "mse", "cross_entropy" or "binary_cross_entropy".
+        Of regressions "mse", "mae", "huber", "quantile", "log_cosh" or "gaussian_nll", of classes
+        "cross_entropy" or "binary_cross_entropy", of counts "poisson".
     **hyperparameters : float
-        Those the loss has; the others take their defaults.
+        Those the loss has; the others take their defaults. `Huber`, `Quantile` and `CrossEntropy`
+        name theirs.
 
     Raises
     ------
@@ -272,11 +285,14 @@ class Adam(Optimizer):
 
 
 KINDS: dict[str, type[Rule]] = {"activation": Activation, "loss": Loss, "optimizer": Optimizer}
-OWN_CLASSES: dict[tuple[type[Rule], str], Any] = {
-    (Optimizer, "sgd"): SGD,
-    (Optimizer, "adam"): Adam,
+# The classes of one name alone: the module of each, imported when one is first asked for.
+OWN_CLASSES: dict[tuple[type[Rule], str], tuple[str, str]] = {
+    (Loss, "huber"): ("cyprop.losses", "Huber"),
+    (Loss, "quantile"): ("cyprop.losses", "Quantile"),
+    (Loss, "cross_entropy"): ("cyprop.losses", "CrossEntropy"),
+    (Optimizer, "sgd"): ("cyprop.rules", "SGD"),
+    (Optimizer, "adam"): ("cyprop.rules", "Adam"),
 }
-PLAIN_CLASSES = (Activation, Loss, Optimizer, SGD, Adam)
 
 R = TypeVar("R", bound=Rule)
 
@@ -323,11 +339,21 @@ def _rule_of(value: object, kind: type[R], expected: str) -> R:
     if not is_made(value):
         raise AttributeError(f"{value._called} was not initialised; call its __init__ first")
     _, name, hyperparameters = Rule._checked(value)
-    return value if type(value) in PLAIN_CLASSES else _made(kind, name, hyperparameters)
+    if type(value) in (kind, _own_class(kind, name)):
+        return value
+    return _made(kind, name, hyperparameters)
 
 
 def _made(kind: type[R], name: str, hyperparameters: dict[str, float]) -> R:
     """The rule of that kind and name, as its own class where it has one."""
-    own = OWN_CLASSES.get((kind, name))
+    own = _own_class(kind, name)
     made: R = kind(name, **hyperparameters) if own is None else own(**hyperparameters)
     return made
+
+
+def _own_class(kind: type[Rule], name: str) -> Any:
+    """The class of that one name, or None."""
+    if (kind, name) not in OWN_CLASSES:
+        return None
+    module, own = OWN_CLASSES[kind, name]
+    return getattr(import_module(module), own)

@@ -38,6 +38,7 @@ def refusal(net, X, Y, **options):
         ("binary_cross_entropy", 1, -0.25, "from 0 to 1 for binary_cross_entropy"),
         ("binary_cross_entropy", 3, 1.25, "from 0 to 1 for binary_cross_entropy"),
         ("cross_entropy", 3, -0.5, "of at least 0 for cross_entropy"),
+        ("poisson", 2, -1.5, "of at least 0 for poisson"),
     ],
 )
 @pytest.mark.parametrize("place", [(0, 0), (7, -1), (N - 1, -1)])

@@ -1,7 +1,7 @@
 """Many rows, a few at a time, without the GIL: predicting, measuring the loss, deriving, training.
 
-X is (n, n_in), Y and dA (n, n_out), C-contiguous and of the model's dtype. Scratch belongs to the
-caller. Each task is shared among n_parts threads, and ends in the same bits for any number of them.
+X is (n, n_in), Y (n, n_targets), dA (n, n_out), C-contiguous and of the model's dtype. Scratch belongs
+to the caller. Each task is shared among n_parts threads, and ends in the same bits for any number.
 Nothing here can fail. Where a task is stoppable, Python has called it: it looks for Ctrl-C now and
 then, and if that came, returns true, with an exception set and its results of no use.
 """
@@ -132,7 +132,7 @@ cdef void input_gradient_part(void *work, Py_ssize_t index, Team *team) noexcept
     cdef long long next_look = now() + LOOK if task.stoppable else 0
     cdef const Model *model = task.model
     cdef Py_ssize_t x_row = input_size(model) * model.itemsize
-    cdef Py_ssize_t y_row = output_size(model) * model.itemsize
+    cdef Py_ssize_t a_row = output_size(model) * model.itemsize
     cdef char *scratch = task.scratch + input_gradient_scratch_size(model, task.data.n, index)
     cdef Batch batch
     cdef Tape tape
@@ -146,7 +146,7 @@ cdef void input_gradient_part(void *work, Py_ssize_t index, Team *team) noexcept
         sink.dX = task.dX + i * x_row
         forward(model, &alone, &batch, &tape, NULL)
         # Without a target for the derivatives by the parameters, nothing is written to the model.
-        pull_back(<Model *> model, &alone, &batch, &tape, task.dA + i * y_row, &sink)
+        pull_back(<Model *> model, &alone, &batch, &tape, task.dA + i * a_row, &sink)
         i += batch.n
         if i < end and look(&part, &next_look):
             task.stopped = True
@@ -312,7 +312,7 @@ cdef Py_ssize_t train_scratch_size(
 
 
 cdef inline Py_ssize_t gathered_size(const Model *model, Py_ssize_t batch_size) noexcept nogil:
-    return whole_lines(batch_size * output_size(model) * model.itemsize)
+    return whole_lines(batch_size * model.n_targets * model.itemsize)
 
 
 cdef Py_ssize_t train(
@@ -350,7 +350,7 @@ cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     cdef Part part = Part(index, team.n_parts, team, True)
     cdef Model *model = task.model
     cdef Py_ssize_t x_row = input_size(model) * model.itemsize
-    cdef Py_ssize_t y_row = output_size(model) * model.itemsize
+    cdef Py_ssize_t y_row = model.n_targets * model.itemsize
     cdef char *gathered = task.scratch
     cdef double *C = <double *> (task.scratch + gathered_size(model, task.batch_size))
     cdef char *scratch = <char *> C + losses_size(task.batch_size)

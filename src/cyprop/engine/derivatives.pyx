@@ -33,7 +33,7 @@ cnp.import_array()
 def derive(Engine network not None, X, Y, dA, bint inputs, n_threads):
     """The loss (0 for a given dA), its gradient laid out like the parameters, and ∂C/∂X or None.
 
-    X (n, n_in), and either Y or dA (n, n_out): checked arrays of the network's dtype.
+    X (n, n_in), and either Y (n, n_targets) or dA (n, n_out): checked arrays of the network's dtype.
     """
     cdef Model *model = &network.model
     cdef Py_ssize_t n = X.shape[0]

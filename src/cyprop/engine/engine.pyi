@@ -50,9 +50,10 @@ class Engine(Memory):
         Parameters
         ----------
         x : array_like, (n_in,)
-        y : array_like, (n_out,)
+        y : array_like, (n_targets,), or a label
             Of the network's dtype, C-contiguous and aligned, they are read in place; other real
-            numbers are converted first. They are not checked for NaN or infinity.
+            numbers are converted first. They are not checked for NaN or infinity. n_targets and
+            labels are those of `Network.fit`.
 
         Returns
         -------
@@ -64,7 +65,8 @@ class Engine(Memory):
         Raises
         ------
         TypeError, ValueError
-            If x or y is not real numbers of that shape; the network is unchanged.
+            If x or y is not real numbers of that shape, or a label is outside the classes; the
+            network is unchanged.
 
         Notes
         -----
@@ -76,9 +78,10 @@ class Engine(Memory):
         Parameters
         ----------
         X : array_like, (n, n_in)
-        Y : array_like, (n, n_out)
+        Y : array_like, (n, n_targets), or labels (n,)
             Of the network's dtype, C-contiguous and aligned, they are read in place; other real
-            numbers are converted first. They are not checked for NaN or infinity.
+            numbers are converted first. They are not checked for NaN or infinity. n_targets and
+            labels are those of `Network.fit`.
         n_threads : int, default 1
             How many threads share the batch, from 1 to 256; fewer where it is small. They end with
             the call.
@@ -91,8 +94,8 @@ class Engine(Memory):
         Raises
         ------
         TypeError, ValueError
-            If X or Y is not real numbers of that shape, or has no rows, or n_threads is not a whole
-            number from 1 to 256; the network is unchanged.
+            If X or Y is not real numbers of that shape, or has no rows, a label is outside the
+            classes, or n_threads is not a whole number from 1 to 256; the network is unchanged.
 
         Notes
         -----
@@ -104,7 +107,8 @@ class Engine(Memory):
         Parameters
         ----------
         X : array_like, (n, n_in)
-        Y : array_like, (n, n_out)
+        Y : array_like, (n, n_targets), or labels (n,)
+            As in `Network.fit`.
         n_threads : int, default 1
             How many threads share the rows, from 1 to 256; fewer where the rows are few. They end
             with the call.
@@ -117,8 +121,8 @@ class Engine(Memory):
         Raises
         ------
         TypeError, ValueError
-            If X or Y is not real numbers of that shape, or has no rows, or n_threads is not a whole
-            number from 1 to 256.
+            If X or Y is not real numbers of that shape, or has no rows, a label is outside the
+            classes, or n_threads is not a whole number from 1 to 256.
 
         Notes
         -----

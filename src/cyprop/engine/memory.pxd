@@ -11,7 +11,7 @@ cdef char *allocate(Py_ssize_t size) except NULL
 cdef class Memory(Turns):
     cdef Model model
     cdef int typenum
-    cdef Py_ssize_t n_in, n_out
+    cdef Py_ssize_t n_in, n_out, n_targets
     cdef char *scratch               # of training; predictions bring their own
     cdef Py_ssize_t scratch_size
     cdef cnp.ndarray kept_parameters

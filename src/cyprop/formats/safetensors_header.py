@@ -246,10 +246,19 @@ def _is_written(value: str, text: str, at: int, end: int) -> bool:
 
 
 def _written(rule: Rule) -> str | dict[str, Any]:
-    """A rule without hyperparameters as its name, any other as its name and all of them."""
-    if not rule.values:
+    """A rule without hyperparameters as its name, any other as its name and all of them.
+
+    A rule that has got hyperparameters since format 2 began is its name while all are the defaults:
+    so it is written by the versions of before, and so they can read it.
+    """
+    if not rule.values or _was_a_name(rule):
         return rule.name
     return {"name": rule.name, "hyperparameters": rule.hyperparameters}
+
+
+def _was_a_name(rule: Rule) -> bool:
+    had_none = FORMAT_1.get(rule.name) == ()
+    return had_none and rule == rule_named(rule._kind, rule.name, {})
 
 
 def _written_in_format_1(rule: Rule) -> str | dict[str, Any]:

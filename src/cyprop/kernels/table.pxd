@@ -106,9 +106,11 @@ cdef struct Activation:
     ActivationForward forward[2]
     ActivationBackward backward[2]
 
-cdef struct Loss:
+cdef struct Loss:                  # several may share a name: one for each output activation
     Rule rule
-    const char *output_activation  # NULL, or the one activation whose dZ `backward` gives at once
+    const char *output_activation  # that it goes with; NULL: any
+    bint gives_dZ                  # backward gives dZ at once, and forward reads Z as well as A
+    Py_ssize_t outputs_per_target  # 1, or 2 where a row of Y has half as many columns as one of A
     LossForward forward[2]
     LossBackward backward[2]
 

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 Range = tuple[float, float]
 
 # A loss or an activation that is not here takes or gives any number.
-MEANT: dict[str, Range] = {"binary_cross_entropy": (0, 1), "cross_entropy": (0, math.inf)}
+MEANT: dict[str, Range] = {
+    "binary_cross_entropy": (0, 1),
+    "cross_entropy": (0, math.inf),
+    "poisson": (0, math.inf),
+}
 REACHED: dict[str, Range] = {
     "sigmoid": (0, 1),
     "softmax": (0, 1),

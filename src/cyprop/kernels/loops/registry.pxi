@@ -68,10 +68,21 @@ cdef Activation *new_elementwise(
 
 
 cdef Loss *new_loss(const char *name, const char *output_activation) except NULL:
+    """A loss for that output activation; NULL: for any."""
     cdef Loss *entry = &table.losses[table.n_losses]
     begin_rule(&entry.rule, name, table.n_losses)
     table.n_losses += 1
     entry.output_activation = output_activation
+    entry.gives_dZ = False
+    entry.outputs_per_target = 1
+    return entry
+
+
+cdef Loss *one_more_entry(const Loss *loss, const char *output_activation) except NULL:
+    """The same loss, with its hyperparameters, for one more output activation."""
+    cdef Loss *entry = new_loss(loss.rule.name, output_activation)
+    entry.rule = loss.rule
+    entry.outputs_per_target = loss.outputs_per_target
     return entry
 
 
