@@ -238,7 +238,7 @@ ONE_SOFTMAX = {"sizes": [2, 3, 1], "output_activation": "softmax"}
     ],
 )
 def test_one_output_with_softmax_is_refused(arguments):
-    with pytest.raises(ValueError, match="always 1: use loss='binary_cross_entropy' with one sig"):
+    with pytest.raises(ValueError, match="the same for any input: use loss='binary_cross"):
         cyprop.Network(**arguments)
 
 

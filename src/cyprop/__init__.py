@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from cyprop import datasets as datasets
     from cyprop import interface as interface
     from cyprop import storage as storage
+    from cyprop.activations import CELU, ELU, LeakyReLU
     from cyprop.configuration import get_include, show_config
     from cyprop.gradients import Gradients
     from cyprop.losses import CrossEntropy, Huber, Quantile
     from cyprop.training.history import History
 
 __all__ = [
+    "CELU",
+    "ELU",
     "SGD",
     "Activation",
     "Adam",
@@ -28,6 +31,7 @@ __all__ = [
     "Gradients",
     "History",
     "Huber",
+    "LeakyReLU",
     "Loss",
     "Network",
     "Optimizer",
@@ -40,11 +44,14 @@ __all__ = [
 
 # Imported when first asked for, since not every program needs them.
 _LATER = {
+    "CELU": "cyprop.activations",
+    "ELU": "cyprop.activations",
     "CrossEntropy": "cyprop.losses",
     "_C_API": "cyprop.interface",
     "Gradients": "cyprop.gradients",
     "History": "cyprop.training.history",
     "Huber": "cyprop.losses",
+    "LeakyReLU": "cyprop.activations",
     "Quantile": "cyprop.losses",
     "get_include": "cyprop.configuration",
     "show_config": "cyprop.configuration",

@@ -19,7 +19,30 @@ from cyprop.rule import Bounds, Rule, is_made
 
 __all__ = ["SGD", "Activation", "Adam", "Loss", "Optimizer", "Rule"]
 
-ActivationName = Literal["sigmoid", "tanh", "relu", "identity", "softmax"]
+ActivationName = Literal[
+    "sigmoid",
+    "tanh",
+    "relu",
+    "identity",
+    "softmax",
+    "log_softmax",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "celu",
+    "gelu",
+    "gelu_tanh",
+    "silu",
+    "softplus",
+    "mish",
+    "softsign",
+    "relu6",
+    "hard_sigmoid",
+    "hard_swish",
+    "hard_tanh",
+    "log_sigmoid",
+    "exponential",
+]
 LossName = Literal[
     "mse",
     "mae",
@@ -40,9 +63,13 @@ class Activation(Rule):
     Parameters
     ----------
     name : str
-        "sigmoid", "tanh", "relu", "identity", or "softmax" for the output layer.
+        "identity"; bounded "sigmoid", "tanh", "softsign", "hard_sigmoid", "hard_tanh" or "relu6";
+        like a relu "relu", "leaky_relu", "elu", "selu", "celu", "gelu", "gelu_tanh", "silu",
+        "mish", "softplus" or "hard_swish"; "exponential" or "log_sigmoid"; or for the output layer
+        alone "softmax" or "log_softmax". docs/derivatives.md has their equations.
     **hyperparameters : float
-        Those the activation has; the others take their defaults.
+        Those the activation has; the others take their defaults. `LeakyReLU`, `ELU` and `CELU`
+        name theirs.
 
     Raises
     ------
@@ -287,6 +314,9 @@ class Adam(Optimizer):
 KINDS: dict[str, type[Rule]] = {"activation": Activation, "loss": Loss, "optimizer": Optimizer}
 # The classes of one name alone: the module of each, imported when one is first asked for.
 OWN_CLASSES: dict[tuple[type[Rule], str], tuple[str, str]] = {
+    (Activation, "leaky_relu"): ("cyprop.activations", "LeakyReLU"),
+    (Activation, "elu"): ("cyprop.activations", "ELU"),
+    (Activation, "celu"): ("cyprop.activations", "CELU"),
     (Loss, "huber"): ("cyprop.losses", "Huber"),
     (Loss, "quantile"): ("cyprop.losses", "Quantile"),
     (Loss, "cross_entropy"): ("cyprop.losses", "CrossEntropy"),

@@ -294,8 +294,9 @@ def check_that_it_can_learn(settings: Settings) -> None:
     output = settings.activation_names[-1]
     if settings.sizes[-1] == 1 and activations.couples_units(output):
         raise ValueError(
-            f"sizes ends in one output with output_activation {output!r}, which is always 1: use"
-            " loss='binary_cross_entropy' with one sigmoid output, or an output for each class"
+            f"sizes ends in one output with output_activation {output!r}, which is the same for any"
+            " input: use loss='binary_cross_entropy' with one sigmoid output, or an output for each"
+            " class"
         )
 
 

@@ -21,7 +21,10 @@ import cyprop
 from cyprop.kernels import activation, dense, loss
 
 SIZES = {1: [4], 2: [4, 5], 3: [4, 5, 3], 4: [4, 5, 3, 4]}  # and behind them the outputs
-HIDDEN = ("sigmoid", "tanh", "relu", "identity", "mixed")
+HIDDEN = ("sigmoid", "tanh", "relu", "identity", "mixed")  # below every output
+OTHERS = [  # below an output that adds nothing of its own
+    name for name in activation.names() if name not in HIDDEN and not activation.couples_units(name)
+]
 OUTPUTS = [(name, "mse") for name in activation.names()] + [
     (output, name)
     for name in loss.names()
@@ -173,7 +176,7 @@ KINKS_OF_LOSSES = {"mae": 0, "quantile": 0, "huber": 1}
 
 
 def kinks_are_out_of_reach(reference, net, X, Y, step):
-    """Whether no relu's Z, and no error, can get past a kink while differences are taken."""
+    """Whether no Z, and no error, can get past a kink while differences are taken."""
     A, Z = reference.forward(X)
     reaches = reach(net, A, step)
     if net.loss in KINKS_OF_LOSSES:
@@ -181,9 +184,8 @@ def kinks_are_out_of_reach(reference, net, X, Y, step):
         if distance.min() <= reaches[-1]:
             return False
     return all(
-        np.abs(z).min() > far
+        twin.activation.distance_to_kinks(name, z) > far
         for z, far, name in zip(Z, reaches, net.activations, strict=True)
-        if name == "relu"
     )
 
 
@@ -198,7 +200,7 @@ def case(n_layers, hidden, output, loss_name, n):
         [*SIZES[n_layers], n_targets * loss.outputs_per_target(loss_name)], activation=names,
         output_activation=output, loss=loss_name, dtype="float64", seed=n_layers,
     )  # fmt: skip
-    has_kinks = "relu" in net.activations or loss_name in KINKS_OF_LOSSES
+    has_kinks = loss_name in KINKS_OF_LOSSES or twin.KINKS.keys() & set(net.activations)
     h = 1e-5 if has_kinks else 2e-3
     for _ in range(1000):
         for b in net.biases:
@@ -218,6 +220,8 @@ def case(n_layers, hidden, output, loss_name, n):
 
 def cases(n_layers, output, loss_name):
     hidden = HIDDEN if n_layers > 1 else HIDDEN[:1]
+    if n_layers > 1 and (output, loss_name) == ("identity", "mse"):
+        hidden = (*HIDDEN, *OTHERS)
     return (case(n_layers, *some, n) for some, n in itertools.product(
         [(name, output, loss_name) for name in hidden], BATCHES
     ))  # fmt: skip

@@ -8,6 +8,7 @@ object that has its name and its hyperparameters' values; a name alone means the
 from types import SimpleNamespace
 
 import numpy as np
+from scipy.special import erfcx, expit
 
 
 def _wide(*arrays):
@@ -69,12 +70,63 @@ def _softmax(Z):
     return e / e.sum(axis=1, keepdims=True)
 
 
+def _log_softmax(Z):
+    shifted = np.longdouble(Z - Z.max(axis=1, keepdims=True))  # for the logarithm of nearly 1
+    return (shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))).astype(np.float64)
+
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+
+
+def _elu(Z, alpha=1):
+    return np.where(Z > 0, Z, alpha * np.expm1(np.minimum(Z, 0)))
+
+
+def _elu_slope(Z, alpha):
+    return np.where(Z > 0, 1, alpha * np.exp(np.minimum(Z, 0)))
+
+
+def _normal(Z):
+    """The distribution function of the standard normal distribution."""
+    exponential = np.exp(-(np.longdouble(Z) ** 2) / 2).astype(np.float64)  # Z² in float64 is not exact
+    tail = erfcx(np.abs(Z) / np.sqrt(2)) * exponential / 2
+    return np.where(Z < 0, tail, 1 - tail)
+
+
+def _gelu_tanh_derivative(Z, A, dA):
+    u = np.sqrt(2 / np.pi) * (Z + 0.044715 * Z**3)
+    slope = np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * Z**2)
+    return dA * expit(2 * u) * (1 + Z * expit(-2 * u) * 2 * slope)
+
+
+def _mish_derivative(Z, A, dA):
+    t = np.tanh(np.logaddexp(0, Z))
+    return dA * (t + Z * (1 - t**2) * expit(Z))
+
+
 _ACTIVATIONS = {
     "sigmoid": _sigmoid,
     "tanh": np.tanh,
     "relu": lambda Z: np.where(Z <= 0, 0, Z),
     "identity": lambda Z: Z.copy(),
     "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "leaky_relu": lambda Z, negative_slope=0.01: np.where(Z > 0, Z, negative_slope * Z),
+    "elu": _elu,
+    "selu": lambda Z: SELU_SCALE * _elu(Z, SELU_ALPHA),
+    "celu": lambda Z, alpha=1: np.where(Z > 0, Z, alpha * np.expm1(np.minimum(Z, 0) / alpha)),
+    "gelu": lambda Z: Z * _normal(Z),
+    "gelu_tanh": lambda Z: Z * expit(2 * np.sqrt(2 / np.pi) * (Z + 0.044715 * Z**3)),
+    "silu": lambda Z: Z * expit(Z),
+    "softplus": lambda Z: np.maximum(Z, 0) + np.log1p(np.exp(-np.abs(Z))),
+    "mish": lambda Z: Z * np.tanh(np.logaddexp(0, Z)),
+    "softsign": lambda Z: Z / (1 + np.abs(Z)),
+    "relu6": lambda Z: np.clip(Z, 0, 6),
+    "hard_sigmoid": lambda Z: np.clip(Z + 3, 0, 6) / 6,
+    "hard_swish": lambda Z: Z * np.clip(Z + 3, 0, 6) / 6,
+    "hard_tanh": lambda Z: np.clip(Z, -1, 1),
+    "log_sigmoid": lambda Z: np.minimum(Z, 0) - np.log1p(np.exp(-np.abs(Z))),
+    "exponential": np.exp,
 }
 
 # Each with the whole Jacobian in mind: dZ_j = Σ_i dA_i · ∂A_i/∂Z_j.
@@ -84,6 +136,31 @@ _ACTIVATION_DERIVATIVES = {
     "relu": lambda Z, A, dA: np.where(A > 0, dA, 0),
     "identity": lambda Z, A, dA: dA.copy(),
     "softmax": lambda Z, A, dA: A * (dA - (dA * A).sum(axis=1, keepdims=True)),
+    "log_softmax": lambda Z, A, dA: dA - np.exp(A) * dA.sum(axis=1, keepdims=True),
+    "leaky_relu": lambda Z, A, dA, negative_slope=0.01: np.where(Z > 0, dA, negative_slope * dA),
+    "elu": lambda Z, A, dA, alpha=1: dA * _elu_slope(Z, alpha),
+    "selu": lambda Z, A, dA: dA * SELU_SCALE * _elu_slope(Z, SELU_ALPHA),
+    "celu": lambda Z, A, dA, alpha=1: dA * np.exp(np.minimum(Z, 0) / alpha),
+    "gelu": lambda Z, A, dA: dA * (_normal(Z) + Z * np.exp(-(Z**2) / 2) / np.sqrt(2 * np.pi)),
+    "gelu_tanh": _gelu_tanh_derivative,
+    "silu": lambda Z, A, dA: dA * expit(Z) * (1 + Z * expit(-Z)),
+    "softplus": lambda Z, A, dA: dA * expit(Z),
+    "mish": _mish_derivative,
+    "softsign": lambda Z, A, dA: dA / (1 + np.abs(Z)) ** 2,
+    "relu6": lambda Z, A, dA: np.where((Z > 0) & (Z < 6), dA, 0),
+    "hard_sigmoid": lambda Z, A, dA: np.where(np.abs(Z) < 3, dA / 6, 0),
+    "hard_swish": lambda Z, A, dA: dA * np.where(Z <= -3, 0, np.where(Z < 3, Z / 3 + 0.5, 1)),
+    "hard_tanh": lambda Z, A, dA: np.where(np.abs(Z) < 1, dA, 0),
+    "log_sigmoid": lambda Z, A, dA: dA * expit(-Z),
+    "exponential": lambda Z, A, dA: dA * A,
+}
+
+# Where f has a kink, or its slope has one, which differences must keep clear of.
+KINKS = {
+    **dict.fromkeys(("relu", "leaky_relu", "elu", "selu", "celu", "softsign"), (0,)),
+    "relu6": (0, 6),
+    **dict.fromkeys(("hard_sigmoid", "hard_swish"), (-3, 3)),
+    "hard_tanh": (-1, 1),
 }
 
 
@@ -97,7 +174,17 @@ def _activation_backward(rule, Z, A, dA):
     return function(*_wide(Z, A, dA), *values)
 
 
-activation = SimpleNamespace(forward=_activation_forward, backward=_activation_backward)
+def _distance_to_kinks(rule, Z):
+    """How far the nearest element of Z is from a kink; infinite where there is none."""
+    kinks = KINKS.get(getattr(rule, "name", rule), ())
+    return min((np.abs(Z - kink).min() for kink in kinks), default=np.inf)
+
+
+activation = SimpleNamespace(
+    forward=_activation_forward,
+    backward=_activation_backward,
+    distance_to_kinks=_distance_to_kinks,
+)
 
 
 # loss: C of each row, and its derivative by A, or by Z where a loss goes straight there

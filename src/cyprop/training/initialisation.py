@@ -24,7 +24,12 @@ def he(n_in: int, n_out: int, rng: np.random.Generator) -> NDArray[Any]:
     return rng.normal(0.0, np.sqrt(2.0 / n_in), (n_in, n_out))
 
 
-DRAWS = {"glorot": glorot, "he": he}
+def lecun(n_in: int, n_out: int, rng: np.random.Generator) -> NDArray[Any]:
+    """Normal with variance 1 / n_in; LeCun, Bottou, Orr and Müller (1998), equation 16."""
+    return rng.normal(0.0, np.sqrt(1.0 / n_in), (n_in, n_out))
+
+
+DRAWS = {"glorot": glorot, "he": he, "lecun": lecun}
 
 
 def draw_weights(
