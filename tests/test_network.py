@@ -214,7 +214,7 @@ def test_the_output_activation_follows_the_loss_and_then_the_hidden_layers(
         assert cyprop.Network(sizes, activation, **arguments).activations[-1] == output
     for name, own in (("cross_entropy", "softmax"), ("binary_cross_entropy", "sigmoid")):
         assert cyprop.Network(sizes, activation, loss=name).activations[-1] == own
-    for name in ("sigmoid", "tanh", "relu", "identity", "softmax"):
+    for name in ("sigmoid", "tanh", "relu", "identity", "softmax", "log_softmax", "gelu"):
         assert cyprop.Network(sizes, activation, name).activations[-1] == name
 
 
@@ -234,6 +234,7 @@ ONE_SOFTMAX = {"sizes": [2, 3, 1], "output_activation": "softmax"}
         ONE_SOFTMAX,
         {"sizes": [2, 1], "loss": "cross_entropy"},
         {"sizes": [2, 1], "activation": "softmax", "output_activation": "softmax"},
+        {"sizes": [2, 3, 1], "output_activation": "log_softmax"},
         {"sizes": [2, 3, 1], "loss": "cross_entropy", "output_activation": "softmax"},
     ],
 )
@@ -276,14 +277,15 @@ def test_an_optimizer_may_be_named(name):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**40])
-@pytest.mark.parametrize("name", ["sigmoid", "tanh", "identity", "relu"])
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "identity", "relu", "gelu", "selu"])
 def test_initial_weights_are_those_of_the_formula(dtype, name, seed):
     sizes = [13, 17, 64, 5]
     net = cyprop.Network(sizes, name, name, dtype=dtype, seed=seed)
     rng = np.random.Generator(np.random.PCG64(seed))
     for W, b, n_in, n_out in zip(net.weights, net.biases, sizes, sizes[1:]):
-        if name == "relu":
-            expected = rng.standard_normal((n_in, n_out)) * (2 / n_in) ** 0.5
+        if name in ("relu", "gelu", "selu"):
+            variance = (1 if name == "selu" else 2) / n_in
+            expected = rng.standard_normal((n_in, n_out)) * variance**0.5
         else:
             limit = (6 / (n_in + n_out)) ** 0.5
             expected = (2 * rng.random((n_in, n_out)) - 1) * limit

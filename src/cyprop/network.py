@@ -56,13 +56,16 @@ class Network(Deriving):
     sizes : sequence of int
         Units of each layer, inputs first: at least two numbers, each at least 1.
     activation : str, Activation, or a sequence of these, default "sigmoid"
-        Of all hidden layers, or one for each: "sigmoid", "tanh", "relu" or "identity".
+        Of all hidden layers, or one for each: "sigmoid", "tanh", "relu", "leaky_relu", "elu",
+        "selu", "celu", "gelu", "gelu_tanh", "silu", "softplus", "mish", "softsign", "relu6",
+        "hard_sigmoid", "hard_swish", "hard_tanh", "log_sigmoid", "exponential" or "identity".
+        `LeakyReLU`, `ELU` and `CELU` have a hyperparameter.
     output_activation : str or Activation, optional
-        Of the last layer; also "softmax", for two outputs or more. By default the one that the loss
-        belongs to: softmax for cross_entropy, sigmoid for binary_cross_entropy, exponential for
-        poisson; else identity, so the outputs are any number, as a regression needs. But with "mse"
-        it is sigmoid if all hidden layers are, and with neither hidden layers nor an `activation`,
-        so the outputs are from 0 to 1.
+        Of the last layer; also "softmax" or "log_softmax", for two outputs or more. By default the
+        one that the loss belongs to: softmax for cross_entropy, sigmoid for binary_cross_entropy,
+        exponential for poisson; else identity, so the outputs are any number, as a regression
+        needs. But with "mse" it is sigmoid if all hidden layers are, and with neither hidden layers
+        nor an `activation`, so the outputs are from 0 to 1.
     loss : str or Loss, default "mse"
         Of one row a mean over outputs: of the squared error, "mse"; of its size, "mae"; of what
         lies between the two, "huber" and "log_cosh"; "quantile"; "binary_cross_entropy", which
@@ -75,8 +78,8 @@ class Network(Deriving):
     dtype : "float32" or "float64", default "float32"
     seed : int, default 0
         Of the initial weights and of shuffling, drawn from
-        ``numpy.random.Generator(PCG64(seed))``. Weights start Glorot-uniform in front of sigmoid,
-        tanh, identity and softmax, He-normal in front of relu; biases at zero.
+        ``numpy.random.Generator(PCG64(seed))``. Weights start He-normal in front of relu and its
+        like, LeCun-normal in front of selu, else Glorot-uniform; biases at zero.
 
     Attributes
     ----------

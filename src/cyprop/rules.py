@@ -66,7 +66,7 @@ class Activation(Rule):
         "identity"; bounded "sigmoid", "tanh", "softsign", "hard_sigmoid", "hard_tanh" or "relu6";
         like a relu "relu", "leaky_relu", "elu", "selu", "celu", "gelu", "gelu_tanh", "silu",
         "mish", "softplus" or "hard_swish"; "exponential" or "log_sigmoid"; or for the output layer
-        alone "softmax" or "log_softmax". docs/derivatives.md has their equations.
+        alone "softmax" or "log_softmax". docs/training.md has their equations.
     **hyperparameters : float
         Those the activation has; the others take their defaults. `LeakyReLU`, `ELU` and `CELU`
         name theirs.
