@@ -13,6 +13,7 @@ import cyprop
 from cyprop.kernels import activation
 
 TOLERANCE = 1e-10
+OF_DERIVATIVES = {"hard_sigmoid": 1e-7}  # PyTorch multiplies by a sixth that was rounded to float32
 
 FUNCTIONS = {
     "sigmoid": torch.sigmoid,
@@ -69,7 +70,8 @@ def test_values_and_derivatives(rng, name, values):
     A, dZ, A_torch, dZ_torch = both(name, values, Z, dA)
     # Beside what is lost where a derivative crosses 0, and where units are coupled.
     np.testing.assert_allclose(A, A_torch, rtol=TOLERANCE, atol=1e-15)
-    np.testing.assert_allclose(dZ, dZ_torch, rtol=TOLERANCE, atol=1e-14)
+    tolerance = OF_DERIVATIVES.get(name, TOLERANCE)
+    np.testing.assert_allclose(dZ, dZ_torch, rtol=tolerance, atol=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -88,26 +90,27 @@ def test_kinks_and_either_side_of_them(name, values):
     Z = np.concatenate([np.nextafter(at, -9), at, np.nextafter(at, 9)])[None]
     A, dZ, A_torch, dZ_torch = both(name, values, Z, np.full_like(Z, 2.0))
     np.testing.assert_allclose(A, A_torch, rtol=TOLERANCE, atol=1e-15)
-    np.testing.assert_allclose(dZ, dZ_torch, rtol=TOLERANCE, atol=1e-15)
+    tolerance = OF_DERIVATIVES.get(name, TOLERANCE)
+    np.testing.assert_allclose(dZ, dZ_torch, rtol=tolerance, atol=1e-15)
 
 
 @pytest.mark.parametrize(("name", "values"), CASES)
 def test_gradients_of_a_network(rng, name, values):
     keys = activation.hyperparameters(name)
     rule = cyprop.Activation(name, **dict(zip(keys, values, strict=False)))
-    hidden = "tanh" if activation.couples_units(name) else rule
-    net = cyprop.Network([4, 9, 6, 3], hidden, rule, dtype="float64", seed=6)
+    names = ["tanh" if activation.couples_units(name) else name, "tanh", name]
+    rules = [rule if own == name else own for own in names]
+    net = cyprop.Network([4, 9, 6, 3], rules[:2], rule, dtype="float64", seed=6)
     X, Y = rng.normal(size=(17, 4)), rng.uniform(size=(17, 3))
     W = [torch.tensor(w, requires_grad=True) for w in net.weights]
     b = [torch.tensor(v, requires_grad=True) for v in net.biases]
     A = torch.tensor(X)
-    for layer in range(3):
-        Z = A @ W[layer] + b[layer]
-        by_name = name if layer == 2 or hidden is rule else "tanh"
-        A = FUNCTIONS[by_name](Z, *(values if by_name == name else ()))
+    for own, weights, biases in zip(names, W, b, strict=True):
+        A = FUNCTIONS[own](A @ weights + biases, *(values if own == name else ()))
     ((A - torch.tensor(Y)) ** 2).mean().backward()
     g = net.gradients(X, Y)
     for mine, theirs in zip([*g.weights, *g.biases], [*W, *b], strict=True):
         expected = theirs.grad.numpy()
         scale = np.abs(expected).max()
-        np.testing.assert_allclose(mine, expected, rtol=TOLERANCE, atol=1e-14 * scale)
+        tolerance = OF_DERIVATIVES.get(name, TOLERANCE)
+        np.testing.assert_allclose(mine, expected, rtol=tolerance, atol=1e-14 * scale)
