@@ -82,7 +82,7 @@ INLINE REAL NAMED(log1p)(REAL x)
     return x < (REAL)INFINITY ? NAMED(copy_sign)(y, x) : x;
 }
 
-/* 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x, at most 2 ULP off. */
+/* 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x, at most 2 ULP off (3 in float64). */
 INLINE REAL NAMED(erf)(REAL x)
 {
     REAL size = NAMED(absolute)(x);

@@ -240,7 +240,7 @@ INLINE double NAMED(erfc_but_for)(
     return NAMED(fma)(x, y, x) * first;
 }
 
-/* 1 - erf x, at most 3 ULP off. */
+/* 1 - erf x, at most 4 ULP off. */
 INLINE double NAMED(erfc)(double x)
 {
     double t = NAMED(absolute)(x), square, sum, half, factor;
