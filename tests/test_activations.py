@@ -1,4 +1,4 @@
-"""The activations as a person writes them: classes of one name, files, pickles, C headers, learning."""
+"""The activations as a person writes them: classes of one name, files, pickles, C, learning."""
 
 import copy
 import pickle

@@ -6,7 +6,7 @@ the same source compiled here with the flags of each instruction set.
 
 An error is in units in the last place (ULP) of the exact result. What must hold: at most 2 ULP (4
 for gelu, and for the logarithms that only losses take; more for some in float64), NaN where the
-function has no value and nowhere else, exact at 0 and ±inf, and nothing outside the function's range.
+function has no value and nowhere else, exact at 0 and ±inf, nothing outside the function's range.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def split(x: Array) -> tuple[Array, Array]:
 
 
 def gelu(z: Array) -> Array:
-    """z · erfc(x)/2, x = −z/√2. What rounding takes from x changes erfc by its −2x-fold."""
+    """A = z · erfc(x)/2, x = −z/√2. What rounding takes from x changes erfc −2x times as much."""
     inside = np.clip(z, -40, 40)
     x = -inside * np.sqrt(z.dtype.type(0.5))
     (high, low), (z_high, z_low) = split(x), split(inside)
@@ -77,9 +77,7 @@ def gelu(z: Array) -> Array:
 
 FUNCTIONS = {
     "exp": Function(np.exp, ((0, 1), (-0.0, 1), (INF, INF), (-INF, 0)), low=0),
-    "expm1": Function(
-        np.expm1, ((0, 0), (-0.0, -0.0), (INF, INF), (-INF, -1)), low=-1, limit64=3
-    ),
+    "expm1": Function(np.expm1, ((0, 0), (-0.0, -0.0), (INF, INF), (-INF, -1)), low=-1, limit64=3),
     "log1p": Function(np.log1p, ((0, 0), (-0.0, -0.0), (INF, INF), (-1, -INF))),
     "erf": Function(
         lambda x: by_the_c_library("erf", x),

@@ -88,7 +88,7 @@ def _elu_slope(Z, alpha):
 
 def _normal(Z):
     """The distribution function of the standard normal distribution."""
-    exponential = np.exp(-(np.longdouble(Z) ** 2) / 2).astype(np.float64)  # Z² in float64 is not exact
+    exponential = np.exp(-(np.longdouble(Z) ** 2) / 2).astype(np.float64)  # with all of Z²
     tail = erfcx(np.abs(Z) / np.sqrt(2)) * exponential / 2
     return np.where(Z < 0, tail, 1 - tail)
 

@@ -257,7 +257,7 @@ def silu_of(z):
     return z * e / (1 + e), e * (1 + z + e) / (1 + e) ** 2
 
 
-# Where little is left of A, of dA/dZ or of both: how far out each dtype can say it, and what is right.
+# Where little is left of A, of dA/dZ or of both: how far each dtype can say it, and what is right.
 TAILS = {
     "elu": (80, 600, lambda z: (np.expm1(z), np.exp(z))),
     "celu": (80, 600, lambda z: (np.expm1(z), np.exp(z))),

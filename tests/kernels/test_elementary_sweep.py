@@ -1,7 +1,7 @@
 """expm1, log1p, erf, erfc and gelu over a sample of all float32, and over many float64.
 
-They are compiled from the package's headers, once for a processor that fuses a product and a sum and
-once for one that does not. float32 is judged by scipy in float64, float64 by the C library in long
+They are compiled from the package's headers, once for a processor that fuses a product and a sum,
+and once for one that does not. float32 is judged by scipy in float64, float64 by the C library in long
 double. ``python -m benchmarks accuracy`` takes every float32 there is.
 """
 
@@ -84,7 +84,7 @@ def split(x):
 
 
 def gelu(z, erfc):
-    """z · erfc(x)/2, x = −z/√2, for long doubles; what rounding takes from x changes erfc most."""
+    """A = z · erfc(x)/2, x = −z/√2; what rounding takes from x changes erfc −2x times as much."""
     inside = np.clip(z, -40, 40)
     x = -inside * np.sqrt(np.longdouble(0.5))
     (high, low), (z_high, z_low) = split(x), split(inside)

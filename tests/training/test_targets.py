@@ -116,8 +116,13 @@ def test_targets_out_of_reach_give_one_warning_that_names_the_line(output, low, 
 @pytest.mark.parametrize(
     ("output", "low", "high"),
     [
-        ("sigmoid", 0, 1), ("tanh", -1, 1), ("relu", 0, 1e6), ("identity", -1e6, 1e6),
-        ("relu6", 0, 6), ("log_softmax", -1e6, 0), ("leaky_relu", -1e6, 1e6),
+        ("sigmoid", 0, 1),
+        ("tanh", -1, 1),
+        ("relu", 0, 1e6),
+        ("identity", -1e6, 1e6),
+        ("relu6", 0, 6),
+        ("log_softmax", -1e6, 0),
+        ("leaky_relu", -1e6, 1e6),
         (cyprop.ELU(2.0), -2, 1e6),
     ],  # fmt: skip
 )

@@ -1,7 +1,7 @@
 """The C functions that an exported network is made of, read from the headers of the package.
 
-Those of elementary.h and activations.h are the very ones that the kernels are compiled from; dense.h
-has plain loops in place of the kernels' tiles. elementary.h says how the headers are written.
+Those of elementary.h and activations.h are the very ones that the kernels are compiled from;
+dense.h has plain loops in place of the kernels' tiles. elementary.h says how they are written.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-/* Activations, A = f(Z), each above its vector-Jacobian product dA -> dZ, for one element. It is read
-   as elementary.h is; see there. sigmoid and tanh, which are elementary functions too, stand there.
+/* Activations, A = f(Z), each above its vector-Jacobian product dA -> dZ, for one element. This is
+   read as elementary.h is; see there. sigmoid and tanh, elementary functions too, stand there.
 
    An activation's function has the activation's name. It takes z or, if it couples the units of a
-   row, (ptrdiff_t n, const REAL *Z, REAL *A), where Z may be A; then each hyperparameter as a REAL.
+   row, (ptrdiff_t n, const REAL *Z, REAL *A), where Z may be A; then each hyperparameter as REAL.
    ELEMENTWISE makes the kernels of both: loops over rows, in elementwise.h. There z, a and dA are an
    element's Z, A and dA, and h is the first hyperparameter. elementwise.pxi registers them. */
 
@@ -35,11 +35,12 @@ INLINE REAL NAMED(elu)(REAL z, REAL alpha)
 /* dZ = dA, or dA * alpha * e^Z where Z is not above 0 */
 INLINE REAL NAMED(elu_backward)(REAL z, REAL dA, REAL alpha)
 {
-    return z > 0 ? dA : dA * (alpha * NAMED(exp_of_minus)(z));
+    REAL scale = z > 0 ? 1 : alpha;
+    return dA * (scale * NAMED(exp_below)(z));
 }
 ELEMENTWISE(elu, NAMED(elu)(z, h), NAMED(elu_backward)(z, dA, h))
 
-/* A = 1.0507 * (Z, or 1.6733 * (e^Z - 1) where Z is not above 0), so that mean 0 and variance 1 go on */
+/* A = 1.0507 * (Z, or 1.6733 * (e^Z - 1) where Z is not above 0), which keeps mean 0, variance 1 */
 INLINE REAL NAMED(selu)(REAL z)
 {
     return z > 0 ? (REAL)1.0507009873554805 * z : (REAL)1.7580993408473768 * NAMED(expm1)(z);
@@ -48,7 +49,8 @@ INLINE REAL NAMED(selu)(REAL z)
 /* dZ = dA * 1.0507 * (1, or 1.6733 * e^Z where Z is not above 0) */
 INLINE REAL NAMED(selu_backward)(REAL z, REAL dA)
 {
-    return dA * (z > 0 ? (REAL)1.0507009873554805 : (REAL)1.7580993408473768 * NAMED(exp_of_minus)(z));
+    REAL scale = z > 0 ? (REAL)1.0507009873554805 : (REAL)1.7580993408473768;
+    return dA * (scale * NAMED(exp_below)(z));
 }
 ELEMENTWISE(selu, NAMED(selu)(z), NAMED(selu_backward)(z, dA))
 
@@ -61,7 +63,7 @@ INLINE REAL NAMED(celu)(REAL z, REAL alpha)
 /* dZ = dA, or dA * e^(Z / alpha) where Z is not above 0 */
 INLINE REAL NAMED(celu_backward)(REAL z, REAL dA, REAL alpha)
 {
-    return z > 0 ? dA : dA * NAMED(exp_of_minus)(z / alpha);
+    return dA * NAMED(exp_below)(z / alpha);
 }
 ELEMENTWISE(celu, NAMED(celu)(z, h), NAMED(celu_backward)(z, dA, h))
 
@@ -287,8 +289,8 @@ INLINE void NAMED(softmax)(ptrdiff_t n, const REAL *Z, REAL *A)
         A[j] = A[j] / total;
 }
 
-/* z - ln(sum of e^z) over a row. Units that have the largest z are counted, and the others summed apart,
-   so that the logarithm of a probability near 1 is as exact as any other. */
+/* z - ln(sum of e^z) over a row. Units that have the largest z are counted, and the others summed
+   apart, so that the logarithm of a probability near 1 is as exact as any other. */
 INLINE void NAMED(log_softmax)(ptrdiff_t n, const REAL *Z, REAL *A)
 {
     REAL largest = Z[0], others = 0, more = -1, half, factor, log_total;

@@ -1,6 +1,6 @@
-/* exp, sigmoid, tanh, log and their like without libm. Compilers need no branches for them, so a loop
-   over them vectorises. They do the same operations in the same order at every vector width, so that
-   the bits are the same.
+/* exp, sigmoid, tanh, log and their like without libm. Compilers need no branches for them, so a
+   loop over them vectorises. They do the same operations in the same order at every vector width,
+   so that the bits are the same.
 
        exp(x) = 2^n * e^r,  n = round(x / ln 2),  r = x - n * ln 2 in two parts,
                             e^r = 1 + r + r^2 * P(r)
@@ -18,13 +18,13 @@
    and the second half of 2^n is left to the caller, who can multiply and add at once. A NaN passes
    through all of it.
 
-   The kernels include this file twice, between float32.h (float64.h) and activations.h, with macros
-   that say what REAL, INLINE and NAMED(name) are. formats/c_code.py reads the same files as text and
-   writes the functions that a network needs into its C header. It expects a comment above each
-   function, and INLINE and the closing brace at the beginning of a line.
+   The kernels include this file twice, between float32.h (float64.h) and activations.h, with
+   macros that say what REAL, INLINE and NAMED(name) are. formats/c_code.py reads the same files as
+   text and writes the functions that a network needs into its C header. It expects a comment above
+   each function, and INLINE and the closing brace at the beginning of a line.
 
-   A product that is added to something is written NAMED(fma), here and in the other files, unless it is
-   exact: else a compiler of the exported header might fuse the two, and change the bits. */
+   A product that is added to something is written NAMED(fma), here and in the other files, unless
+   it is exact: else a compiler of the exported header might fuse the two, and change the bits. */
 
 /* e^x, at most 2 ULP off; exact at 0 and +-inf. */
 INLINE REAL NAMED(exp)(REAL x)
@@ -34,10 +34,17 @@ INLINE REAL NAMED(exp)(REAL x)
     return y * factor;
 }
 
-/* e^-|x|. Beside another choice by the sign of x, GCC makes branches of e^x itself. */
+/* e^-|x| */
 INLINE REAL NAMED(exp_of_minus)(REAL x)
 {
     return NAMED(exp)(-NAMED(absolute)(x));
+}
+
+/* e^x for x < 0, and 1 above. Were the choice made by a comparison, GCC would take e^-110 where it
+   needs no e^x, and that is below the normal range and slow. */
+INLINE REAL NAMED(exp_below)(REAL x)
+{
+    return NAMED(exp)((REAL)0.5 * (x - NAMED(absolute)(x)));
 }
 
 /* ln(1 + e^x) for x <= 0; what 1 + e^x rounds away is put back. */

@@ -1,9 +1,9 @@
 /* The kernels of an activation that takes each element for itself: loops over rows, written once.
    arithmetic.h includes activations.h for each dtype, float32 first, with what ELEMENTWISE is then.
 
-   ROWS makes a dtype's two kernels. `value` is A in terms of z, and `error` is dZ in terms of z, a and
-   dA. Both are calls of functions that are always inlined, so that the loops compile as if they were
-   written for the one activation. */
+   ROWS makes a dtype's two kernels. `value` is A in terms of z, and `error` is dZ in terms of z, a
+   and dA. Both are calls of functions that are always inlined, so that the loops compile as if they
+   were written for the one activation. */
 
 #if defined(_MSC_VER)
     #define KERNEL static
@@ -39,7 +39,8 @@ struct cyprop_elementwise { /* of float32 [0] and float64 [1] */
     } \
     KERNEL void NAMED(name##_backward_rows)( \
         ptrdiff_t n, ptrdiff_t n_out, const void *Z, const void *A, ptrdiff_t A_stride, \
-        const void *rows_of_dA, void *rows_of_dZ, ptrdiff_t dZ_stride, const double *hyperparameters) \
+        const void *rows_of_dA, void *rows_of_dZ, ptrdiff_t dZ_stride, \
+        const double *hyperparameters) \
     { \
         const REAL h = (REAL)hyperparameters[0]; \
         ptrdiff_t i, j; \

@@ -124,14 +124,14 @@ INLINE float NAMED(expm1)(float x)
     return NAMED(copy_sign)(first, x);
 }
 
-/* Q(u) in ln(1 + f) = f - (f^2 / 2 - s * (f^2 / 2 + s^2 * Q(s^2))), s = f / (2 + f), for 1 + f between
-   the roots of 1/2 and of 2. */
+/* Q(u) in ln(1 + f) = f - (f^2 / 2 - s * (f^2 / 2 + s^2 * Q(s^2))), where s = f / (2 + f), for 1 + f
+   between the roots of 1/2 and of 2. */
 INLINE float NAMED(log1p_polynomial)(float u)
 {
     return NAMED(fma)(NAMED(fma)(0.29871082f, u, 0.39977577f), u, 0.66666776f);
 }
 
-/* n such that x = 2^n * m for a normal x > 0, where m is between the roots of 1/2 and of 2, as 2^-n in
+/* n such that x = 2^n * m for a normal x > 0, where m is between the roots of 1/2 and of 2; 2^-n in
    two factors. */
 INLINE float NAMED(exponent)(float x, float *first, float *second)
 {
@@ -153,8 +153,8 @@ INLINE float NAMED(erf_polynomial)(float u)
     return NAMED(fma)(q, u, 0.12837917f);
 }
 
-/* a * b + c in float64, rounded once. The tails of the normal distribution are made in float64, whose
-   rounding of x^2, and numbers below the normal range of float32, need no care then. */
+/* a * b + c in float64, rounded once. The tails of the normal distribution are made in float64, so
+   that x^2 is exact, and numbers below the normal range of float32 need no care. */
 INLINE double NAMED(wide_fma)(double a, double b, double c)
 {
 #ifdef CYPROP_NO_FMA
@@ -182,8 +182,8 @@ INLINE double NAMED(wide_exp)(double x)
     return p * power;
 }
 
-/* e^(t^2) * erfc t = P(q) / (t + 3), q = (t - 3) / (t + 3), for t from 0 to 10.7, with a relative error
-   of 2^-28. The sum is t + 3. */
+/* e^(t^2) * erfc t = P(q) / (t + 3), q = (t - 3) / (t + 3), for t from 0 to 10.7, with a relative
+   error of 2^-28. The sum is t + 3. */
 INLINE double NAMED(wide_erfcx)(double sum)
 {
     double w = 1 / sum, q = NAMED(wide_fma)(-6, w, 1), q2 = q * q, even, odd;

@@ -157,8 +157,8 @@ INLINE double NAMED(expm1)(double x)
     return NAMED(copy_sign)(first, x);
 }
 
-/* Q(u) in ln(1 + f) = f - (f^2 / 2 - s * (f^2 / 2 + s^2 * Q(s^2))), s = f / (2 + f), for 1 + f between
-   the roots of 1/2 and of 2. */
+/* Q(u) in ln(1 + f) = f - (f^2 / 2 - s * (f^2 / 2 + s^2 * Q(s^2))), where s = f / (2 + f), for 1 + f
+   between the roots of 1/2 and of 2. */
 INLINE double NAMED(log1p_polynomial)(double u)
 {
     double q = 0.1477486370313068;
@@ -170,7 +170,7 @@ INLINE double NAMED(log1p_polynomial)(double u)
     return NAMED(fma)(q, u, 0.666666666666671);
 }
 
-/* n such that x = 2^n * m for a normal x > 0, where m is between the roots of 1/2 and of 2, as 2^-n in
+/* n such that x = 2^n * m for a normal x > 0, where m is between the roots of 1/2 and of 2; 2^-n in
    two factors. */
 INLINE double NAMED(exponent)(double x, double *first, double *second)
 {
@@ -197,8 +197,8 @@ INLINE double NAMED(erf_polynomial)(double u)
     return NAMED(fma)(q, u, 0.1283791670955126);
 }
 
-/* P(q) in e^(t^2) * erfc t = (1 / sqrt(pi) + (1 - q) * P(q)) / (t + 4), q = (t - 4) / (t + 4), for t from
-   0 to 27.6. All of it is positive, so nothing cancels. */
+/* P(q) in e^(t^2) * erfc t = (1 / sqrt(pi) + (1 - q) * P(q)) / (t + 4), q = (t - 4) / (t + 4), for t
+   from 0 to 27.6. All of it is positive, so nothing cancels. */
 INLINE double NAMED(erfc_polynomial)(double q)
 {
     double q2 = q * q, p, odd;
@@ -234,7 +234,8 @@ INLINE double NAMED(erfc_but_for)(
     double v_rest = v * NAMED(fma)(-sum_rest, v, NAMED(fma)(-sum, v, 1));
     double p = NAMED(erfc_polynomial)(NAMED(fma)(-8, v_rest, NAMED(fma)(-8, v, 1)));
     double x = NAMED(fma)(8 * v, p, 0.5641895835477563), wv = w * v, wv_rest, first, y;
-    wv_rest = NAMED(fma)(x, NAMED(fma)(w, v, -wv), w * v_rest * NAMED(fma)(2, x, -0.5641895835477563));
+    wv_rest = w * v_rest * NAMED(fma)(2, x, -0.5641895835477563);
+    wv_rest = NAMED(fma)(x, NAMED(fma)(w, v, -wv), wv_rest);
     x = NAMED(fma)(x, wv, wv_rest);
     y = NAMED(exp_in_parts)(-square, square_rest, &first, factor);
     return NAMED(fma)(x, y, x) * first;
