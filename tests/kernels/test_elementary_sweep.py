@@ -1,8 +1,8 @@
 """expm1, log1p, erf, erfc and gelu over a sample of all float32, and over many float64.
 
 They are compiled from the package's headers, once for a processor that fuses a product and a sum,
-and once for one that does not. float32 is judged by scipy in float64, float64 by the C library in long
-double. ``python -m benchmarks accuracy`` takes every float32 there is.
+and once for one that does not. float32 is judged by scipy in float64, float64 by the C library in
+long double. ``python -m benchmarks accuracy`` takes every float32 there is.
 """
 
 import ctypes

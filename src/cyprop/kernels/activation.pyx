@@ -1,8 +1,8 @@
 """Activations by name: A = f(Z), and the vector–Jacobian product dA → dZ (seed 3 and 7).
 
-The formulas and loops are in loops/activation.pxi and loops/activations.h. Arrays are (n, n_out), all float32 or all float64.
-The columns of a row are adjacent in memory; rows may be any distance apart, Z's as far as A's and
-dA's as far as dZ's.
+The formulas and loops are in loops/activation.pxi and loops/activations.h. Arrays are (n, n_out), all
+float32 or all float64. The columns of a row are adjacent in memory; rows may be any distance apart, Z's
+as far as A's and dA's as far as dZ's.
 
 Every function raises TypeError for None, and ValueError for an unknown name, shapes that differ,
 empty arrays and misaligned ones.

@@ -1,10 +1,10 @@
 # Activations, A = f(Z), each above its vector–Jacobian product dA → dZ.
 #
-# To add one that takes each element for itself, see elementwise.pxi. Any other: write f in activations.h,
-# which the C exporter reads too, and name it in elementary.pxi; write its forward and backward here
-# and register them under the same name. Nothing else needs to know. `initialisation` says how the
-# weights in front of it are drawn; an activation whose backward needs Z as well as A sets keeps_Z; one
-# that couples the units of a row, couples_units.
+# To add one that takes each element for itself, see elementwise.pxi. Any other: write f in
+# activations.h, which the C exporter reads too, and name it in elementary.pxi; write its forward and
+# backward here and register them under the same name. Nothing else needs to know. `initialisation`
+# says how the weights in front of it are drawn; an activation whose backward needs Z as well as A sets
+# keeps_Z; one that couples the units of a row, couples_units.
 
 cdef Activation *entry
 

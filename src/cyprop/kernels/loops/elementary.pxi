@@ -1,5 +1,5 @@
-# The functions of elementary.h and activations.h for both dtypes: a name each that takes either. One for a single dtype
-# ends in its number of bits.
+# The functions of elementary.h and activations.h for both dtypes: a name each that takes either. One
+# for a single dtype ends in its number of bits.
 
 cdef extern from "arithmetic.h" nogil:
     float exp32 "cyprop_exp32"(float x)
