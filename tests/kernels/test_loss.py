@@ -238,7 +238,7 @@ def test_log_cosh_neither_cancels_nor_overflows():
         near = np.log1p(2 * np.sinh(np.minimum(wide_x, 1) / 2) ** 2)
         far = wide_x - np.log(np.longdouble(2)) + np.log1p(np.exp(-2 * wide_x))
     expected = np.where(wide_x < 1, near, far)
-    assert ulps(C, expected).max() <= 5
+    assert ulps(C, expected).max() <= 6
 
 
 @pytest.mark.usefixtures("level")

@@ -67,15 +67,14 @@ cdef void poisson_of_softplus_backward(
     """dZ = 1/N_out · (1 − Y/A) · f′ / n,  f′ = 1 − e^−A
 
     as (A − Y) · (f′/A), where f′/A goes to 1 as A goes to 0: an A that rounds to 0 costs no infinity.
-    f′ is tanh(A/2) · (1 + e^−A), which does not cancel.
     """
     cdef Py_ssize_t i, j
     cdef floating a, slope, scale = <floating> (1.0 / (<double> n_out * <double> n_batch))
     for i in range(n):
         for j in range(n_out):
             a = A[i * A_stride + j]
-            slope = tanh(a / 2) * (1 + exp(-a)) / a
-            slope = 1 if a < <floating> 1e-30 else slope
+            slope = -expm1(-a) / a
+            slope = 1 if a == 0 else slope
             dZ[i * dZ_stride + j] = scale * ((a - Y[i * Y_stride + j]) * slope)
 
 loss = one_more_entry(loss, b"softplus")

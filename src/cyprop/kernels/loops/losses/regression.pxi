@@ -163,19 +163,13 @@ loss.backward[1] = <LossBackward> quantile_backward[double]
 
 
 cdef inline double log_cosh(double x) noexcept nogil:
-    """ln cosh x = |x| + ln(1 + e^−2|x|) − ln 2; near 0, where that cancels, artanh(t² / (2 − t²)),
-    t = tanh x, by the series that `log` has: within 5 ULP."""
-    cdef double size = fabs(x), s, u, series = 0
-    cdef int k
+    """ln cosh x = |x| + ln(1 + e^−2|x|) − ln 2, and ln(1 + u²/(2 + 2u)), u = e^|x| − 1, near 0, where the
+    former cancels: within 6 ULP."""
+    cdef double size = fabs(x), u
     if size > 0.6:
-        return log1p_exp(-2 * size) + (size - 0.6931471805599453)
-    s = tanh(size)
-    s = s * s
-    s = s / (2 - s)
-    u = s * s
-    for k in range(21, 1, -2):
-        series = fma64(series, u, 1.0 / k)
-    return fma64(s * u, series, s)
+        return log1p(exp(-2 * size)) + (size - 0.6931471805599453)
+    u = expm1(size)
+    return log1p(u * u / (2 + 2 * u))
 
 
 cdef void log_cosh_forward(
