@@ -29,6 +29,14 @@ ARCHITECTURES = [
     ([6, 9, 4], ["tanh"], "softmax", "mse"),
     ([6, 20, 5, 4], ["relu", "identity"], "softmax", "cross_entropy"),
     ([6, 9, 2], ["sigmoid"], "sigmoid", "binary_cross_entropy"),
+    ([6, 9, 2], ["tanh"], "identity", "mae"),
+    ([6, 9, 3], ["sigmoid"], "identity", "huber"),
+    ([6, 3], [], "identity", "quantile"),
+    ([6, 9, 3], ["relu"], "tanh", "log_cosh"),
+    ([6, 17, 8, 6], ["tanh", "tanh"], "identity", "gaussian_nll"),
+    ([6, 9, 3], ["tanh"], "exponential", "poisson"),
+    ([6, 9, 3], ["tanh"], "softplus", "poisson"),
+    ([6, 20, 4], ["relu"], "log_softmax", "cross_entropy"),
 ]
 
 SHALLOW = ([7, 17, 3], ["sigmoid"], "sigmoid", "mse")
@@ -48,7 +56,7 @@ def data(rng, net, n):
     if net.loss == "cross_entropy":
         Y = np.eye(net.sizes[-1])[rng.integers(net.sizes[-1], size=n)]
     else:
-        Y = rng.random((n, net.sizes[-1]))
+        Y = rng.random((n, net.settings.n_targets))
     return X, Y.astype(net.dtype)
 
 
@@ -79,9 +87,10 @@ class TestEveryArchitecture:
 
     def test_predict_into_out(self, rng, dtype, architecture):
         net = make(architecture, dtype)
-        X, Y = data(rng, net, 9)
-        for x, like in ((X, Y), (X[0], Y[0]), (X[:1], Y[:1])):
-            out = np.full_like(like, np.nan)
+        X, _ = data(rng, net, 9)
+        n_out = net.sizes[-1]
+        for x, shape in ((X, (9, n_out)), (X[0], (n_out,)), (X[:1], (1, n_out))):
+            out = np.full(shape, np.nan, dtype)
             assert net.predict(x, out=out) is out
             assert same_bits(out, net.predict(x))
             out[...] = np.nan
@@ -201,7 +210,7 @@ def test_the_output_activation_follows_the_loss_and_then_the_hidden_layers(
         assert cyprop.Network(sizes, activation, **arguments).activations[-1] == output
     for name, own in (("cross_entropy", "softmax"), ("binary_cross_entropy", "sigmoid")):
         assert cyprop.Network(sizes, activation, loss=name).activations[-1] == own
-    for name in ("sigmoid", "tanh", "relu", "identity", "softmax"):
+    for name in ("sigmoid", "tanh", "relu", "identity", "softmax", "log_softmax", "gelu"):
         assert cyprop.Network(sizes, activation, name).activations[-1] == name
 
 
@@ -221,11 +230,12 @@ ONE_SOFTMAX = {"sizes": [2, 3, 1], "output_activation": "softmax"}
         ONE_SOFTMAX,
         {"sizes": [2, 1], "loss": "cross_entropy"},
         {"sizes": [2, 1], "activation": "softmax", "output_activation": "softmax"},
+        {"sizes": [2, 3, 1], "output_activation": "log_softmax"},
         {"sizes": [2, 3, 1], "loss": "cross_entropy", "output_activation": "softmax"},
     ],
 )
 def test_one_output_with_softmax_is_refused(arguments):
-    with pytest.raises(ValueError, match="always 1: use loss='binary_cross_entropy' with one sig"):
+    with pytest.raises(ValueError, match="the same for any input: use loss='binary_cross"):
         cyprop.Network(**arguments)
 
 
@@ -263,14 +273,15 @@ def test_an_optimizer_may_be_named(name):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**40])
-@pytest.mark.parametrize("name", ["sigmoid", "tanh", "identity", "relu"])
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "identity", "relu", "gelu", "selu"])
 def test_initial_weights_are_those_of_the_formula(dtype, name, seed):
     sizes = [13, 17, 64, 5]
     net = cyprop.Network(sizes, name, name, dtype=dtype, seed=seed)
     rng = np.random.Generator(np.random.PCG64(seed))
     for W, b, n_in, n_out in zip(net.weights, net.biases, sizes, sizes[1:]):
-        if name == "relu":
-            expected = rng.standard_normal((n_in, n_out)) * (2 / n_in) ** 0.5
+        if name in ("relu", "gelu", "selu"):
+            variance = (1 if name == "selu" else 2) / n_in
+            expected = rng.standard_normal((n_in, n_out)) * variance**0.5
         else:
             limit = (6 / (n_in + n_out)) ** 0.5
             expected = (2 * rng.random((n_in, n_out)) - 1) * limit

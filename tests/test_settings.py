@@ -133,7 +133,7 @@ def test_activations_that_couple_units_are_for_the_output_alone(name):
             cyprop.Settings([3, 4, 2], name)
     else:
         assert cyprop.Settings([3, 4, 2], name, name).activation_names == (name, name)
-    assert activations.couples_units(name) == (name == "softmax")
+    assert activations.couples_units(name) == (name in ("softmax", "log_softmax"))
 
 
 @pytest.mark.parametrize(

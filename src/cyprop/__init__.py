@@ -3,7 +3,9 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from cyprop.activations import CELU, ELU, LeakyReLU
 from cyprop.errors import DivergenceError, FormatError
+from cyprop.losses import CrossEntropy, Huber, Quantile
 from cyprop.network import Network
 from cyprop.optimizers import SGD, AdaGrad, Adam, AdamW, RMSprop
 from cyprop.rules import Activation, Loss, Optimizer
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "CELU",
+    "ELU",
     "SGD",
     "Activation",
     "AdaGrad",
@@ -38,18 +42,22 @@ __all__ = [
     "AdamW",
     "Constant",
     "Cosine",
+    "CrossEntropy",
     "DivergenceError",
     "Exponential",
     "FormatError",
     "GradientCheck",
     "Gradients",
     "History",
+    "Huber",
     "InverseScaling",
+    "LeakyReLU",
     "Loss",
     "Network",
     "OneCycle",
     "Optimizer",
     "Polynomial",
+    "Quantile",
     "RMSprop",
     "ReduceOnPlateau",
     "Schedule",

@@ -36,7 +36,8 @@ class Deriving(Engine):
         Parameters
         ----------
         X : array_like, (n, n_in)
-        Y : array_like, (n, n_out)
+        Y : array_like, (n, n_targets), or labels (n,)
+            As in `Network.fit`.
         inputs : bool, default True
             Whether to derive by X too.
         n_threads : int, default 1
@@ -57,8 +58,9 @@ class Deriving(Engine):
         Raises
         ------
         TypeError, ValueError
-            If X or Y is not real numbers of that shape, or has no rows, a weight is negative or not
-            finite, or all are 0, or n_threads is not a whole number from 1 to 256.
+            If X or Y is not real numbers of that shape, or has no rows, a label is outside the
+            classes, a weight is negative or not finite, or all are 0, or n_threads is not a whole
+            number from 1 to 256.
 
         Notes
         -----
@@ -112,13 +114,13 @@ class Deriving(Engine):
 
         Examples
         --------
-        The mean absolute error, which is not among the losses:
+        The mean fourth power of the error, which is not among the losses:
 
         >>> import numpy as np, cyprop
         >>> net = cyprop.Network([2, 3, 1], output_activation="identity")
         >>> X, Y = np.ones((4, 2), "float32"), np.zeros((4, 1), "float32")
         >>> A = net.predict(X)
-        >>> net.step(net.vjp(X, np.sign(A - Y) / len(X)))
+        >>> net.step(net.vjp(X, 4 * (A - Y) ** 3 / A.size))
         """
         from cyprop.gradients import Gradients
 

@@ -58,15 +58,23 @@ class Network(Deriving):
     sizes : sequence of int
         Units of each layer, inputs first: at least two numbers, each at least 1.
     activation : str, Activation, or a sequence of these, default "sigmoid"
-        Of all hidden layers, or one for each: "sigmoid", "tanh", "relu" or "identity".
+        Of all hidden layers, or one for each: "sigmoid", "tanh", "relu", "leaky_relu", "elu",
+        "selu", "celu", "gelu", "gelu_tanh", "silu", "softplus", "mish", "softsign", "relu6",
+        "hard_sigmoid", "hard_swish", "hard_tanh", "log_sigmoid", "exponential" or "identity".
+        `LeakyReLU`, `ELU` and `CELU` have a hyperparameter.
     output_activation : str or Activation, optional
-        Of the last layer; also "softmax", for two outputs or more. By default the one that the loss
-        belongs to: softmax for cross_entropy, sigmoid for binary_cross_entropy. With "mse" it is
-        sigmoid if all hidden layers are, and with neither hidden layers nor an `activation`, so the
-        outputs are from 0 to 1; else identity, so they are any number, as a regression needs.
+        Of the last layer; also "softmax" or "log_softmax", for two outputs or more. By default the
+        one that the loss belongs to: softmax for cross_entropy, sigmoid for binary_cross_entropy,
+        exponential for poisson; else identity, so the outputs are any number, as a regression
+        needs. But with "mse" it is sigmoid if all hidden layers are, and with neither hidden layers
+        nor an `activation`, so the outputs are from 0 to 1.
     loss : str or Loss, default "mse"
-        "mse": the mean over outputs of the squared error. "cross_entropy": needs softmax.
-        "binary_cross_entropy": the mean over outputs; needs sigmoid. C is its mean over the batch.
+        Of one row a mean over outputs: of the squared error, "mse"; of its size, "mae"; of what
+        lies between the two, "huber" and "log_cosh"; "quantile"; "binary_cross_entropy", which
+        needs sigmoid; "poisson", which needs exponential or softplus. "gaussian_nll" needs
+        identity and two outputs a target, the means first and then the logarithms of the variances.
+        "cross_entropy" is a sum over classes and needs softmax or log_softmax. C is the mean over
+        the batch. `Huber`, `Quantile` and `CrossEntropy` have a hyperparameter.
     optimizer : Optimizer or str, default SGD(learning_rate=0.1)
         `SGD`, `Adam`, `AdamW`, `RMSprop`, `AdaGrad`, or the name of one with its defaults.
     dtype : "float32" or "float64", default "float32"
@@ -86,7 +94,7 @@ class Network(Deriving):
         How the weights of all layers are drawn: "glorot_uniform", "glorot_normal", "he_uniform",
         "he_normal", "lecun_uniform", "lecun_normal", "orthogonal" or "zeros". Or, for each layer,
         its weights, (n_in, n_out), or a pair of weights and biases, which are copied. By default
-        Glorot-uniform in front of sigmoid, tanh, identity and softmax, He-normal in front of relu.
+        He-normal in front of relu and its like, LeCun-normal in front of selu, else Glorot-uniform.
         Biases are zero unless they are given.
 
     Attributes
@@ -351,9 +359,12 @@ class Network(Deriving):
         Parameters
         ----------
         X : array_like, (n, n_in)
-        Y : array_like, (n, n_out)
-            A C-contiguous array of the network's dtype is never copied. Targets are what the loss
-            can mean: from 0 to 1 for binary_cross_entropy, at least 0 for cross_entropy.
+        Y : array_like, (n, n_targets), or labels (n,)
+            There are n_out targets a row, and half as many for gaussian_nll. With cross_entropy, n
+            whole numbers from 0 to n_out - 1 are the classes of the rows; else a row of Y has a one
+            for its class and zeros, or probabilities. A C-contiguous array of the network's dtype
+            is never copied. Targets are what the loss can mean: from 0 to 1 for
+            binary_cross_entropy, at least 0 for cross_entropy and poisson.
         epochs : int, default 10
             Passes over the rows.
         batch_size : int, default 32
@@ -389,9 +400,10 @@ class Network(Deriving):
         Raises
         ------
         TypeError, ValueError
-            If the data does not fit, is empty, or holds NaN, infinity or a target that the loss
-            cannot mean (the message names the first row and column), a weight is not finite, or
-            n_threads is not a whole number from 1 to 256; the network is unchanged.
+            If the data does not fit, is empty, or holds NaN, infinity, a target that the loss
+            cannot mean or a label outside the classes (the message names the first and its place),
+            a weight is not finite, or n_threads is not a whole number from 1 to 256; the network is
+            unchanged.
         DivergenceError
             If a loss became non-finite; the weights are those of the last finite epoch, or of
             before, and the optimizer's state starts afresh. Its ``history`` has the epochs before.

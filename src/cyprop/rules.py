@@ -22,8 +22,41 @@ from cyprop.rule import Bounds, Rule, is_made
 
 __all__ = ["Activation", "Loss", "Optimizer", "Rule"]
 
-ActivationName = Literal["sigmoid", "tanh", "relu", "identity", "softmax"]
-LossName = Literal["mse", "cross_entropy", "binary_cross_entropy"]
+ActivationName = Literal[
+    "sigmoid",
+    "tanh",
+    "relu",
+    "identity",
+    "softmax",
+    "log_softmax",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "celu",
+    "gelu",
+    "gelu_tanh",
+    "silu",
+    "softplus",
+    "mish",
+    "softsign",
+    "relu6",
+    "hard_sigmoid",
+    "hard_swish",
+    "hard_tanh",
+    "log_sigmoid",
+    "exponential",
+]
+LossName = Literal[
+    "mse",
+    "mae",
+    "huber",
+    "quantile",
+    "log_cosh",
+    "gaussian_nll",
+    "cross_entropy",
+    "binary_cross_entropy",
+    "poisson",
+]
 OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop", "adagrad"]
 
 
@@ -33,9 +66,13 @@ class Activation(Rule):
     Parameters
     ----------
     name : str
-        "sigmoid", "tanh", "relu", "identity", or "softmax" for the output layer.
+        "identity"; bounded "sigmoid", "tanh", "softsign", "hard_sigmoid", "hard_tanh" or "relu6";
+        like a relu "relu", "leaky_relu", "elu", "selu", "celu", "gelu", "gelu_tanh", "silu",
+        "mish", "softplus" or "hard_swish"; "exponential" or "log_sigmoid"; or for the output layer
+        alone "softmax" or "log_softmax". docs/training.md has their equations.
     **hyperparameters : float
-        Those the activation has; the others take their defaults.
+        Those the activation has; the others take their defaults. `LeakyReLU`, `ELU` and `CELU`
+        name theirs.
 
     Raises
     ------
@@ -78,9 +115,11 @@ class Loss(Rule):
     Parameters
     ----------
     name : str
-        "mse", "cross_entropy" or "binary_cross_entropy".
+        Of regressions "mse", "mae", "huber", "quantile", "log_cosh" or "gaussian_nll", of classes
+        "cross_entropy" or "binary_cross_entropy", of counts "poisson".
     **hyperparameters : float
-        Those the loss has; the others take their defaults.
+        Those the loss has; the others take their defaults. `Huber`, `Quantile` and `CrossEntropy`
+        name theirs.
 
     Raises
     ------
@@ -204,7 +243,6 @@ class Optimizer(Rule):
 
 
 KINDS: dict[str, type[Rule]] = {"activation": Activation, "loss": Loss, "optimizer": Optimizer}
-PLAIN_CLASSES: set[type[Rule]] = {Activation, Loss, Optimizer}  # and all that follow
 OWN_CLASSES: dict[tuple[str, str], Any] = {}  # of a kind and a name
 
 R = TypeVar("R", bound=Rule)
@@ -215,7 +253,6 @@ def own_class(name: str) -> Callable[[type[R]], type[R]]:
 
     def register(own: type[R]) -> type[R]:
         OWN_CLASSES[own._kind, name] = own
-        PLAIN_CLASSES.add(own)
         return own
 
     return register
@@ -263,7 +300,9 @@ def _rule_of(value: object, kind: type[R], expected: str) -> R:
     if not is_made(value):
         raise AttributeError(f"{value._called} was not initialised; call its __init__ first")
     _, name, hyperparameters = Rule._checked(value)
-    return value if type(value) in PLAIN_CLASSES else _made(kind, name, hyperparameters)
+    if type(value) in (kind, OWN_CLASSES.get((kind._kind, name))):
+        return value
+    return _made(kind, name, hyperparameters)
 
 
 def _made(kind: type[R], name: str, hyperparameters: dict[str, float]) -> R:

@@ -26,6 +26,7 @@ from cyprop.rules import (
     activation_of,
     loss_of,
     optimizer_of,
+    rule_named,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Settings:
         Of all hidden layers, or one for each.
     output_activation : str or Activation, optional
         Of the last layer. By default the one that the loss belongs to; with a loss that goes with
-        any, "sigmoid" if that is the activation of all hidden layers, else "identity".
+        any, "identity", but for "mse": "sigmoid" if that is the activation of all hidden layers.
     loss : str or Loss, default "mse"
     optimizer : str or Optimizer, default SGD(learning_rate=0.1)
     dtype : "float32" or "float64", default "float32"
@@ -113,6 +114,7 @@ class Settings:
         found_activations = checked_activations(
             activation, output_activation, found_loss, len(found_sizes) - 1
         )
+        check_outputs(found_sizes[-1], found_loss)
         found_dtype = checked_dtype(dtype)
         for rule in (*found_activations, found_loss):
             check_that_it_fits(rule, found_dtype)
@@ -136,6 +138,17 @@ class Settings:
     def n_parameters(self) -> int:
         """How many weights and biases there are, padding not counted."""
         return sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.sizes))
+
+    @property
+    def n_targets(self) -> int:
+        """How many numbers a row of Y has: one for each output, or for each two of gaussian_nll."""
+        return self.sizes[-1] // losses.outputs_per_target(self.loss.name)
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes whole numbers may name in place of rows of Y; 0 if they may not."""
+        labelled = self.loss.name == "cross_entropy" and self.sizes[-1] > 1
+        return self.sizes[-1] if labelled else 0
 
     @property
     def activation_names(self) -> tuple[str, ...]:
@@ -317,15 +330,25 @@ def checked_activations(
 
 def checked_output(output_activation: Any, hidden: Sequence[Activation], loss: Loss) -> Activation:
     """The activation of the last layer, chosen by the loss and the hidden layers if it is None."""
-    own = losses.output_activation(loss.name)
+    own = losses.output_activations(loss.name)
     if output_activation is None:
         # A network of sigmoids alone is what the field began with; any other may want any number.
-        bounded = all(rule.name == "sigmoid" for rule in hidden)
-        output_activation = own or ("sigmoid" if bounded else "identity")
+        bounded = loss.name == "mse" and all(rule.name == "sigmoid" for rule in hidden)
+        output_activation = own[0] if own else "sigmoid" if bounded else "identity"
     output = activation_of(output_activation)
-    if own is not None and output.name != own:
-        raise ValueError(f"loss {loss.name!r} needs output_activation {own!r}, not {output.name!r}")
+    if own and output.name not in own:
+        known = " or ".join(repr(name) for name in own)
+        raise ValueError(f"loss {loss.name!r} needs output_activation {known}, not {output.name!r}")
     return output
+
+
+def check_outputs(n_out: int, loss: Loss) -> None:
+    """Raise ValueError unless the outputs can be shared among targets."""
+    if n_out % losses.outputs_per_target(loss.name):
+        raise ValueError(
+            f"sizes ends in {n_out} outputs, expected an even number with loss {loss.name!r}:"
+            " a mean for each target, and then a logarithm of the variance for each"
+        )
 
 
 def check_that_it_can_learn(settings: Settings) -> None:
@@ -336,8 +359,9 @@ def check_that_it_can_learn(settings: Settings) -> None:
     output = settings.activation_names[-1]
     if settings.sizes[-1] == 1 and activations.couples_units(output):
         raise ValueError(
-            f"sizes ends in one output with output_activation {output!r}, which is always 1: use"
-            " loss='binary_cross_entropy' with one sigmoid output, or an output for each class"
+            f"sizes ends in one output with output_activation {output!r}, which is the same for any"
+            " input: use loss='binary_cross_entropy' with one sigmoid output, or an output for each"
+            " class"
         )
 
 
@@ -395,5 +419,5 @@ def check_that_it_can_be_held(value: float, name: str, dtype: np.dtype[Any]) -> 
 
 
 def _shown_rule(rule: Rule) -> str:
-    """The name of a rule that has no hyperparameters, in quotes; else its repr."""
-    return repr(rule) if rule.values else repr(rule.name)
+    """The name of a rule, in quotes, if its hyperparameters are the defaults; else its repr."""
+    return repr(rule.name) if rule == rule_named(rule._kind, rule.name, {}) else repr(rule)

@@ -58,12 +58,32 @@ def data(rng, dtype):
         ({"activation": ["softmax"]}, ValueError, "'softmax' is for the output layer"),
         ({"output_activation": "swish"}, ValueError, "'swish' is unknown; known are sigmoid"),
         ({"output_activation": 3}, TypeError, "activation is 3, expected one of sigmoid"),
-        ({"loss": "huber"}, ValueError, "loss 'huber' is unknown; known are mse, cross_entropy"),
+        ({"loss": "hubert"}, ValueError, "loss 'hubert' is unknown; known are mse, mae, huber, "),
         ({"loss": None}, TypeError, "loss is None, expected one of mse"),
         (
             {"loss": "cross_entropy", "output_activation": "sigmoid"},
             ValueError,
-            "'cross_entropy' needs output_activation 'softmax', not 'sigmoid'",
+            "'cross_entropy' needs output_activation 'softmax' or 'log_softmax', not 'sigmoid'",
+        ),
+        (
+            {"loss": "poisson", "output_activation": "identity"},
+            ValueError,
+            "'poisson' needs output_activation 'exponential' or 'softplus', not 'identity'",
+        ),
+        (
+            {"sizes": [2, 4], "loss": "gaussian_nll", "output_activation": "tanh"},
+            ValueError,
+            "'gaussian_nll' needs output_activation 'identity', not 'tanh'",
+        ),
+        (
+            {"sizes": [2, 3], "loss": "gaussian_nll"},
+            ValueError,
+            "sizes ends in 3 outputs, expected an even number with loss 'gaussian_nll': a mean for",
+        ),
+        (
+            {"loss": cyprop.Loss("huber", delta=1e300)},
+            ValueError,
+            "delta is 1e.300, expected a number that float32 can hold",
         ),
         (
             {"loss": "binary_cross_entropy", "output_activation": "tanh"},

@@ -20,10 +20,16 @@ import pytest
 import cyprop
 from cyprop.kernels import activation, dense, loss
 
-SIZES = {1: [4, 3], 2: [4, 5, 3], 3: [4, 5, 3, 3], 4: [4, 5, 3, 4, 3]}
-HIDDEN = ("sigmoid", "tanh", "relu", "identity", "mixed")
+SIZES = {1: [4], 2: [4, 5], 3: [4, 5, 3], 4: [4, 5, 3, 4]}  # and behind them the outputs
+HIDDEN = ("sigmoid", "tanh", "relu", "identity", "mixed")  # below every output
+OTHERS = [  # below an output that adds nothing of its own
+    name for name in activation.names() if name not in HIDDEN and not activation.couples_units(name)
+]
 OUTPUTS = [(name, "mse") for name in activation.names()] + [
-    (loss.output_activation(name), name) for name in loss.names() if loss.output_activation(name)
+    (output, name)
+    for name in loss.names()
+    for output in loss.output_activations(name) or ("identity",)
+    if name != "mse" and output in activation.names()
 ]
 BATCHES = (1, 2, 17)
 
@@ -66,9 +72,10 @@ class Case:
         self.dZ = [np.empty_like(Z) for Z in self.Z]
         self.dW = [np.empty_like(W) for W in self.net.weights]
         self.db = [np.empty_like(b) for b in self.net.biases]
-        straight_to_Z = loss.output_activation(self.net.loss) is not None
+        output = self.net.activations[-1]
+        straight_to_Z = loss.gives_dZ(self.net.loss, output)
         first = self.dZ[-1] if straight_to_Z else self.dA[-1]
-        loss.backward(self.net.loss, self.A[-1], self.Y, first)  # (2)
+        loss.backward(self.net.loss, self.A[-1], self.Y, first, None, output)  # (2)
         for layer in reversed(range(self.L)):
             Z, A, dA = self.Z[layer], self.A[layer + 1], self.dA[layer + 1]
             if layer < self.L - 1 or not straight_to_Z:
@@ -80,7 +87,7 @@ class Case:
 
     def C_of_rows(self, Z, A):
         C = np.empty(len(A))
-        loss.forward(self.net.loss, Z, A, self.Y, C)
+        loss.forward(self.net.loss, Z, A, self.Y, C, None, self.net.activations[-1])
         return C
 
     def C_of_rows_from_A(self, layer, A):
@@ -164,13 +171,21 @@ def reach(net, A, step):
     return reaches
 
 
-def kinks_are_out_of_reach(reference, net, X, step):
-    """Whether no relu's Z can change sign while differences are taken."""
+# Where C has a kink, or its slope has one: the sizes of errors.
+KINKS_OF_LOSSES = {"mae": 0, "quantile": 0, "huber": 1}
+
+
+def kinks_are_out_of_reach(reference, net, X, Y, step):
+    """Whether no Z, and no error, can get past a kink while differences are taken."""
     A, Z = reference.forward(X)
+    reaches = reach(net, A, step)
+    if net.loss in KINKS_OF_LOSSES:
+        distance = np.abs(np.abs(A[-1] - Y) - KINKS_OF_LOSSES[net.loss])
+        if distance.min() <= reaches[-1]:
+            return False
     return all(
-        np.abs(z).min() > far
-        for z, far, name in zip(Z, reach(net, A, step), net.activations, strict=True)
-        if name == "relu"
+        twin.activation.distance_to_kinks(name, z) > far
+        for z, far, name in zip(Z, reaches, net.activations, strict=True)
     )
 
 
@@ -179,23 +194,27 @@ def case(n_layers, hidden, output, loss_name, n):
     """A case whose point is in general position: away from kinks, and no layer's gradient is 0."""
     rng = np.random.Generator(np.random.PCG64(n_layers * 100 + n))
     names = ["tanh", "relu", "sigmoid"] if hidden == "mixed" else [hidden] * 3
+    if hidden in OTHERS:
+        names[1] = "tanh"  # three exponentials in a row are too much for any number
     names = names[: n_layers - 1]
+    n_targets = 2 if loss.outputs_per_target(loss_name) == 2 else 3
     net = cyprop.Network(
-        SIZES[n_layers], activation=names, output_activation=output, loss=loss_name,
-        dtype="float64", seed=n_layers,
+        [*SIZES[n_layers], n_targets * loss.outputs_per_target(loss_name)], activation=names,
+        output_activation=output, loss=loss_name, dtype="float64", seed=n_layers,
     )  # fmt: skip
-    h = 1e-5 if "relu" in net.activations else 2e-3
+    has_kinks = loss_name in KINKS_OF_LOSSES or twin.KINKS.keys() & set(net.activations)
+    h = 1e-5 if has_kinks else 2e-3
     for _ in range(1000):
         for b in net.biases:
             b[...] = rng.uniform(-0.2, 0.8, b.shape)
         X = rng.uniform(-1, 1, (n, net.sizes[0]))
         if loss_name == "cross_entropy":
-            Y = rng.dirichlet(np.ones(net.sizes[-1]), size=n)
+            Y = rng.dirichlet(np.ones(n_targets), size=n)
         else:
-            Y = rng.uniform(0, 1, (n, net.sizes[-1]))
+            Y = rng.uniform(0, 1, (n, n_targets))
         reference = twin.Network(net)
         nonzero = all(dW.any() for dW in reference.gradients(X, Y).dW)
-        if nonzero and kinks_are_out_of_reach(reference, net, X, 3 * h):
+        if nonzero and kinks_are_out_of_reach(reference, net, X, Y, 3 * h):
             name = f"{net!r}, {n} rows"
             return Case(name, net, reference, X, Y, h)
     raise AssertionError("no point away from the kinks was found")
@@ -203,6 +222,8 @@ def case(n_layers, hidden, output, loss_name, n):
 
 def cases(n_layers, output, loss_name):
     hidden = HIDDEN if n_layers > 1 else HIDDEN[:1]
+    if n_layers > 1 and (output, loss_name) == ("identity", "mse"):
+        hidden = (*HIDDEN, *OTHERS)
     return (case(n_layers, *some, n) for some, n in itertools.product(
         [(name, output, loss_name) for name in hidden], BATCHES
     ))  # fmt: skip

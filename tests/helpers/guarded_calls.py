@@ -107,8 +107,16 @@ def call_activations_and_losses(call):
                     name, lambda Z, A, dA, dZ, name=name: backward(name, Z, A, dA, dZ), Z, A, dA, Z
                 )
             for name in loss.names():
-                call(name, lambda *a, name=name: loss.forward(name, *a), Z, A, Y, C)
-                call(name, lambda *a, name=name: loss.backward(name, *a), A, Y, dA)
+                for output in loss.output_activations(name) or (None,):
+                    call_loss(call, name, output, Z, A, Y, C, dA)
+
+
+def call_loss(call, name, output, Z, A, Y, C, dA):
+    if A.shape[1] % loss.outputs_per_target(name):
+        return
+    Y = Y[:, : A.shape[1] // loss.outputs_per_target(name)].copy()
+    call(name, lambda Z, A, Y, C: loss.forward(name, Z, A, Y, C, None, output), Z, A, Y, C)
+    call(name, lambda A, Y, dA: loss.backward(name, A, Y, dA, None, output), A, Y, dA)
 
 
 def call_updates(call):

@@ -8,6 +8,7 @@ object that has its name and its hyperparameters' values; a name alone means the
 from types import SimpleNamespace
 
 import numpy as np
+from scipy.special import erfcx, expit
 
 
 def _wide(*arrays):
@@ -69,12 +70,63 @@ def _softmax(Z):
     return e / e.sum(axis=1, keepdims=True)
 
 
+def _log_softmax(Z):
+    shifted = np.longdouble(Z - Z.max(axis=1, keepdims=True))  # for the logarithm of nearly 1
+    return (shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))).astype(np.float64)
+
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+
+
+def _elu(Z, alpha=1):
+    return np.where(Z > 0, Z, alpha * np.expm1(np.minimum(Z, 0)))
+
+
+def _elu_slope(Z, alpha):
+    return np.where(Z > 0, 1, alpha * np.exp(np.minimum(Z, 0)))
+
+
+def _normal(Z):
+    """The distribution function of the standard normal distribution."""
+    exponential = np.exp(-(np.longdouble(Z) ** 2) / 2).astype(np.float64)  # with all of Z²
+    tail = erfcx(np.abs(Z) / np.sqrt(2)) * exponential / 2
+    return np.where(Z < 0, tail, 1 - tail)
+
+
+def _gelu_tanh_derivative(Z, A, dA):
+    u = np.sqrt(2 / np.pi) * (Z + 0.044715 * Z**3)
+    slope = np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * Z**2)
+    return dA * expit(2 * u) * (1 + Z * expit(-2 * u) * 2 * slope)
+
+
+def _mish_derivative(Z, A, dA):
+    t = np.tanh(np.logaddexp(0, Z))
+    return dA * (t + Z * (1 - t**2) * expit(Z))
+
+
 _ACTIVATIONS = {
     "sigmoid": _sigmoid,
     "tanh": np.tanh,
     "relu": lambda Z: np.where(Z <= 0, 0, Z),
     "identity": lambda Z: Z.copy(),
     "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "leaky_relu": lambda Z, negative_slope=0.01: np.where(Z > 0, Z, negative_slope * Z),
+    "elu": _elu,
+    "selu": lambda Z: SELU_SCALE * _elu(Z, SELU_ALPHA),
+    "celu": lambda Z, alpha=1: np.where(Z > 0, Z, alpha * np.expm1(np.minimum(Z, 0) / alpha)),
+    "gelu": lambda Z: Z * _normal(Z),
+    "gelu_tanh": lambda Z: Z * expit(2 * np.sqrt(2 / np.pi) * (Z + 0.044715 * Z**3)),
+    "silu": lambda Z: Z * expit(Z),
+    "softplus": lambda Z: np.maximum(Z, 0) + np.log1p(np.exp(-np.abs(Z))),
+    "mish": lambda Z: Z * np.tanh(np.logaddexp(0, Z)),
+    "softsign": lambda Z: Z / (1 + np.abs(Z)),
+    "relu6": lambda Z: np.clip(Z, 0, 6),
+    "hard_sigmoid": lambda Z: np.clip(Z + 3, 0, 6) / 6,
+    "hard_swish": lambda Z: Z * np.clip(Z + 3, 0, 6) / 6,
+    "hard_tanh": lambda Z: np.clip(Z, -1, 1),
+    "log_sigmoid": lambda Z: np.minimum(Z, 0) - np.log1p(np.exp(-np.abs(Z))),
+    "exponential": np.exp,
 }
 
 # Each with the whole Jacobian in mind: dZ_j = Σ_i dA_i · ∂A_i/∂Z_j.
@@ -84,6 +136,31 @@ _ACTIVATION_DERIVATIVES = {
     "relu": lambda Z, A, dA: np.where(A > 0, dA, 0),
     "identity": lambda Z, A, dA: dA.copy(),
     "softmax": lambda Z, A, dA: A * (dA - (dA * A).sum(axis=1, keepdims=True)),
+    "log_softmax": lambda Z, A, dA: dA - np.exp(A) * dA.sum(axis=1, keepdims=True),
+    "leaky_relu": lambda Z, A, dA, negative_slope=0.01: np.where(Z > 0, dA, negative_slope * dA),
+    "elu": lambda Z, A, dA, alpha=1: dA * _elu_slope(Z, alpha),
+    "selu": lambda Z, A, dA: dA * SELU_SCALE * _elu_slope(Z, SELU_ALPHA),
+    "celu": lambda Z, A, dA, alpha=1: dA * np.exp(np.minimum(Z, 0) / alpha),
+    "gelu": lambda Z, A, dA: dA * (_normal(Z) + Z * np.exp(-(Z**2) / 2) / np.sqrt(2 * np.pi)),
+    "gelu_tanh": _gelu_tanh_derivative,
+    "silu": lambda Z, A, dA: dA * expit(Z) * (1 + Z * expit(-Z)),
+    "softplus": lambda Z, A, dA: dA * expit(Z),
+    "mish": _mish_derivative,
+    "softsign": lambda Z, A, dA: dA / (1 + np.abs(Z)) ** 2,
+    "relu6": lambda Z, A, dA: np.where((Z > 0) & (Z < 6), dA, 0),
+    "hard_sigmoid": lambda Z, A, dA: np.where(np.abs(Z) < 3, dA / 6, 0),
+    "hard_swish": lambda Z, A, dA: dA * np.where(Z <= -3, 0, np.where(Z < 3, Z / 3 + 0.5, 1)),
+    "hard_tanh": lambda Z, A, dA: np.where(np.abs(Z) < 1, dA, 0),
+    "log_sigmoid": lambda Z, A, dA: dA * expit(-Z),
+    "exponential": lambda Z, A, dA: dA * A,
+}
+
+# Where f has a kink, or its slope has one, which differences must keep clear of.
+KINKS = {
+    **dict.fromkeys(("relu", "leaky_relu", "elu", "selu", "celu", "softsign"), (0,)),
+    "relu6": (0, 6),
+    **dict.fromkeys(("hard_sigmoid", "hard_swish"), (-3, 3)),
+    "hard_tanh": (-1, 1),
 }
 
 
@@ -97,20 +174,76 @@ def _activation_backward(rule, Z, A, dA):
     return function(*_wide(Z, A, dA), *values)
 
 
-activation = SimpleNamespace(forward=_activation_forward, backward=_activation_backward)
+def _distance_to_kinks(rule, Z):
+    """How far the nearest element of Z is from a kink; infinite where there is none."""
+    kinks = KINKS.get(getattr(rule, "name", rule), ())
+    return min((np.abs(Z - kink).min() for kink in kinks), default=np.inf)
 
 
-# loss: C of each row, and its derivative by A (by Z, where the loss brings its activation)
+activation = SimpleNamespace(
+    forward=_activation_forward,
+    backward=_activation_backward,
+    distance_to_kinks=_distance_to_kinks,
+)
+
+
+# loss: C of each row, and its derivative by A, or by Z where a loss goes straight there
 
 
 def _mse(Z, A, Y):
     return ((A - Y) ** 2).mean(axis=1)
 
 
-def _cross_entropy(Z, A, Y):
+def _mae(Z, A, Y):
+    return np.abs(A - Y).mean(axis=1)
+
+
+def _huber(Z, A, Y, delta=1):
+    size = np.abs(A - Y)
+    return np.where(size <= delta, size**2 / 2, delta * (size - delta / 2)).mean(axis=1)
+
+
+def _quantile(Z, A, Y, q=0.5):
+    return np.maximum(q * (Y - A), (1 - q) * (A - Y)).mean(axis=1)
+
+
+def _quantile_derivative(A, Y, q=0.5):
+    return np.where(A > Y, 1 - q, np.where(A < Y, -q, A - Y)) / A.size
+
+
+def _log_cosh(Z, A, Y):
+    return (np.logaddexp(A - Y, Y - A) - np.log(2)).mean(axis=1)
+
+
+def _gaussian_nll(Z, A, Y):
+    mean, log_variance = np.split(A, 2, axis=1)
+    return ((log_variance + (Y - mean) ** 2 / np.exp(log_variance)) / 2).mean(axis=1)
+
+
+def _gaussian_nll_derivative(A, Y):
+    mean, log_variance = np.split(A, 2, axis=1)
+    variance = np.exp(log_variance)
+    by_log_variance = (1 - (Y - mean) ** 2 / variance) / 2
+    return np.concatenate([(mean - Y) / variance, by_log_variance], axis=1) / Y.size
+
+
+def _smoothed(Y, label_smoothing):
+    """The targets, with a part of each spread evenly over its row."""
+    return (1 - label_smoothing) * Y + label_smoothing * Y.mean(axis=1, keepdims=True)
+
+
+def _cross_entropy(Z, A, Y, label_smoothing=0):
     shifted = Z - Z.max(axis=1, keepdims=True)
     log_A = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return -(Y * log_A).sum(axis=1)
+    return -(_smoothed(Y, label_smoothing) * log_A).sum(axis=1)
+
+
+def _cross_entropy_derivative(A, Y, label_smoothing=0):
+    return (A * Y.sum(axis=1, keepdims=True) - _smoothed(Y, label_smoothing)) / len(A)
+
+
+def _cross_entropy_of_logs(Z, A, Y, label_smoothing=0):
+    return -(_smoothed(Y, label_smoothing) * A).sum(axis=1)
 
 
 def _binary_cross_entropy(Z, A, Y):
@@ -118,37 +251,72 @@ def _binary_cross_entropy(Z, A, Y):
     return -(Y * log_A + (1 - Y) * log_not_A).mean(axis=1)
 
 
+def _poisson(Z, A, Y):
+    return (A - Y * Z).mean(axis=1)
+
+
+def _poisson_of_softplus(Z, A, Y):
+    # ln(1 + e^Z) is e^Z where that is small.
+    log_A = np.where(Z < -37, Z, np.log(np.logaddexp(0, np.maximum(Z, -37))))
+    return (A - Y * log_A).mean(axis=1)
+
+
+def _poisson_of_softplus_derivative(A, Y):
+    # The derivative of softplus is 1 − e^−A.
+    slope = np.divide(-np.expm1(-A), A, out=np.ones_like(A), where=A != 0)
+    return (A - Y) * slope / A.size
+
+
+# Of each loss its entries: the output activation (None: any), what backward gives, and both.
 _LOSSES = {
-    "mse": (None, _mse, lambda A, Y: 2 * (A - Y) / A.size),
-    "cross_entropy": (
-        "softmax",
-        _cross_entropy,
-        lambda A, Y: (A * Y.sum(axis=1, keepdims=True) - Y) / len(A),
-    ),
-    "binary_cross_entropy": (
-        "sigmoid",
-        _binary_cross_entropy,
-        lambda A, Y: (A - Y) / A.size,
-    ),
+    "mse": [(None, "dA", _mse, lambda A, Y: 2 * (A - Y) / A.size)],
+    "mae": [(None, "dA", _mae, lambda A, Y: np.sign(A - Y) / A.size)],
+    "huber": [
+        (None, "dA", _huber, lambda A, Y, delta=1: np.clip(A - Y, -delta, delta) / A.size),
+    ],
+    "quantile": [(None, "dA", _quantile, _quantile_derivative)],
+    "log_cosh": [(None, "dA", _log_cosh, lambda A, Y: np.tanh(A - Y) / A.size)],
+    "gaussian_nll": [("identity", "dA", _gaussian_nll, _gaussian_nll_derivative)],
+    "cross_entropy": [
+        ("softmax", "dZ", _cross_entropy, _cross_entropy_derivative),
+        (
+            "log_softmax",
+            "dA",
+            _cross_entropy_of_logs,
+            lambda A, Y, label_smoothing=0: -_smoothed(Y, label_smoothing) / len(A),
+        ),
+    ],
+    "binary_cross_entropy": [
+        ("sigmoid", "dZ", _binary_cross_entropy, lambda A, Y: (A - Y) / A.size),
+    ],
+    "poisson": [
+        ("exponential", "dZ", _poisson, lambda A, Y: (A - Y) / A.size),
+        ("softplus", "dZ", _poisson_of_softplus, _poisson_of_softplus_derivative),
+    ],
 }
 
 
-def _loss(rule):
-    return _formula(_LOSSES, rule, "_LOSSES")
+def _loss(rule, output=None):
+    """The entry of a loss for that output activation, the first for None; and its values."""
+    entries, values = _formula(_LOSSES, rule, "_LOSSES")
+    return next(entry for entry in entries if output is None or entry[0] in (None, output)), values
 
 
-def _loss_forward(rule, Z, A, Y):
-    (_, function, _), values = _loss(rule)
+def _loss_forward(rule, Z, A, Y, output=None):
+    (*_, function, _), values = _loss(rule, output)
     return function(*_wide(Z, A, Y), *values)
 
 
-def _loss_backward(rule, A, Y):
-    (_, _, function), values = _loss(rule)
+def _loss_backward(rule, A, Y, output=None):
+    (*_, function), values = _loss(rule, output)
     return function(*_wide(A, Y), *values)
 
 
 loss = SimpleNamespace(
-    output_activation=lambda rule: _loss(rule)[0][0],
+    output_activations=lambda rule: tuple(
+        entry[0] for entry in _formula(_LOSSES, rule, "_LOSSES")[0] if entry[0]
+    ),
+    gives_dZ=lambda rule, output=None: _loss(rule, output)[0][1] == "dZ",
     forward=_loss_forward,
     backward=_loss_backward,
 )
@@ -218,6 +386,7 @@ class Network:
         self.biases = [np.array(b, np.float64) for b in net.biases]
         rules = getattr(net, "settings", net)  # with the values of their hyperparameters
         self.activations = rules.activations
+        self.output = getattr(self.activations[-1], "name", self.activations[-1])
         self.loss = rules.loss
         self.optimizer = net.optimizer
         self.states = [{} for _ in self.weights + self.biases]
@@ -235,14 +404,14 @@ class Network:
 
     def evaluate(self, X, Y):
         A, Z = self.forward(X)
-        return loss.forward(self.loss, Z[-1], A[-1], Y).mean()
+        return loss.forward(self.loss, Z[-1], A[-1], Y, self.output).mean()
 
     def gradients(self, X, Y):
         """Every derivative by name, as lists over the layers; dA has one more, dA⁽⁰⁾ first."""
         A, Z = self.forward(X)
-        straight_to_Z = loss.output_activation(self.loss) is not None
-        g = self._descend(A, Z, loss.backward(self.loss, A[-1], Y), straight_to_Z)
-        g.loss = loss.forward(self.loss, Z[-1], A[-1], Y).mean()
+        derivative = loss.backward(self.loss, A[-1], Y, self.output)
+        g = self._descend(A, Z, derivative, loss.gives_dZ(self.loss, self.output))
+        g.loss = loss.forward(self.loss, Z[-1], A[-1], Y, self.output).mean()
         return g
 
     def vjp(self, X, dA):

@@ -26,6 +26,7 @@ from compiled_calls import (
 import cyprop
 from cyprop.engine import memory
 from cyprop.interface import Handle, address
+from cyprop.kernels import loss as loss_kernels
 
 NETWORKS = [
     {"sizes": [1, 1]},
@@ -35,6 +36,11 @@ NETWORKS = [
     {"sizes": [37, 17, 3], "activation": "relu", "loss": "cross_entropy"},
     {"sizes": [7, 33, 33], "loss": "binary_cross_entropy", "optimizer": cyprop.SGD(0.1, 0.9)},
     {"sizes": [130, 300, 9], "activation": ["identity"], "output_activation": "tanh"},
+]
+LOSSES = [
+    (name, output)
+    for name in loss_kernels.names()
+    for output in loss_kernels.output_activations(name) or ("identity",)
 ]
 MODEL_ONLY = ["n_inputs", "n_outputs", "n_parameters", "dtype"]
 ON_ARRAYS = ["predict", "predict_rows", "learn_one", "input_gradient"]
@@ -83,6 +89,19 @@ def test_learning_is_pythons(net, rng):
         x = rng.normal(size=net.sizes[0]).astype(net.dtype)
         y = rng.dirichlet(np.ones(net.sizes[-1])).astype(net.dtype)
         assert calls.learn_one(x, y) == (OK, twin.learn_one(x, y))
+    assert same_bits(net.parameters, twin.parameters)
+
+
+@pytest.mark.parametrize(("name", "output"), LOSSES)
+def test_learning_by_every_loss_is_pythons(name, output, dtype, rng):
+    net = cyprop.Network([5, 9, 4], "tanh", output, name, dtype=dtype, seed=3)
+    twin, calls = copy.copy(net), Calls(net)
+    for _ in range(5):
+        x = rng.normal(size=5).astype(dtype)
+        y = rng.dirichlet(np.ones(net.settings.n_targets)).astype(dtype)
+        code, loss = calls.learn_one(x, y)
+        assert code == OK
+        assert loss == twin.learn_one(x, y)
     assert same_bits(net.parameters, twin.parameters)
 
 

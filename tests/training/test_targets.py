@@ -38,6 +38,7 @@ def refusal(net, X, Y, **options):
         ("binary_cross_entropy", 1, -0.25, "from 0 to 1 for binary_cross_entropy"),
         ("binary_cross_entropy", 3, 1.25, "from 0 to 1 for binary_cross_entropy"),
         ("cross_entropy", 3, -0.5, "of at least 0 for cross_entropy"),
+        ("poisson", 2, -1.5, "of at least 0 for poisson"),
     ],
 )
 @pytest.mark.parametrize("place", [(0, 0), (7, -1), (N - 1, -1)])
@@ -93,11 +94,16 @@ def test_what_does_not_read_for_nan_does_not_read_for_this(name):
         ("softmax", 0, 2, "Y holds 2.0 at row 1, column 1, .* of softmax .* from 0 to 1"),
         ("tanh", -1, 2, "Y holds 2.0 at row 1, column 1, .* of tanh .* from -1 to 1"),
         ("relu", -0.125, 9, "Y holds -0.125 at row 0, column 0, .* of relu .* of at least 0"),
+        ("relu6", 0, 6.5, "Y holds 6.5 at row 1, column 1, .* of relu6 .* from 0 to 6"),
+        ("log_sigmoid", -9, 0.5, "Y holds 0.5 at row 1, .* of log_sigmoid .* of at most 0"),
+        ("gelu", -0.25, 9, "Y holds -0.25 at row 0, .* of gelu .* of at least -0.17;"),
+        ("elu", -1.5, 9, "Y holds -1.5 at row 0, column 0, .* of elu .* of at least -1.0"),
+        (cyprop.CELU(0.5), -0.75, 9, "Y holds -0.75 at row 0, .* of celu .* of at least -0.5"),
     ],
 )
 def test_targets_out_of_reach_give_one_warning_that_names_the_line(output, low, high, said):
     X, Y = data(low, high, 2)
-    inside = np.clip(Y, 0, 1)
+    inside = np.zeros_like(Y)
     for y, validation in ((Y, None), (Y, (X, Y)), (inside, (X, Y))):
         net = network(2, output_activation=output)
         with pytest.warns(UserWarning, match=said if y is Y else f"^validation {said}") as caught:
@@ -109,7 +115,16 @@ def test_targets_out_of_reach_give_one_warning_that_names_the_line(output, low, 
 
 @pytest.mark.parametrize(
     ("output", "low", "high"),
-    [("sigmoid", 0, 1), ("tanh", -1, 1), ("relu", 0, 1e6), ("identity", -1e6, 1e6)],
+    [
+        ("sigmoid", 0, 1),
+        ("tanh", -1, 1),
+        ("relu", 0, 1e6),
+        ("identity", -1e6, 1e6),
+        ("relu6", 0, 6),
+        ("log_softmax", -1e6, 0),
+        ("leaky_relu", -1e6, 1e6),
+        (cyprop.ELU(2.0), -2, 1e6),
+    ],  # fmt: skip
 )
 def test_targets_in_reach_give_no_warning(output, low, high):
     with warnings.catch_warnings():
@@ -121,4 +136,20 @@ def test_targets_in_reach_give_no_warning(output, low, high):
 
 def test_the_tables_name_what_is_registered():
     assert set(targets.MEANT) <= set(loss.names())
-    assert set(targets.REACHED) <= set(activation.names())
+    assert {*targets.REACHED, *targets.DOWN_TO_ALPHA} <= set(activation.names())
+
+
+@pytest.mark.parametrize("name", activation.names())
+def test_the_tables_have_what_outputs_reach(name):
+    Z = np.linspace(-40, 40, 80_001)[:, None]
+    Z = np.concatenate([Z, -Z], axis=1) if activation.couples_units(name) else Z
+    A = np.empty_like(Z)
+    activation.forward(name, Z, A)
+    low, high = targets.reached(cyprop.Activation(name)) or (-np.inf, np.inf)
+    for bound, found, size in ((low, A.min(), A.min()), (high, A.max(), -A.max())):
+        if np.isfinite(bound):
+            assert abs(found - bound) < 0.03
+        else:
+            assert size < -0.3
+    assert low <= A.min()
+    assert A.max() <= high

@@ -64,17 +64,16 @@ def real_array(value: Any, name: str, dtype: npt.DTypeLike, expected: str) -> np
     ValueError
         If it is a ragged nest of lists, has no value somewhere, or a number that no float can hold.
     """
-    if type(value) is np.ndarray and value.dtype.kind in REAL_KINDS:
-        array = value
-    else:
-        array = _read(value, name, expected)
+    array = read_array(value, name, expected)
     if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
         return array
     return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
 
 
-def _read(value: Any, name: str, expected: str) -> npt.NDArray[Any]:
-    """What is no plain array of real numbers as one; TypeError or ValueError as `real_array`."""
+def read_array(value: Any, name: str, expected: str) -> npt.NDArray[Any]:
+    """`value` as an array of real numbers of any dtype; parameters and errors as `real_array`."""
+    if type(value) is np.ndarray and value.dtype.kind in REAL_KINDS:
+        return value
     if value is None:
         raise TypeError(f"{name} is None, expected {expected}")
     if isinstance(value, np.ma.MaskedArray):
@@ -201,9 +200,17 @@ def _what(entry: Any, name: str, place: tuple[int, ...], value: Any) -> str:
 
 
 def matrix(
-    value: Any, name: str, n_columns: int, dtype: npt.DTypeLike, empty: bool = False
+    value: Any,
+    name: str,
+    n_columns: int,
+    dtype: npt.DTypeLike,
+    empty: bool = False,
+    n_classes: int = 0,
 ) -> npt.NDArray[Any]:
     """`value` as (n, n_columns); a vector stands for one column where n_columns is 1.
+
+    The message of an error says what to do with class labels: where n_classes is not 0, whole
+    numbers name them (checks/labels.py).
 
     Raises
     ------
@@ -217,15 +224,17 @@ def matrix(
     if array.ndim != 2 or array.shape[1] != n_columns:
         raise ValueError(
             f"{name} has shape {array.shape}, expected (n, {n_columns})"
-            + _hint_for_labels(array, value, name, n_columns)
+            + _hint_for_labels(array, value, name, n_columns, n_classes)
         )
     if not empty and array.shape[0] == 0:
         raise ValueError(f"{name} has no rows, expected at least one")
     return array
 
 
-def vector(value: Any, name: str, size: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """`value` as (size,); a single number stands for a vector of one.
+def vector(
+    value: Any, name: str, size: int, dtype: npt.DTypeLike, n_classes: int = 0
+) -> npt.NDArray[Any]:
+    """`value` as (size,); a single number stands for a vector of one. n_classes as in `matrix`.
 
     Raises
     ------
@@ -238,26 +247,31 @@ def vector(value: Any, name: str, size: int, dtype: npt.DTypeLike) -> npt.NDArra
     if array.shape != (size,):
         raise ValueError(
             f"{name} has shape {array.shape}, expected ({size},)"
-            + _hint_for_labels(array, value, name, size)
+            + _hint_for_labels(array, value, name, size, n_classes)
         )
     return array
 
 
-def _hint_for_labels(array: npt.NDArray[Any], value: Any, name: str, n_classes: int) -> str:
+def _hint_for_labels(
+    array: npt.NDArray[Any], value: Any, name: str, n_outputs: int, n_classes: int
+) -> str:
     """What to do with whole numbers that tell classes apart, where each has an output."""
     code = _code(name)
-    if code not in ("Y", "y") or n_classes < 2 or not 0 < array.size == len(np.atleast_1d(array)):
+    if code not in ("Y", "y") or n_outputs < 2 or not 0 < array.size == len(np.atleast_1d(array)):
         return ""
-    first = next((k for k in (0, 1) if k <= array.min() and array.max() < n_classes + k), None)
+    first = next((k for k in (0, 1) if k <= array.min() and array.max() < n_outputs + k), None)
     if first is None or (array != np.floor(array)).any():
         return ""
-    if np.asarray(value).dtype.kind == "f":
-        code = f"np.asarray({code}, int)"
+    if n_classes and code == "y":
+        return f": for a class label give {int(array.flat[0]) - first}, a whole number"
+    if np.asarray(value).dtype.kind in "fO":
+        by_method = n_classes and is_array(value)
+        code = f"{code}.astype(int)" if by_method else f"np.asarray({code}, int)"
     elif first and not is_array(value):
         code = f"np.asarray({code})"
     code = f"{code} - 1" if first else code
     code = f"np.ravel({code})" if array.ndim == 2 else code
-    return f": for class labels give np.eye({n_classes})[{code}]"
+    return f": for class labels give {code if n_classes else f'np.eye({n_outputs})[{code}]'}"
 
 
 def _code(name: str) -> str:

@@ -1,7 +1,7 @@
 """Many rows, a few at a time, without the GIL: predicting, measuring the loss, deriving, stepping.
 
-X is (n, n_in), Y and dA (n, n_out), C-contiguous and of the model's dtype. Scratch belongs to the
-caller. Each task is shared among n_parts threads, and ends in the same bits for any number of them.
+X is (n, n_in), Y (n, n_targets), dA (n, n_out), C-contiguous and of the model's dtype. Scratch belongs
+to the caller. Each task is shared among n_parts threads, and ends in the same bits for any number.
 Nothing here can fail. Where a task is stoppable, Python has called it: it looks for Ctrl-C now and
 then, and if that came, returns true, with an exception set and its results of no use.
 """
@@ -116,7 +116,7 @@ cdef void input_gradient_part(void *work, Py_ssize_t index, Team *team) noexcept
     cdef long long next_look = now() + LOOK if task.stoppable else 0
     cdef const Model *model = task.model
     cdef Py_ssize_t x_row = input_size(model) * model.itemsize
-    cdef Py_ssize_t y_row = output_size(model) * model.itemsize
+    cdef Py_ssize_t a_row = output_size(model) * model.itemsize
     cdef char *scratch = task.scratch + input_gradient_scratch_size(model, task.data.n, index)
     cdef Batch batch
     cdef Tape tape
@@ -130,7 +130,7 @@ cdef void input_gradient_part(void *work, Py_ssize_t index, Team *team) noexcept
         sink.dX = task.dX + i * x_row
         forward(model, &alone, &batch, &tape, NULL)
         # Without a target for the derivatives by the parameters, nothing is written to the model.
-        pull_back(<Model *> model, &alone, &batch, &tape, task.dA + i * y_row, &sink)
+        pull_back(<Model *> model, &alone, &batch, &tape, task.dA + i * a_row, &sink)
         i += batch.n
         if i < end and look(&part, &next_look):
             task.stopped = True

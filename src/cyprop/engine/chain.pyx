@@ -341,7 +341,7 @@ cdef inline bint come_back(
     if sink.target == UPDATE and part.index == 0:
         begin_update(model)
     output_error(model, part, batch, tape)
-    return descend(model, part, batch, tape, sink, model.loss.output_activation != NULL)
+    return descend(model, part, batch, tape, sink, model.loss.gives_dZ)
 
 
 cdef bint pull_back(

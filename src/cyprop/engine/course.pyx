@@ -6,7 +6,7 @@ from libc.math cimport INFINITY
 
 from cyprop.engine.memory cimport Memory
 from cyprop.engine.learning cimport Recipe, train, train_scratch_size
-from cyprop.engine.model cimport Batch, Model, aligned, rows_of, target_size
+from cyprop.engine.model cimport Batch, Model, aligned, rows_of
 from cyprop.engine.stack cimport STACK_OF_KERNELS, need_stack
 from cyprop.engine.turns cimport Call, raise_what_is_set
 
@@ -68,7 +68,7 @@ cdef class Course:
         bint ordinary=False, clip_norm=None, clip_value=None,
     ):
         cdef Model *model = &network.model
-        if not (is_matrix(X, network, network.n_in) and is_matrix(Y, network, target_size(model))):
+        if not (is_matrix(X, network, network.n_in) and is_matrix(Y, network, network.n_targets)):
             raise ValueError("X and Y are not such as this network takes")
         if cnp.PyArray_DIM(<cnp.ndarray> X, 0) != cnp.PyArray_DIM(<cnp.ndarray> Y, 0):
             raise ValueError("X and Y have different numbers of rows")

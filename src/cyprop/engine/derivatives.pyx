@@ -35,8 +35,8 @@ def derive(
 ):
     """The loss (0 for a given dA), its gradient laid out like the parameters, and ∂C/∂X or None.
 
-    X (n, n_in), and either Y or dA (n, n_out): checked arrays of the network's dtype; weights of the rows
-    None or checked float64; training: with the dropout of the next update.
+    X (n, n_in), and either Y (n, n_targets) or dA (n, n_out): checked arrays of the network's dtype;
+    weights of the rows None or checked float64; training: with the dropout of the next update.
     """
     cdef Model *model = &network.model
     cdef Py_ssize_t n = X.shape[0]

@@ -50,9 +50,10 @@ class Engine(Memory):
         Parameters
         ----------
         x : array_like, (n_in,)
-        y : array_like, (n_out,)
+        y : array_like, (n_targets,), or a label
             Of the network's dtype, C-contiguous and aligned, they are read in place; other real
-            numbers are converted first. They are not checked for NaN or infinity.
+            numbers are converted first. They are not checked for NaN or infinity. n_targets and
+            labels are those of `Network.fit`.
         weight : float, default 1.0
             How much the sample counts, at least 0: the update is made by weight times its gradient.
 
@@ -67,8 +68,8 @@ class Engine(Memory):
         Raises
         ------
         TypeError, ValueError
-            If x or y is not real numbers of that shape, or weight is not a finite number of at least
-            0; the network is unchanged.
+            If x or y is not real numbers of that shape, a label is outside the classes, or weight is
+            not a finite number of at least 0; the network is unchanged.
 
         Notes
         -----
@@ -86,9 +87,10 @@ class Engine(Memory):
         Parameters
         ----------
         X : array_like, (n, n_in)
-        Y : array_like, (n, n_out)
+        Y : array_like, (n, n_targets), or labels (n,)
             Of the network's dtype, C-contiguous and aligned, they are read in place; other real
-            numbers are converted first. They are not checked for NaN or infinity.
+            numbers are converted first. They are not checked for NaN or infinity. n_targets and
+            labels are those of `Network.fit`.
         n_threads : int, default 1
             How many threads share the batch, from 1 to 256; fewer where it is small. They end with
             the call.
@@ -104,9 +106,9 @@ class Engine(Memory):
         Raises
         ------
         TypeError, ValueError
-            If X or Y is not real numbers of that shape, or has no rows, a weight is negative or not
-            finite, or all are 0, or n_threads is not a whole number from 1 to 256; the network is
-            unchanged.
+            If X or Y is not real numbers of that shape, or has no rows, a label is outside the
+            classes, a weight is negative or not finite, or all are 0, or n_threads is not a whole
+            number from 1 to 256; the network is unchanged.
 
         Notes
         -----
@@ -124,7 +126,8 @@ class Engine(Memory):
         Parameters
         ----------
         X : array_like, (n, n_in)
-        Y : array_like, (n, n_out)
+        Y : array_like, (n, n_targets), or labels (n,)
+            As in `Network.fit`.
         n_threads : int, default 1
             How many threads share the rows, from 1 to 256; fewer where the rows are few. They end
             with the call.
@@ -139,8 +142,9 @@ class Engine(Memory):
         Raises
         ------
         TypeError, ValueError
-            If X or Y is not real numbers of that shape, or has no rows, a weight is negative or not
-            finite, or all are 0, or n_threads is not a whole number from 1 to 256.
+            If X or Y is not real numbers of that shape, or has no rows, a label is outside the
+            classes, a weight is negative or not finite, or all are 0, or n_threads is not a whole
+            number from 1 to 256.
 
         Notes
         -----

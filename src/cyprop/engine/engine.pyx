@@ -13,6 +13,7 @@ from cpython.mem cimport PyMem_RawFree
 import numpy as np
 
 from cyprop.checks.arrays import check_same_rows, checked_out, matrix, real_array, vector
+from cyprop.checks.labels import targets_of_row, targets_of_rows
 from cyprop.checks.weights import weight_of_a_row, weights_of_rows
 from cyprop.engine.threads import threads_for_batches, threads_for_rows
 
@@ -239,9 +240,10 @@ cdef class Engine(Memory):
         Parameters
         ----------
         x : array_like, (n_in,)
-        y : array_like, (n_out,)
+        y : array_like, (n_targets,), or a label
             Of the network's dtype, C-contiguous and aligned, they are read in place; other real
-            numbers are converted first. They are not checked for NaN or infinity.
+            numbers are converted first. They are not checked for NaN or infinity. n_targets and
+            labels are those of `Network.fit`.
         weight : float, default 1.0
             How much the sample counts, at least 0: the update is made by weight times its gradient.
 
@@ -256,8 +258,8 @@ cdef class Engine(Memory):
         Raises
         ------
         TypeError, ValueError
-            If x or y is not real numbers of that shape, or weight is not a finite number of at least
-            0; the network is unchanged.
+            If x or y is not real numbers of that shape, a label is outside the classes, or weight is
+            not a finite number of at least 0; the network is unchanged.
 
         Notes
         -----
@@ -286,12 +288,13 @@ cdef class Engine(Memory):
         else:
             x = vector(x, "x", self.n_in, settings_of(self).dtype)
             x_data = cnp.PyArray_BYTES(<cnp.ndarray> x)
-        if is_vector(y, self.typenum, self.n_out):
+        if is_vector(y, self.typenum, self.n_targets):
             y_data = cnp.PyArray_BYTES(<cnp.ndarray> y)
-        elif read_vector(y, self.typenum, self.n_out, room + ROOM, &found):
+        elif read_vector(y, self.typenum, self.n_targets, room + ROOM, &found):
             y_data = found.data
         else:
-            y = vector(y, "y", self.n_out, settings_of(self).dtype)
+            settings = settings_of(self)
+            y = targets_of_row(y, "y", self.n_targets, settings.dtype, settings.n_classes)
             y_data = cnp.PyArray_BYTES(<cnp.ndarray> y)
         if (
             model.n_parameters < LONG_CALL and not self.closed and self.readers == 0
@@ -317,9 +320,10 @@ cdef class Engine(Memory):
         Parameters
         ----------
         X : array_like, (n, n_in)
-        Y : array_like, (n, n_out)
+        Y : array_like, (n, n_targets), or labels (n,)
             Of the network's dtype, C-contiguous and aligned, they are read in place; other real
-            numbers are converted first. They are not checked for NaN or infinity.
+            numbers are converted first. They are not checked for NaN or infinity. n_targets and
+            labels are those of `Network.fit`.
         n_threads : int, default 1
             How many threads share the batch, from 1 to 256; fewer where it is small. They end with
             the call.
@@ -335,9 +339,9 @@ cdef class Engine(Memory):
         Raises
         ------
         TypeError, ValueError
-            If X or Y is not real numbers of that shape, or has no rows, a weight is negative or not
-            finite, or all are 0, or n_threads is not a whole number from 1 to 256; the network is
-            unchanged.
+            If X or Y is not real numbers of that shape, or has no rows, a label is outside the
+            classes, a weight is negative or not finite, or all are 0, or n_threads is not a whole
+            number from 1 to 256; the network is unchanged.
 
         Notes
         -----
@@ -368,9 +372,9 @@ cdef class Engine(Memory):
         cdef Input x, y
         if not (
             read_input(X, self.typenum, self.n_in, room, &x)
-            and read_input(Y, self.typenum, self.n_out, room + ROOM, &y)
+            and read_input(Y, self.typenum, self.n_targets, room + ROOM, &y)
             and x.n == y.n and x.n * model.n_parameters < LONG_CALL
-            and (not x.is_row or self.n_in == 1) and (not y.is_row or self.n_out == 1)
+            and (not x.is_row or self.n_in == 1) and (not y.is_row or self.n_targets == 1)
         ):
             return False
         if not take(&self.writing, n_forks):
@@ -395,7 +399,8 @@ cdef class Engine(Memory):
         Parameters
         ----------
         X : array_like, (n, n_in)
-        Y : array_like, (n, n_out)
+        Y : array_like, (n, n_targets), or labels (n,)
+            As in `Network.fit`.
         n_threads : int, default 1
             How many threads share the rows, from 1 to 256; fewer where the rows are few. They end
             with the call.
@@ -410,8 +415,9 @@ cdef class Engine(Memory):
         Raises
         ------
         TypeError, ValueError
-            If X or Y is not real numbers of that shape, or has no rows, a weight is negative or not
-            finite, or all are 0, or n_threads is not a whole number from 1 to 256.
+            If X or Y is not real numbers of that shape, or has no rows, a label is outside the
+            classes, a weight is negative or not finite, or all are 0, or n_threads is not a whole
+            number from 1 to 256.
 
         Notes
         -----
@@ -449,11 +455,11 @@ cdef class Engine(Memory):
 
 
 def checked_batch(Engine network not None, X, Y):
-    """X (n, n_in) and Y (n, n_out) as the network takes them, with as many rows each."""
+    """X (n, n_in) and Y (n, n_targets) as the network takes them, with as many rows each."""
     if network.model.n_layers == 0:
         raise RuntimeError("the network has not been initialised")
-    dtype = settings_of(network).dtype
-    X = matrix(X, "X", network.n_in, dtype)
-    Y = matrix(Y, "Y", network.n_out, dtype)
+    settings = settings_of(network)
+    X = matrix(X, "X", network.n_in, settings.dtype)
+    Y = targets_of_rows(Y, "Y", network.n_targets, settings.dtype, settings.n_classes)
     check_same_rows(X, Y)
     return X, Y

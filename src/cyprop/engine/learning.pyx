@@ -16,7 +16,7 @@ from cyprop.engine.chain cimport backward, step_by, tape_size, wait_for_others
 from cyprop.engine.memory cimport set_rate
 from cyprop.engine.model cimport (
     UNSEEN, UPDATE, UPDATES, VECTOR, Layer, Part, Sink, Tape, input_size, next_update, share,
-    tape_in, target_size,
+    tape_in,
 )
 from cyprop.engine.pieces cimport penalty
 from cyprop.engine.team cimport Team, run
@@ -59,7 +59,7 @@ cdef Py_ssize_t place_room(
     for l in range(model.n_layers):
         n_rows += model.layers[l].n_in + 1
     room.Y = start
-    at += whole_lines(batch_size * target_size(model) * model.itemsize)
+    at += whole_lines(batch_size * model.n_targets * model.itemsize)
     room.weights = <double *> (start + at)
     at += losses_size(batch_size)
     room.C = <double *> (start + at)
@@ -112,7 +112,7 @@ cdef inline void gather(
 
     Each part gathers its share of the targets, and all of the weights, which all parts add up.
     """
-    cdef Py_ssize_t i, end, row = target_size(model) * model.itemsize
+    cdef Py_ssize_t i, end, row = model.n_targets * model.itemsize
     if data.order == NULL:
         batch.X = data.X + start * input_size(model) * model.itemsize
         batch.Y = data.Y + start * row

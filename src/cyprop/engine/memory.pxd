@@ -12,7 +12,7 @@ cdef void take_hyperparameters(Model *model, const double *numbers) noexcept nog
 cdef class Memory(Turns):
     cdef Model model
     cdef int typenum
-    cdef Py_ssize_t n_in, n_out
+    cdef Py_ssize_t n_in, n_out, n_targets
     cdef char *scratch               # of training; predictions bring their own
     cdef Py_ssize_t scratch_size
     cdef cnp.ndarray kept_parameters

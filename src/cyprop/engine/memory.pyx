@@ -77,7 +77,7 @@ cdef class Memory(Turns):
     """The part of a network that owns its memory; make a Network instead."""
 
     def __cinit__(self, *args, **kwargs):
-        self.n_in = self.n_out = -1        # no array has that many columns before lay_out
+        self.n_in = self.n_out = self.n_targets = -1    # no array has so many columns before lay_out
 
     def __dealloc__(self):
         PyMem_RawFree(self.scratch)
@@ -187,7 +187,7 @@ def lay_out(Memory network not None, settings):
     network.typenum = dtype.num
     model.dtype = 0 if dtype == np.float32 else 1
     model.itemsize = dtype.itemsize
-    model.loss = loss_kernels.find(settings.loss.name)
+    model.loss = loss_kernels.find(settings.loss.name, settings.activations[n_layers - 1].name)
     registry.read(&model.loss.rule, settings.loss.values, model.loss_hyperparameters)
     model.l1 = settings.l1
     model.l2 = settings.l2
@@ -201,6 +201,7 @@ def lay_out(Memory network not None, settings):
     model.parameters = cnp.PyArray_BYTES(network.own_parameters)
     network.n_in = settings.sizes[0]
     network.n_out = settings.sizes[n_layers]
+    network.n_targets = model.n_targets = settings.n_targets
     model.n_layers = n_layers
     network.kept_weights, network.kept_biases = views(network, network.kept_parameters)
     network.kept_settings = settings
@@ -232,7 +233,7 @@ cdef int place_layers(Model *model, settings) except -1:
         layer.dropout = settings.dropout[l] if l < n_layers - 1 else 0
         model.drops = model.drops or layer.dropout > 0
         layer.A_offset = layer.Z_offset = kept
-        if layer.activation.keeps_Z or (l == n_layers - 1 and model.loss.output_activation):
+        if layer.activation.keeps_Z or (l == n_layers - 1 and model.loss.gives_dZ):
             layer.Z_offset = kept + layer.stride
             kept += layer.stride
         kept += layer.stride

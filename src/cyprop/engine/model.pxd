@@ -37,6 +37,7 @@ cdef struct Model:
     Py_ssize_t dtype                 # 0 float32, 1 float64: the entry of a pair in the table
     Py_ssize_t itemsize
     Py_ssize_t n_layers
+    Py_ssize_t n_targets             # numbers in a row of Y
     Layer *layers
     Py_ssize_t n_parameters          # padding included
     Py_ssize_t widest                # the widest stride of a layer
@@ -132,15 +133,11 @@ cdef inline Py_ssize_t output_size(const Model *model) noexcept nogil:
     return model.layers[model.n_layers - 1].n_out
 
 
-cdef inline Py_ssize_t target_size(const Model *model) noexcept nogil:
-    return output_size(model)
-
-
 cdef inline Batch rows_of(
     const Model *model, Py_ssize_t n, const char *X, const char *Y,
 ) noexcept nogil:
     """A batch of n rows without gaps; Y may be NULL."""
-    return Batch(n, X, input_size(model), Y, output_size(model), NULL, False, NULL, 1, NO_UPDATE)
+    return Batch(n, X, input_size(model), Y, model.n_targets, NULL, False, NULL, 1, NO_UPDATE)
 
 
 cdef inline Tape tape_in(const Model *model, Py_ssize_t n, char *scratch) noexcept nogil:

@@ -69,7 +69,7 @@ cdef inline void clear_padding(const Model *model, const Link *link) noexcept no
 cdef inline void output_error(
     const Model *model, const Part *part, const Batch *batch, const Tape *tape,
 ) noexcept nogil:
-    """dA = ∂C/∂A⁽ᴸ⁾, C = Σᵢ wᵢ·Cᵢ / Σᵢ wᵢ; or dZ at once, where the loss brings its own activation"""
+    """dA = ∂C/∂A⁽ᴸ⁾, C = Σᵢ wᵢ·Cᵢ / Σᵢ wᵢ; or dZ at once, where the loss gives that"""
     cdef const Layer *layer = &model.layers[model.n_layers - 1]
     cdef Py_ssize_t first, last
     cdef char *dA

@@ -127,7 +127,7 @@ def check_activations(network: Engine) -> None:
     for name in memory.settings_of(network).activation_names:
         if name != IDENTITY and name not in known:
             raise ValueError(
-                f"activation {name!r} cannot be exported until cyprop/{c_code.ELEMENTARY} has a"
+                f"activation {name!r} cannot be exported until cyprop/{c_code.ACTIVATIONS} has a"
                 f" function NAMED({name})"
             )
 

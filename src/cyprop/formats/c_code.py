@@ -1,7 +1,7 @@
 """The C functions that an exported network is made of, read from the headers of the package.
 
-Those of elementary.h are the very ones that the kernels are compiled from; dense.h has plain loops
-in place of the kernels' tiles. elementary.h says how the headers are written.
+Those of elementary.h and activations.h are the very ones that the kernels are compiled from;
+dense.h has plain loops in place of the kernels' tiles. elementary.h says how they are written.
 """
 
 from __future__ import annotations
@@ -9,8 +9,13 @@ from __future__ import annotations
 import re
 from importlib import resources
 
-ELEMENTARY = "kernels/loops/elementary.h"
-FILES = ("kernels/loops/{dtype}.h", ELEMENTARY, "formats/dense.h")
+ACTIVATIONS = "kernels/loops/activations.h"
+FILES = (
+    "kernels/loops/{dtype}.h",
+    "kernels/loops/elementary.h",
+    ACTIVATIONS,
+    "formats/dense.h",
+)
 
 FUNCTION = re.compile(
     r"""

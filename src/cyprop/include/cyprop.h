@@ -64,8 +64,8 @@ typedef struct cyprop_api {
     int (*predict_rows_float64)(
         const struct cyprop_model *model, ptrdiff_t n, const double *X, double *out, void *scratch);
 
-    /* One update from one sample; loss is that before it. If it is CYPROP_NOT_FINITE, there was no
-       update. */
+    /* One update from one sample, x (n_inputs) and y (n_outputs; half as many for gaussian_nll); loss
+       is that before it. If it is CYPROP_NOT_FINITE, there was no update. */
     int (*learn_one_float32)(
         struct cyprop_model *model, const float *x, const float *y, double *loss, void *scratch);
     int (*learn_one_float64)(

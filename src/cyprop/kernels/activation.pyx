@@ -1,8 +1,8 @@
 """Activations by name: A = f(Z), and the vector–Jacobian product dA → dZ (seed 3 and 7).
 
-The formulas and loops are in loops/activation.pxi. Arrays are (n, n_out), all float32 or all float64.
-The columns of a row are adjacent in memory; rows may be any distance apart, Z's as far as A's and
-dA's as far as dZ's.
+The formulas and loops are in loops/activation.pxi and loops/activations.h. Arrays are (n, n_out), all
+float32 or all float64. The columns of a row are adjacent in memory; rows may be any distance apart, Z's
+as far as A's and dA's as far as dZ's.
 
 Every function raises TypeError for None, and ValueError for an unknown name, shapes that differ,
 empty arrays and misaligned ones.
@@ -38,13 +38,18 @@ def hyperparameters(str name not None) -> dict[str, tuple[float, float, bool, fl
 
 
 def initialisation(str name not None) -> str:
-    """How weights in front of the activation are drawn: "glorot" or "he"."""
+    """How weights in front of the activation are drawn: "glorot", "he" or "lecun"."""
     return find(name).initialisation.decode()
 
 
 def couples_units(str name not None) -> bool:
     """Whether an output depends on the whole row, as softmax's do; then no hidden layer takes it."""
     return bool(find(name).couples_units)
+
+
+def positive(str name not None) -> bool:
+    """Whether every output is above 0, but for those that are too small for a number."""
+    return bool(find(name).positive)
 
 
 cpdef forward(str name, const floating[:, :] Z, floating[:, :] A, values=None):

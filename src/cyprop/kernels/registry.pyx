@@ -3,18 +3,14 @@
 from cyprop.kernels.table cimport Hyperparameter
 
 
-cdef inline const Rule *rule_of(Entries entries, Py_ssize_t i) noexcept:
-    return <const Rule *> (entries.first + i * <Py_ssize_t> entries.size)
-
-
 cdef tuple names(Entries entries):
-    """In the order in which they are registered."""
+    """In the order in which they are registered, each once."""
     cdef Py_ssize_t i
-    return tuple([rule_of(entries, i).name.decode() for i in range(entries.n)])
+    return tuple(dict.fromkeys([rule_of(entries, i).name.decode() for i in range(entries.n)]))
 
 
 cdef const void *find(str kind, Entries entries, str name) except NULL:
-    """The entry of that name; `kind` says what it is an entry of."""
+    """The first entry of that name; `kind` says what it is an entry of."""
     cdef bytes key
     cdef Py_ssize_t i
     if name is None:

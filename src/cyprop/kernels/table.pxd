@@ -136,16 +136,19 @@ cdef struct Rule:                  # what an activation, a loss and an optimizer
 
 cdef struct Activation:
     Rule rule
-    const char *initialisation     # "glorot" or "he": how weights in front of it are drawn
+    const char *initialisation     # "glorot", "he" or "lecun": how weights in front of it are drawn
     bint couples_units             # a unit's output depends on the whole row (softmax)
     bint keeps_Z                   # backward reads Z, not A alone
-    bint bounded                   # |A| is at most 1
+    bint bounded                   # |A| is below 2²⁹, whatever Z is
+    bint positive                  # A is above 0, unless it is too small for a number
     ActivationForward forward[2]
     ActivationBackward backward[2]
 
-cdef struct Loss:
+cdef struct Loss:                  # several may share a name: one for each output activation
     Rule rule
-    const char *output_activation  # NULL, or the one activation whose dZ `backward` gives at once
+    const char *output_activation  # that it goes with; NULL: any
+    bint gives_dZ                  # backward gives dZ at once, and forward reads Z as well as A
+    Py_ssize_t outputs_per_target  # 1, or 2 where a row of Y has half as many columns as one of A
     LossForward forward[2]
     LossBackward backward[2]
 

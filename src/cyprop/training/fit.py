@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cyprop.checks.arrays import check_same_rows, matrix
+from cyprop.checks.labels import targets_of_rows
 from cyprop.checks.numbers import real_number, whole_number
 from cyprop.checks.weights import weights_of_rows
 from cyprop.engine import memory
@@ -44,7 +45,7 @@ def checked_data(
     sizes, dtype = settings.sizes, settings.dtype
     with np.errstate(over="ignore"):
         X = matrix(X, x_name, sizes[0], dtype)
-        Y = matrix(Y, y_name, sizes[-1], dtype)
+        Y = targets_of_rows(Y, y_name, settings.n_targets, dtype, settings.n_classes)
     check_same_rows(X, Y, x_name, y_name)
     ordinary = is_ordinary(X)
     for array, name, is_known in ((X, x_name, ordinary), (Y, y_name, False)):

@@ -12,18 +12,39 @@ from cyprop.checks.numbers import shown
 
 if TYPE_CHECKING:
     from cyprop.checks.arrays import Array
+    from cyprop.rules import Activation
     from cyprop.settings import Settings
 
 Range = tuple[float, float]
 
 # A loss or an activation that is not here takes or gives any number.
-MEANT: dict[str, Range] = {"binary_cross_entropy": (0, 1), "cross_entropy": (0, math.inf)}
+MEANT: dict[str, Range] = {
+    "binary_cross_entropy": (0, 1),
+    "cross_entropy": (0, math.inf),
+    "poisson": (0, math.inf),
+}
 REACHED: dict[str, Range] = {
     "sigmoid": (0, 1),
+    "hard_sigmoid": (0, 1),
     "softmax": (0, 1),
     "tanh": (-1, 1),
+    "hard_tanh": (-1, 1),
+    "softsign": (-1, 1),
+    "relu6": (0, 6),
     "relu": (0, math.inf),
+    "softplus": (0, math.inf),
+    "exponential": (0, math.inf),
+    "log_sigmoid": (-math.inf, 0),
+    "log_softmax": (-math.inf, 0),
+    # Rounded down where that is no short number.
+    "gelu": (-0.17, math.inf),
+    "gelu_tanh": (-0.1701, math.inf),
+    "silu": (-0.2785, math.inf),
+    "mish": (-0.3089, math.inf),
+    "hard_swish": (-0.375, math.inf),
+    "selu": (-1.7581, math.inf),
 }
+DOWN_TO_ALPHA = ("elu", "celu")  # these reach from −alpha on
 
 # What people use for no and yes, and how that becomes 0 and 1.
 LABELS = {(-1, 1): "labels -1 and 1? give (Y + 1) / 2", (1, 2): "labels 1 and 2? give Y - 1"}
@@ -46,7 +67,7 @@ def warn_of_what_is_out_of_reach(Y: Array, name: str, settings: Settings, level:
     `level` is the caller's frame as `warnings.warn` counts it. Returns whether there was one.
     """
     output = settings.activation_names[-1]
-    bounds = REACHED.get(output)
+    bounds = reached(settings.activations[-1])
     if bounds is None or settings.loss.name in MEANT:
         return False
     place = _first_outside(Y, bounds)
@@ -58,6 +79,13 @@ def warn_of_what_is_out_of_reach(Y: Array, name: str, settings: Settings, level:
         stacklevel=level + 1,
     )
     return True
+
+
+def reached(activation: Activation) -> Range | None:
+    """The range of an activation; None: all numbers."""
+    if activation.name in DOWN_TO_ALPHA:
+        return (-activation.alpha, math.inf)
+    return REACHED.get(activation.name)
 
 
 def _first_outside(Y: Array, bounds: Range) -> tuple[int, int] | None:
@@ -76,6 +104,8 @@ def _what(Y: Array, name: str, place: tuple[int, int]) -> str:
 
 def _shown(bounds: Range) -> str:
     low, high = bounds
+    if math.isinf(low):
+        return f"of at most {high}"
     return f"from {low} to {high}" if math.isfinite(high) else f"of at least {low}"
 
 

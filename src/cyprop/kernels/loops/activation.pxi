@@ -1,9 +1,10 @@
 # Activations, A = f(Z), each above its vector–Jacobian product dA → dZ.
 #
-# To add one: write f in elementary.h, which the C exporter reads too, and name it in elementary.pxi;
-# write its forward and backward here and register them under the same name. Nothing else needs to
-# know. `initialisation` says how the weights in front of it are drawn; an activation whose backward
-# needs Z as well as A sets keeps_Z; one that couples the units of a row, couples_units.
+# To add one that takes each element for itself, see elementwise.pxi. Any other: write f in
+# activations.h, which the C exporter reads too, and name it in elementary.pxi; write its forward and
+# backward here and register them under the same name. Nothing else needs to know. `initialisation`
+# says how the weights in front of it are drawn; an activation whose backward needs Z as well as A sets
+# keeps_Z; one that couples the units of a row, couples_units.
 
 cdef Activation *entry
 
@@ -33,6 +34,7 @@ cdef void sigmoid_backward(
 
 entry = new_activation(b"sigmoid", b"glorot")
 entry.bounded = True
+entry.positive = True
 entry.forward[0] = <ActivationForward> sigmoid_forward[float]
 entry.forward[1] = <ActivationForward> sigmoid_forward[double]
 entry.backward[0] = <ActivationBackward> sigmoid_backward[float]
@@ -162,8 +164,45 @@ cdef void softmax_backward(
 
 entry = new_activation(b"softmax", b"glorot")
 entry.bounded = True
+entry.positive = True
 entry.couples_units = True
 entry.forward[0] = <ActivationForward> softmax_forward[float]
 entry.forward[1] = <ActivationForward> softmax_forward[double]
 entry.backward[0] = <ActivationBackward> softmax_backward[float]
 entry.backward[1] = <ActivationBackward> softmax_backward[double]
+
+
+cdef void log_softmax_forward(
+    Py_ssize_t n, Py_ssize_t n_out, const floating *Z, floating *A, Py_ssize_t A_stride,
+    const double *hyperparameters,
+) noexcept nogil:
+    """A_j = Z_j − ln Σ_i e^Z_i"""
+    cdef Py_ssize_t i
+    for i in range(n):
+        log_softmax(n_out, Z + i * A_stride, A + i * A_stride)
+
+
+cdef void log_softmax_backward(
+    Py_ssize_t n, Py_ssize_t n_out, const floating *Z, const floating *A, Py_ssize_t A_stride,
+    const floating *dA, floating *dZ, Py_ssize_t dZ_stride, const double *hyperparameters,
+) noexcept nogil:
+    """dZ = dA − e^A · Σ_i dA_i"""
+    cdef Py_ssize_t i, j
+    cdef const floating *a
+    cdef const floating *da
+    cdef floating total
+    for i in range(n):
+        a = A + i * A_stride
+        da = dA + i * dZ_stride
+        total = 0
+        for j in range(n_out):
+            total = total + da[j]
+        for j in range(n_out):
+            dZ[i * dZ_stride + j] = fma(-exp(a[j]), total, da[j])
+
+entry = new_activation(b"log_softmax", b"glorot")
+entry.couples_units = True
+entry.forward[0] = <ActivationForward> log_softmax_forward[float]
+entry.forward[1] = <ActivationForward> log_softmax_forward[double]
+entry.backward[0] = <ActivationBackward> log_softmax_backward[float]
+entry.backward[1] = <ActivationBackward> log_softmax_backward[double]

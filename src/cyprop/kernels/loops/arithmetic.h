@@ -33,19 +33,27 @@
     #define INLINE static inline __attribute__((always_inline, unused))
 #endif
 
+#include "elementwise.h"
+
 #define REAL float
 #define NAMED(name) cyprop_##name##32
+#define ELEMENTWISE ROWS
 #include "float32.h"
 #include "elementary.h"
+#include "activations.h"
 #undef REAL
 #undef NAMED
+#undef ELEMENTWISE
 
 #define REAL double
 #define NAMED(name) cyprop_##name##64
+#define ELEMENTWISE ROWS_AND_TABLE
 #include "float64.h"
 #include "elementary.h"
+#include "activations.h"
 #undef REAL
 #undef NAMED
+#undef ELEMENTWISE
 
 #undef INLINE
 

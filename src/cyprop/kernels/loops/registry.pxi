@@ -3,6 +3,11 @@
 
 from libc.math cimport INFINITY
 
+cdef extern from "arithmetic.h" nogil:
+    ctypedef struct Elementwise "struct cyprop_elementwise":
+        ActivationForward forward[2]
+        ActivationBackward backward[2]
+
 table.n_activations = table.n_losses = table.n_optimizers = 0
 
 
@@ -54,14 +59,38 @@ cdef Activation *new_activation(const char *name, const char *initialisation) ex
     entry.couples_units = False
     entry.keeps_Z = False
     entry.bounded = False
+    entry.positive = False
+    return entry
+
+
+cdef Activation *new_elementwise(
+    const char *name, const char *initialisation, const Elementwise *kernels,
+) except NULL:
+    """An activation whose kernels elementwise.h has made."""
+    cdef Activation *entry = new_activation(name, initialisation)
+    cdef Py_ssize_t dtype
+    for dtype in range(2):
+        entry.forward[dtype] = kernels.forward[dtype]
+        entry.backward[dtype] = kernels.backward[dtype]
     return entry
 
 
 cdef Loss *new_loss(const char *name, const char *output_activation) except NULL:
+    """A loss for that output activation; NULL: for any."""
     cdef Loss *entry = &table.losses[table.n_losses]
     begin_rule(&entry.rule, name, table.n_losses)
     table.n_losses += 1
     entry.output_activation = output_activation
+    entry.gives_dZ = False
+    entry.outputs_per_target = 1
+    return entry
+
+
+cdef Loss *one_more_entry(const Loss *loss, const char *output_activation) except NULL:
+    """The same loss, with its hyperparameters, for one more output activation."""
+    cdef Loss *entry = new_loss(loss.rule.name, output_activation)
+    entry.rule = loss.rule
+    entry.outputs_per_target = loss.outputs_per_target
     return entry
 
 
