@@ -82,8 +82,8 @@ class Network(Deriving):
         Of the initial weights and of shuffling, drawn from
         ``numpy.random.Generator(PCG64(seed))``; also of which units are silent by dropout.
     l1, l2 : float, default 0.0
-        What is learned gets the penalty l1·Σ|w| + l2/2·Σw² over all weights, and no biases. It is in
-        the loss of `fit`, `train_on_batch`, `learn_one` and `gradients`, and never in `evaluate`.
+        What is learned gets the penalty l1·Σ|w| + l2/2·Σw² over all weights, and no biases. It is
+        in the loss of `fit`, `train_on_batch`, `learn_one` and `gradients`, not of `evaluate`.
     dropout : float, or a sequence of floats, default 0.0
         The probability that a unit is silent in an update, of all hidden layers or one for each, at
         least 0 and below 1; the others count 1/(1 − dropout) times as much. `predict` and

@@ -279,12 +279,12 @@ def test_a_sample_or_batch_whose_loss_is_not_finite_is_not_learned(bad):
          "Network has no argument 'learning_rate': give optimizer=cyprop.SGD(learning_rate=…)"),
         (lambda: cyprop.Network([2, 1], hidden=3),
          "Network has no argument 'hidden': it has sizes, activation, output_activation, loss,"
-         " optimizer, dtype, seed, initializer"),
+         " optimizer, dtype, seed, l1, l2, dropout, initializer"),
         (lambda: cyprop.Network([2, 1]).fit([[1, 2]], [1], lr=0.1),
          "fit has no argument 'lr': set net.learning_rate"),
         (lambda: cyprop.Network([2, 1]).fit([[1, 2]], [1], callbacks=[]),
          "fit has no argument 'callbacks': it has X, Y, epochs, batch_size, shuffle,"
-         " validation_data, progress, n_threads"),
+         " validation_data, progress, n_threads, sample_weight, schedule, clip_norm, clip_value"),
         (lambda: cyprop.SGD(lr=0.1),
          "sgd has no hyperparameter 'lr'; it is called learning_rate; known are learning_rate,"
          " momentum, nesterov"),

@@ -42,7 +42,7 @@ class Course:
         """Train batch after batch from row `start` on, for about as long as Ctrl-C may wait.
 
         `order` (None, or an index array) says which rows make up the batches, and `rates` (None, or
-        float64) gives each batch of the epoch its learning rate. Returns the total with the losses of
-        the rows seen, before their updates, times their weights, added to it, and the row to go on
-        from. A batch whose loss is not finite is not learned, and is where it stops.
+        float64) gives each batch of the epoch its learning rate. Returns the total with the losses
+        of the rows seen, before their updates, times their weights, added to it, and the row to go
+        on from. A batch whose loss is not finite is not learned, and is where it stops.
         """

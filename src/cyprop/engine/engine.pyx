@@ -252,14 +252,14 @@ cdef class Engine(Memory):
         float
             The loss of the sample before the update, whatever it weighs. If it is not finite, there
             was no update. It is NaN where the update would have made a number infinite, of the
-            parameters or of what the optimizer keeps. (Where that shows in a lower layer, those above
-            have been updated.)
+            parameters or of what the optimizer keeps. (Where that shows in a lower layer, those
+            above have been updated.)
 
         Raises
         ------
         TypeError, ValueError
-            If x or y is not real numbers of that shape, a label is outside the classes, or weight is
-            not a finite number of at least 0; the network is unchanged.
+            If x or y is not real numbers of that shape, a label is outside the classes, or weight
+            is not a finite number of at least 0; the network is unchanged.
 
         Notes
         -----
