@@ -53,8 +53,8 @@ cdef int predict_rows_float32(
 cdef int predict_rows_float64(
     const Model *model, Py_ssize_t n, const double *X, double *out, void *scratch) noexcept nogil
 
-# One update from one sample, x (n_inputs) and y (n_outputs; half as many for gaussian_nll); loss is that
-# before it. If it is NOT_FINITE, there was no update.
+# One update from one sample, x (n_inputs) and y (n_outputs; half as many for gaussian_nll); loss is
+# that before it. If it is NOT_FINITE, there was no update.
 cdef int learn_one_float32(
     Model *model, const float *x, const float *y, double *loss, void *scratch) noexcept nogil
 cdef int learn_one_float64(

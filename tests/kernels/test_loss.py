@@ -376,7 +376,7 @@ def test_an_output_activation_that_a_loss_does_not_go_with_is_refused(dtype):
 @pytest.mark.parametrize("name", ["hubert", ""])
 def test_an_unknown_name_lists_the_known(dtype, name):
     forward, backward = calls(dtype)["forward"], calls(dtype)["backward"]
-    match = f"{name!r} is unknown; known are mse, mae, huber, .*, poisson$"
+    match = f"{name!r} is unknown; known are mse, mae, huber, .*, poisson"
     for call in (
         lambda: loss.forward(name, *forward),
         lambda: loss.backward(name, *backward),

@@ -163,8 +163,8 @@ loss.backward[1] = <LossBackward> quantile_backward[double]
 
 
 cdef inline double log_cosh(double x) noexcept nogil:
-    """ln cosh x = |x| + ln(1 + e^−2|x|) − ln 2, and ln(1 + u²/(2 + 2u)), u = e^|x| − 1, near 0, where the
-    former cancels: within 6 ULP."""
+    """ln cosh x = |x| + ln(1 + e^−2|x|) − ln 2; near 0, where that cancels, ln(1 + u²/(2 + 2u)),
+    u = e^|x| − 1: within 6 ULP."""
     cdef double size = fabs(x), u
     if size > 0.6:
         return log1p(exp(-2 * size)) + (size - 0.6931471805599453)
