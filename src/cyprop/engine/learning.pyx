@@ -1,11 +1,12 @@
 """Learning from many batches, without the GIL, with a look at Ctrl-C now and then.
 
-There are two ways to learn from a batch. Fused: a strip of W is updated as soon as its dW is known, and the
-gradient never exists as a whole; this is the way unless more is asked for. Whole: gradient, what is done to
-it (here: clipping), and the step from it.
+There are two ways to learn from a batch. Fused: a strip of W is updated as soon as its dW is known, and
+the gradient never exists as a whole; this is the way unless more is asked for. Whole: the gradient,
+what is done to it (here: clipping), and the step from it.
 
-X is (n, n_in), Y (n, n_out), C-contiguous and of the model's dtype. Scratch belongs to the caller. A task is
-shared among n_parts threads, and ends in the same bits for any number of them. Nothing here can fail.
+X is (n, n_in), Y (n, n_targets), C-contiguous and of the model's dtype. Scratch belongs to the caller.
+A task is shared among n_parts threads, and ends in the same bits for any number of them. Nothing here
+can fail.
 """
 
 from libc.math cimport INFINITY, NAN, isfinite, sqrt
@@ -90,9 +91,9 @@ cdef Py_ssize_t train(
     """Train on batch after batch from row `start` on, for some milliseconds or to the end.
 
     With an order, batches are made up of the rows it names. The losses of the rows, before their
-    updates, times their weights, are added to total. Returns the row to go on from. A batch whose loss is
-    not finite, or whose update would not be, is not learned, and is where it stops; total is then not
-    finite. One whose weights are all zero is passed over.
+    updates, times their weights, are added to total. Returns the row to go on from. A batch whose loss
+    is not finite, or whose update would not be, is not learned, and is where it stops; total is then
+    not finite. One whose weights are all zero is passed over.
     """
     cdef double rate = model.hyperparameters[0]
     cdef Training work = Training(
@@ -108,7 +109,7 @@ cdef inline void gather(
     const Model *model, const Part *part, const Batch *data, Py_ssize_t start, const Room *room,
     Batch *batch,
 ) noexcept nogil:
-    """Point a batch at its rows of data from `start` on, whose targets an order puts one behind the other.
+    """Point a batch at its rows of data from `start` on; where there is an order, gather their targets.
 
     Each part gathers its share of the targets, and all of the weights, which all parts add up.
     """
@@ -194,10 +195,11 @@ cdef inline bint learn_batch(
 cdef void clip(
     Model *model, const Part *part, const Recipe *recipe, const Room *room,
 ) noexcept nogil:
-    """dθ ← clip(dθ, ±clip_value),  dθ ← dθ · min(1, clip_norm / ‖dθ‖);  whether a step may then be made
+    """dθ ← clip(dθ, ±clip_value),  dθ ← dθ · min(1, clip_norm / ‖dθ‖)
 
-    Pascanu, Mikolov and Bengio (2013), algorithm 1, over all weights and biases. Each part has its share of
-    the rows. Where it is not plain that the step leaves all numbers finite, the first part tries it.
+    Pascanu, Mikolov and Bengio (2013), algorithm 1, over all weights and biases. Each part has its
+    share of the rows. Where it is not plain that the step leaves all numbers finite, the first part
+    tries it, and says so in `model.overflowed`.
     """
     cdef double norm = norm_of_clipped(model, part, recipe, room)
     if isfinite(norm) and norm > recipe.clip_norm:

@@ -1,8 +1,9 @@
 # Dropout: while a network learns, each unit of a hidden layer is silent with a probability.
 #
-# Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15 (2014),
-# in the inverted form: what is left is made larger by as much as is lost, so that predictions need nothing.
-# Whether a unit is silent is a function of (seed, update, layer, row in the update, unit) alone.
+# Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15, 2014,
+# in the inverted form: what is left is made larger by as much as is lost, so that predictions need
+# nothing. Whether a unit is silent is a function of (seed, update, layer, row in the update, unit)
+# alone.
 
 cdef extern from "philox.h" nogil:
     enum:
@@ -20,7 +21,7 @@ cdef void drop(
 ) noexcept nogil:
     """D = A · M,  M = 0 with probability rate, else 1 / (1 − rate)
 
-    Rows are those of the update from `first` on. Unit j of a row has word (j mod 64) of the draw ⌊j / 64⌋,
+    Rows are those of the update from `first` on. Unit j of a row has word j mod 64 of draw ⌊j / 64⌋,
     whose counters are (16·⌊j / 64⌋ + 0…15, row, update mod 2³², layer·2¹⁶ + ⌊update / 2³²⌋).
     """
     cdef uint32_t words[WORDS]

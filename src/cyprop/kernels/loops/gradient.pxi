@@ -1,4 +1,4 @@
-# What is done with gradients between deriving and stepping: the weights of samples, penalties, clipping.
+# What is done with gradients between deriving and stepping: weights of samples, penalties, clipping.
 # Sums are of eight lanes and then of the lanes, in an order that is written here.
 
 cdef enum:
