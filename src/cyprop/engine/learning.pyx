@@ -221,27 +221,35 @@ cdef double norm_of_clipped(
 ) noexcept nogil:
     """‖dθ‖ after every number was clipped: the sums of the rows, added in order by each part."""
     cdef const Layer *layer
-    cdef char *dW
     cdef double *squares = room.squares
     cdef double total = 0
     cdef Py_ssize_t l, k, k_end, n_rows = 0
     for l in range(model.n_layers):
         layer = &model.layers[l]
-        k, k_end = share(part, layer.n_in + 1, 1)
-        while k < k_end:
-            dW = room.gradient + model.itemsize * (
-                layer.offset + k * layer.W_stride if k < layer.n_in else layer.b_offset)
-            if recipe.clip_value < INFINITY:
-                model.kernels.clip[model.dtype](layer.n_out, dW, recipe.clip_value)
-            model.kernels.squares_of_rows[model.dtype](
-                1, layer.n_out, dW, layer.W_stride, squares + k)
-            k += 1
+        k, k_end = share(part, layer.n_in, 1)
+        clip_rows(
+            model, layer, k_end - k, layer.W_stride, recipe.clip_value,
+            room.gradient + (layer.offset + k * layer.W_stride) * model.itemsize, squares + k)
+        if part.index == 0:
+            clip_rows(
+                model, layer, 1, layer.n_out, recipe.clip_value,
+                room.gradient + layer.b_offset * model.itemsize, squares + layer.n_in)
         squares += layer.n_in + 1
         n_rows += layer.n_in + 1
     wait_for_others(part)
     for k in range(n_rows):
         total += room.squares[k]
     return sqrt(total)
+
+
+cdef inline void clip_rows(
+    const Model *model, const Layer *layer, Py_ssize_t n, Py_ssize_t stride, double clip_value,
+    char *dW, double *squares,
+) noexcept nogil:
+    """Clip n rows of a gradient, and find the sum of squares of each; padding is zero and stays so."""
+    if clip_value < INFINITY:
+        model.kernels.clip[model.dtype](n * stride, dW, clip_value)
+    model.kernels.squares_of_rows[model.dtype](n, layer.n_out, dW, stride, squares)
 
 
 cdef void scale_rows(

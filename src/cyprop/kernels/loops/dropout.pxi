@@ -7,12 +7,9 @@
 
 cdef extern from "philox.h" nogil:
     enum:
-        COUNTERS "CYPROP_COUNTERS"
+        WORDS "CYPROP_WORDS"
     void random_words "cyprop_random_words"(
         uint64_t key, uint32_t first, uint32_t c1, uint32_t c2, uint32_t c3, uint32_t *words)
-
-cdef enum:
-    WORDS = 64                # of a draw: four of each counter
 
 
 cdef void drop(
@@ -36,8 +33,7 @@ cdef void drop(
         start = 0
         while start < n_out:
             random_words(
-                dropout.seed, <uint32_t> (start // WORDS * COUNTERS), <uint32_t> (first + i), c2, c3,
-                words)
+                dropout.seed, <uint32_t> (start // 4), <uint32_t> (first + i), c2, c3, words)
             count = min(n_out - start, <Py_ssize_t> WORDS)
             m = M + i * stride + start
             for j in range(count):
