@@ -4,7 +4,7 @@ PYTHON ?= python
 KIND ?= thread
 THREAD_TESTS = tests/engine/test_turns.py tests/engine/test_threads.py tests/engine/test_bound.py
 
-.PHONY: help install test sanitize lint bench wheel wheels examples clang clean
+.PHONY: help install test peers sanitize lint bench wheel wheels examples clang clean
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -15,6 +15,9 @@ install:  ## compile, and install what is in the checkout for working on it
 
 test:  ## run the tests
 	$(PYTHON) -m pytest
+
+peers:  ## compare with other libraries; peers/README.md says what to install
+	$(PYTHON) -m pytest peers
 
 sanitize:  ## run tests under a sanitizer: make sanitize KIND=thread (address, undefined)
 	bash tools/sanitize.sh $(KIND) $(if $(filter thread,$(KIND)),$(THREAD_TESTS))

@@ -102,12 +102,14 @@ def extension(name: str, *flags: str, suffix: str = "pyx") -> Extension:
 
 
 modules = [
-    extension(f"cyprop.engine.{name}") for name in ("chain", "batches", "finite", "inputs", "trial")
+    extension(f"cyprop.engine.{name}")
+    for name in ("chain", "batches", "finite", "inputs", "learning", "trial")
 ]
 modules += [
     extension(f"cyprop.{name}", *CALLS)
     for name in (
-        *(f"engine.{name}" for name in ("engine", "bound", "derivatives", "memory", "turns")),
+        *(f"engine.{name}" for name in ("engine", "bound", "course", "derivatives")),
+        *(f"engine.{name}" for name in ("memory", "turns")),
         *(f"kernels.{name}" for name in ("activation", "dense", "loss", "update")),
         *(f"kernels.{name}" for name in ("registry", "shapes")),
         "interface",

@@ -34,16 +34,18 @@ def one_hot(labels: Array, dtype: str) -> Array:
     return np.eye(10, dtype=dtype)[labels]
 
 
-def mnist(path: str, dtype: str = "float32") -> tuple[Array, Array, Array, Array]:
-    """X, Y of the first 50,000 training images, then X and labels of the 10,000 test images."""
+def mnist(
+    path: str, dtype: str = "float32", n_images: int = 50_000
+) -> tuple[Array, Array, Array, Array]:
+    """X, Y of the first training images, then X and labels of the 10,000 test images."""
     with np.load(path) as file:
         x_train, y_train, x_test, y_test = (
             file[name] for name in ("x_train", "y_train", "x_test", "y_test")
         )
-    X = (x_train[:50_000].reshape(50_000, -1) / 255).astype(dtype)
+    X = (x_train[:n_images].reshape(n_images, -1) / 255).astype(dtype)
     return (
         X,
-        one_hot(y_train[:50_000], dtype),
+        one_hot(y_train[:n_images], dtype),
         (x_test.reshape(len(x_test), -1) / 255).astype(dtype),
         y_test,
     )

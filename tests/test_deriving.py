@@ -11,6 +11,7 @@ import numpy as np
 import numpy_twin as twin
 import pytest
 from arrays_for_tests import misaligned, same_bits, sparse
+from optimizers_for_tests import EVERY_OPTIMIZER
 
 import cyprop
 from cyprop.engine import memory
@@ -249,11 +250,7 @@ def test_any_number_of_threads_gives_the_same_bits(rng, dtype, sizes):
 
 # step: the other way to learn
 
-OPTIMIZERS = [
-    cyprop.SGD(0.1),
-    cyprop.SGD(0.05, momentum=0.9),
-    cyprop.Adam(0.01),
-]
+OPTIMIZERS = EVERY_OPTIMIZER
 # Narrow and wide rows, rows that are padded by a line more, and layers of more than one strip.
 LEARNERS = [
     {"sizes": [1, 1]},
@@ -311,12 +308,12 @@ def test_step_meets_the_twin(rng, dtype, optimizer):
     for _ in range(4):
         gradient = np.full_like(net.parameters, np.nan)
         kept = memory.views(net, gradient)
-        update = getattr(twin.update, optimizer.name)
-        for theta, d_theta, state in zip(
-            reference.weights + reference.biases, kept[0] + kept[1], reference.states, strict=True
-        ):
+        for d_theta in kept[0] + kept[1]:
             d_theta[...] = rng.normal(size=d_theta.shape)
-            update(theta, d_theta.astype(np.float64), state, **optimizer.hyperparameters)
+        twin.update_all(
+            optimizer, reference.weights, reference.biases,
+            *([d_theta.astype(np.float64) for d_theta in part] for part in kept), reference.states,
+        )  # fmt: skip
         net.step(gradient)
     for mine, theirs in zip(
         net.weights + net.biases, reference.weights + reference.biases, strict=True

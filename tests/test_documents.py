@@ -1,6 +1,7 @@
 """README.md and docs/: their code runs, their links lead somewhere, their figures are there."""
 
 import copy
+import doctest
 import json
 import os
 import re
@@ -138,6 +139,24 @@ def test_coming_from_runs_as_written(tmp_path):
     code = "\n".join(boxes("docs/coming-from.md", "python"))
     [expected] = boxes("docs/coming-from.md", "text")
     assert run(code + "print(losses[-1] < losses[0])\n", tmp_path) == expected + "True\n"
+
+
+def test_the_examples_of_training_give_what_stands_below_them():
+    found = doctest.testfile(str(ROOT / "docs/training.md"), module_relative=False)
+    assert found.attempted > 0
+    assert found.failed == 0
+
+
+def test_the_programs_of_training_print_what_stands_below_them(tmp_path):
+    examples = boxes("docs/training.md", "(?:python|text)")
+    kinds = re.findall(r"^```(python|text)$", text_of("docs/training.md"), re.M)
+    followed = list(zip(kinds, examples, kinds[1:], examples[1:]))
+    programs = [
+        (code, said) for kind, code, then, said in followed if (kind, then) == ("python", "text")
+    ]
+    assert programs
+    for code, said in programs:
+        assert run(code, tmp_path) == said
 
 
 def test_the_list_of_rooms_is_that_of_the_tree():

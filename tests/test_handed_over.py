@@ -231,13 +231,19 @@ def test_arrays_that_lie_about_themselves(lies, given, dtype):
 
 
 def test_an_order_that_does_not_fit_is_refused():
-    from cyprop.engine.engine import train
+    from cyprop.engine.course import Course
 
     net = made()
-    data, targets = X.astype("f4"), Y.astype("f4")
+    course = Course(net, X.astype("f4"), Y.astype("f4"), None, 5, 1)
     for order in ([0] * 20, np.zeros(19, "i8"), np.zeros(20, "i4"), np.zeros(40, "i8")[::2]):
         with pytest.raises(ValueError, match="order is not such as a permutation of the rows"):
-            train(net, data, targets, order, 5, 0, 0.0, 1)
+            course.train(order, None, 0, 0.0)
+    for rates in ([0.1] * 4, np.zeros(3), np.zeros(4, "f4"), np.zeros(8)[::2]):
+        with pytest.raises(ValueError, match="rates are not one number for each batch"):
+            course.train(None, rates, 0, 0.0)
+    for start in (-1, 21):
+        with pytest.raises(ValueError, match=f"start is {start}, expected a row from 0 to 20"):
+            course.train(None, None, start, 0.0)
 
 
 # a network that was never made

@@ -9,6 +9,7 @@ import numpy as np
 import numpy_twin as twin
 import pytest
 from arrays_for_tests import same_bits
+from optimizers_for_tests import EVERY_OPTIMIZER
 from plain_sums import multiply_add
 
 import cyprop
@@ -16,12 +17,7 @@ from cyprop.engine import memory
 from cyprop.kernels import activation, loss
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-13}
-OPTIMIZERS = [
-    cyprop.SGD(learning_rate=0.1),
-    cyprop.SGD(learning_rate=0.02, momentum=0.9),
-    # With a small epsilon a step has the size of the rate however small and rounded dθ is.
-    cyprop.Adam(learning_rate=0.02, epsilon=1e-2),
-]
+OPTIMIZERS = EVERY_OPTIMIZER
 # Sizes, hidden activations, output activation, loss.
 ARCHITECTURES = [
     ([4, 3], [], "sigmoid", "mse"),
@@ -468,6 +464,12 @@ CHANGES = [
     (cyprop.SGD(0.05, momentum=0.9), {"learning_rate": 0.01, "momentum": 0.5}),
     (cyprop.Adam(0.02, epsilon=1e-2), {"learning_rate": 0.005}),
     (cyprop.Adam(0.02, epsilon=1e-2), {"beta1": 0.5, "beta2": 0.9, "epsilon": 0.5}),
+    (cyprop.SGD(0.05, momentum=0.9), {"nesterov": True}),
+    (cyprop.AdamW(0.02, epsilon=1e-2), {"learning_rate": 0.005, "weight_decay": 0.5}),
+    (cyprop.AdamW(0.02, epsilon=1e-2, weight_decay=0.5), {"weight_decay": 0, "beta1": 0.5}),
+    (cyprop.RMSprop(0.01, epsilon=1e-2), {"learning_rate": 0.005, "rho": 0.5}),
+    (cyprop.RMSprop(0.01, epsilon=1e-2, momentum=0.8), {"rho": 0.5, "momentum": 0.5}),
+    (cyprop.AdaGrad(0.05, epsilon=1e-2), {"learning_rate": 0.01, "epsilon": 0.5}),
 ]
 
 
@@ -541,13 +543,13 @@ def test_momentum_may_be_turned_on_later(rng, dtype):
         (
             {"beta1": 0.5},
             TypeError,
-            "sgd has no hyperparameter 'beta1'; it has learning_rate, momentum",
+            "sgd has no hyperparameter 'beta1'; it has learning_rate, momentum, nesterov",
         ),
         (
             {"lr": 0.5},
             TypeError,
             "sgd has no hyperparameter 'lr'; it is called learning_rate;"
-            " known are learning_rate, momentum",
+            " known are learning_rate, momentum, nesterov",
         ),
         (
             {"learning_rate": 0},
@@ -607,7 +609,7 @@ def test_hyperparameters_that_are_refused_change_nothing(rng, changes, error, se
 
 
 def test_no_change_is_a_change_of_nothing(rng):
-    net = make(SHALLOW, optimizer=OPTIMIZERS[2])
+    net = make(SHALLOW, optimizer=cyprop.Adam())
     net.train_on_batch(*data(rng, net, 5))
     before = memory.state(net)
     net.set_hyperparameters()

@@ -36,23 +36,37 @@ def test_the_version_is_the_distributions():
 def test_every_public_name_is_there():
     assert sorted(cyprop.__all__) == [
         "Activation",
+        "AdaGrad",
         "Adam",
+        "AdamW",
         "CELU",
+        "Constant",
+        "Cosine",
         "CrossEntropy",
         "DivergenceError",
         "ELU",
+        "Exponential",
         "FormatError",
+        "GradientCheck",
         "Gradients",
         "History",
         "Huber",
+        "InverseScaling",
         "LeakyReLU",
         "Loss",
         "Network",
+        "OneCycle",
         "Optimizer",
+        "Polynomial",
         "Quantile",
+        "RMSprop",
+        "ReduceOnPlateau",
         "SGD",
+        "Schedule",
         "Settings",
+        "Step",
         "__version__",
+        "check_gradients",
         "get_include",
         "show_config",
     ]
@@ -145,6 +159,7 @@ def test_only_numpy_and_safetensors_are_needed():
 def test_importing_loads_nothing_optional():
     optional = ["pandas", "pyarrow", "matplotlib", "tqdm", "importlib.metadata"]
     optional += ["cyprop.cli", "cyprop.training.fit", "cyprop.training.history"]
+    optional += ["cyprop.training.schedules", "cyprop.checking"]
     optional += ["cyprop.storage", "cyprop.formats", "cyprop.tables"]
     optional += ["dataclasses", "inspect", "copy", "json"]
     loaded = run(

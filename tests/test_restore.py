@@ -167,8 +167,8 @@ def test_copies_of_a_history_share_lists_as_copies_do():
 
 
 def test_an_unknown_word_is_refused():
-    with pytest.raises(ValueError, match="holds 'schedule', expected one of .*; a newer version"):
-        _restore.restore("schedule", 1)
+    with pytest.raises(ValueError, match="holds 'callback', expected one of .*; a newer version"):
+        _restore.restore("callback", 1)
 
 
 def test_every_word_leads_somewhere():

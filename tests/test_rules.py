@@ -1,6 +1,7 @@
 """Rules: what they are made of, that they do not change, and that no subclass gets round that."""
 
 import copy
+import inspect
 import pickle
 from fractions import Fraction
 from typing import get_args
@@ -24,12 +25,17 @@ KERNELS = {
 EVERY_RULE = [
     *[(kind, name) for kind, kernels in KERNELS.items() for name in kernels.names()],
 ]
+OPTIMIZERS = [cyprop.SGD, cyprop.Adam, cyprop.AdamW, cyprop.RMSprop, cyprop.AdaGrad]
 EXAMPLES = [
     cyprop.Activation("relu"),
     cyprop.Loss("mse"),
     cyprop.SGD(0.5, momentum=0.25),
     cyprop.Adam(beta1=0.5),
     cyprop.Optimizer("adam", learning_rate=1e-4),
+    cyprop.SGD(0.5, momentum=0.25, nesterov=True),
+    cyprop.AdamW(weight_decay=0.25),
+    cyprop.RMSprop(rho=0.5, momentum=0.25),
+    cyprop.AdaGrad(0.5),
 ]
 
 
@@ -53,6 +59,8 @@ def test_hyperparameters_and_defaults_are_those_of_the_kernels(kind, name):
     assert rule.hyperparameters == {key: bounds[0] for key, bounds in known.items()}
     assert rule.values == tuple(bounds[0] for bounds in known.values())
     assert all(type(value) is float for value in rule.values)
+    for key, value in rule.hyperparameters.items():
+        assert type(value) is type(getattr(rule, key)) is type(known[key][0])
     for key, (default, *_) in known.items():
         assert getattr(rule, key) == default
 
@@ -65,8 +73,11 @@ def test_no_hyperparameter_hides_an_attribute(kind, name):
 
 
 def test_named_optimizers_have_the_defaults_of_their_kernels():
-    assert cyprop.SGD() == cyprop.Optimizer("sgd")
-    assert cyprop.Adam() == cyprop.Optimizer("adam")
+    assert {own().name for own in OPTIMIZERS} == set(update.names())
+    for own in OPTIMIZERS:
+        assert own() == cyprop.Optimizer(own().name)
+        assert type(rules.named(own().name)) is own
+        assert list(inspect.signature(own).parameters) == [*own().hyperparameters, "others"]
 
 
 def test_the_hyperparameters_are_a_copy():
@@ -83,6 +94,16 @@ def test_the_hyperparameters_are_a_copy():
         (cyprop.SGD(), "SGD(learning_rate=0.1, momentum=0.0)"),
         (cyprop.Adam(), "Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08)"),
         (cyprop.Optimizer("sgd"), "Optimizer('sgd', learning_rate=0.1, momentum=0.0)"),
+        (cyprop.SGD(0.5, 0.25, True), "SGD(learning_rate=0.5, momentum=0.25, nesterov=True)"),
+        (
+            cyprop.AdamW(),
+            "AdamW(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.01)",
+        ),
+        (
+            cyprop.RMSprop(),
+            "RMSprop(learning_rate=0.01, rho=0.99, epsilon=1e-08, momentum=0.0)",
+        ),
+        (cyprop.AdaGrad(), "AdaGrad(learning_rate=0.01, epsilon=1e-10)"),
     ],
 )
 def test_repr(rule, text):
@@ -158,6 +179,16 @@ def test_with_hyperparameters_makes_another():
         rule.with_hyperparameters(momentum=1)
 
 
+def test_a_switch_is_a_bool_and_a_number_for_the_kernels():
+    rule = cyprop.SGD(0.5, momentum=0.25, nesterov=True)
+    assert rule.nesterov is rule.hyperparameters["nesterov"] is True
+    assert rule.values == (0.5, 0.25, 1.0)
+    assert rule.with_hyperparameters(nesterov=False).nesterov is False
+    assert rule == cyprop.SGD(0.5, momentum=0.25).with_hyperparameters(nesterov=True)
+    assert rule != cyprop.SGD(0.5, momentum=0.25)
+    assert rule == cyprop.Optimizer("sgd", learning_rate=0.5, momentum=0.25, nesterov=True)
+
+
 # What is refused
 
 
@@ -175,6 +206,22 @@ def test_with_hyperparameters_makes_another():
         (lambda: cyprop.SGD(lr=0.1), TypeError, "'lr'; it is called learning_rate"),
         (lambda: cyprop.Adam(lr=0.1), TypeError, "'lr'; it is called learning_rate"),
         (lambda: cyprop.Optimizer("sgd", lr=1), TypeError, "'lr'; it is called learning_rate"),
+        (lambda: cyprop.AdamW(betas=(0.9, 0.99)), TypeError, "'betas'; they are called beta1 and"),
+        (lambda: cyprop.Adam(eps=1e-8), TypeError, "'eps'; it is called epsilon; known are learn"),
+        (lambda: cyprop.RMSprop(alpha=0.9), TypeError, "'alpha'; it is called rho; known are lea"),
+        (lambda: cyprop.Adam(weight_decay=0.1), TypeError, "'weight_decay'; use AdamW, or l2="),
+        (lambda: cyprop.Optimizer("adam", weight_decay=0), TypeError, "use AdamW, or l2="),
+        (lambda: cyprop.SGD(weight_decay=0.1), TypeError, "'weight_decay'; use l2= of Network"),
+        (lambda: cyprop.RMSprop(weight_decay=0), TypeError, "'weight_decay'; use l2= of Network"),
+        (lambda: cyprop.AdaGrad(lr_decay=0.1), TypeError, "'lr_decay'; let net.learning_rate, or"),
+        (lambda: cyprop.AdamW(weight_decay=-1), ValueError, "weight_decay is -1, expected a fini"),
+        (lambda: cyprop.RMSprop(rho=1), ValueError, "rho is 1, expected a finite number at least"),
+        (lambda: cyprop.RMSprop(momentum=1), ValueError, "momentum is 1, expected a finite numbe"),
+        (lambda: cyprop.AdaGrad(epsilon=0), ValueError, "epsilon is 0, expected a finite number "),
+        (lambda: cyprop.SGD(nesterov=True), ValueError, "nesterov is True and momentum 0, expecte"),
+        (lambda: cyprop.Optimizer("sgd", nesterov=True), ValueError, "nesterov is True and moment"),
+        (lambda: cyprop.SGD(0.1, 0.9, 1), TypeError, "nesterov is 1, expected True or False"),
+        (lambda: cyprop.SGD(0.1, 0.9, nesterov=None), TypeError, "nesterov is None, expected True"),
         (lambda: cyprop.SGD(True), TypeError, "learning_rate is True, expected a number"),
         (lambda: cyprop.SGD(np.bool_(True)), TypeError, "learning_rate is .*True.*, expected a n"),
         (lambda: cyprop.SGD(np.float32("nan")), ValueError, "nan.*, expected a finite number abo"),
@@ -194,7 +241,7 @@ def test_what_makes_no_rule(make, error, match):
 
 def test_numbers_of_numpy_become_floats():
     rule = cyprop.SGD(np.float32(0.5), momentum=np.int8(0))
-    assert [type(value) for value in rule.values] == [float, float]
+    assert [type(value) for value in rule.values] == [float, float, float]
     assert cyprop.Activation(np.str_("relu")) == cyprop.Activation("relu")
     assert type(cyprop.Activation(np.str_("relu")).name) is str
 

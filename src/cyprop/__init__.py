@@ -3,9 +3,12 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from cyprop.activations import CELU, ELU, LeakyReLU
 from cyprop.errors import DivergenceError, FormatError
+from cyprop.losses import CrossEntropy, Huber, Quantile
 from cyprop.network import Network
-from cyprop.rules import SGD, Activation, Adam, Loss, Optimizer
+from cyprop.optimizers import SGD, AdaGrad, Adam, AdamW, RMSprop
+from cyprop.rules import Activation, Loss, Optimizer
 from cyprop.settings import Settings
 from cyprop.version import __version__
 
@@ -13,46 +16,80 @@ if TYPE_CHECKING:
     from cyprop import datasets as datasets
     from cyprop import interface as interface
     from cyprop import storage as storage
-    from cyprop.activations import CELU, ELU, LeakyReLU
+    from cyprop.checking import GradientCheck, check_gradients
     from cyprop.configuration import get_include, show_config
     from cyprop.gradients import Gradients
-    from cyprop.losses import CrossEntropy, Huber, Quantile
     from cyprop.training.history import History
+    from cyprop.training.plateau import ReduceOnPlateau
+    from cyprop.training.schedules import (
+        Constant,
+        Cosine,
+        Exponential,
+        InverseScaling,
+        OneCycle,
+        Polynomial,
+        Schedule,
+        Step,
+    )
 
 __all__ = [
     "CELU",
     "ELU",
     "SGD",
     "Activation",
+    "AdaGrad",
     "Adam",
+    "AdamW",
+    "Constant",
+    "Cosine",
     "CrossEntropy",
     "DivergenceError",
+    "Exponential",
     "FormatError",
+    "GradientCheck",
     "Gradients",
     "History",
     "Huber",
+    "InverseScaling",
     "LeakyReLU",
     "Loss",
     "Network",
+    "OneCycle",
     "Optimizer",
+    "Polynomial",
     "Quantile",
+    "RMSprop",
+    "ReduceOnPlateau",
+    "Schedule",
     "Settings",
+    "Step",
     "__version__",
+    "check_gradients",
     "get_include",
     "show_config",
 ]
 
 # Imported when first asked for, since not every program needs them.
 _LATER = {
-    "CELU": "cyprop.activations",
-    "ELU": "cyprop.activations",
-    "CrossEntropy": "cyprop.losses",
+    **dict.fromkeys(
+        (
+            "Constant",
+            "Cosine",
+            "Exponential",
+            "InverseScaling",
+            "OneCycle",
+            "Polynomial",
+            "Schedule",
+            "Step",
+        ),
+        "cyprop.training.schedules",
+    ),
     "_C_API": "cyprop.interface",
+    "GradientCheck": "cyprop.checking",
     "Gradients": "cyprop.gradients",
     "History": "cyprop.training.history",
-    "Huber": "cyprop.losses",
-    "LeakyReLU": "cyprop.activations",
-    "Quantile": "cyprop.losses",
+    "ReduceOnPlateau": "cyprop.training.plateau",
+    "check_gradients": "cyprop.checking",
     "get_include": "cyprop.configuration",
     "show_config": "cyprop.configuration",
 }

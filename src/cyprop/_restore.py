@@ -11,10 +11,12 @@ from importlib import import_module
 from typing import Any
 
 MAKERS = {  # of each word: the module and the function that are called with what was pickled
+    "gradient_check": ("cyprop.checking", "GradientCheck"),
     "gradients": ("cyprop.gradients", "Gradients"),
     "history": ("cyprop.training.history", "History"),
     "network": ("cyprop.network", "blank"),
     "rule": ("cyprop.rules", "rule_named"),
+    "schedule": ("cyprop.training.rates", "schedule_named"),
     "settings": ("cyprop.settings", "Settings"),
 }
 

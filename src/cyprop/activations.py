@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Never
 
-from cyprop.rules import Activation
+from cyprop.rules import Activation, own_class
 
 __all__ = ["CELU", "ELU", "Activation", "LeakyReLU"]
 
 # In each, `others` is there to be refused in a sentence that says what there is.
 
 
+@own_class("leaky_relu")
 class LeakyReLU(Activation):
     """A relu that lets a part of what is negative through.
 
@@ -49,6 +50,7 @@ class LeakyReLU(Activation):
         super().__init__("leaky_relu", negative_slope=negative_slope, **others)
 
 
+@own_class("elu")
 class ELU(Activation):
     """The exponential linear unit, which bends down to −alpha.
 
@@ -87,6 +89,7 @@ class ELU(Activation):
         super().__init__("elu", alpha=alpha, **others)
 
 
+@own_class("celu")
 class CELU(Activation):
     """An ELU whose derivative has no jump, whatever alpha is.
 

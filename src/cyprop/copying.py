@@ -33,6 +33,8 @@ def state_of(network: Engine) -> dict[str, Any]:
         "rng": memory.rng_of(network),
         "attributes": attributes,
     }
+    if any(settings.dropout):
+        state["dropout_seed"] = memory.seed_of(network)
     found: Any = object.__getstate__(network)
     if isinstance(found, tuple):  # attributes, and slots
         state["slots"] = found[1]
@@ -57,8 +59,10 @@ def take_state(network: Engine, state: Any) -> None:
     if not all(isinstance(number, float) for number in tally):
         raise TypeError("the state has numbers of the optimizer that are not floats")
     slots: dict[str, Any] = _part(state, "slots", dict) if "slots" in state else {}
+    seed: int = _part(state, "dropout_seed", int) if "dropout_seed" in state else 0
     memory.lay_out(network, settings)
     memory.set_rng(network, rng)
+    memory.set_seed(network, seed)
     memory.set_state(network, parameters, states, tally)
     vars(network).update(attributes)
     for name, value in slots.items():
@@ -80,10 +84,10 @@ def _checked(settings: Settings) -> Settings:
     try:
         *hidden, output = settings.activations
         arguments = settings.sizes, hidden, output, settings.loss, settings.optimizer
-        dtype = settings.dtype
+        others = settings.dtype, settings.l1, settings.l2, settings.dropout
     except (AttributeError, TypeError, ValueError):
         raise TypeError("the state has settings that were never made") from None
-    return Settings(*arguments, dtype)
+    return Settings(*arguments, *others)
 
 
 def shallow(network: _Network) -> _Network:

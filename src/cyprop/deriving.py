@@ -9,6 +9,7 @@ import math
 from typing import TYPE_CHECKING
 
 from cyprop.checks.arrays import check_same_rows, matrix, rows_or_row, vector
+from cyprop.checks.weights import weights_of_rows
 from cyprop.engine import derivatives, memory
 from cyprop.engine.engine import Engine, checked_batch
 
@@ -22,7 +23,13 @@ class Deriving(Engine):
     """The part of a network that derives, and steps by what it is given; make a Network instead."""
 
     def gradients(
-        self, X: npt.ArrayLike, Y: npt.ArrayLike, inputs: bool = True, n_threads: int = 1
+        self,
+        X: npt.ArrayLike,
+        Y: npt.ArrayLike,
+        inputs: bool = True,
+        n_threads: int = 1,
+        sample_weight: npt.ArrayLike | None = None,
+        training: bool = False,
     ) -> Gradients:
         """The derivatives of the mean loss over the rows of X; the network is unchanged.
 
@@ -36,28 +43,38 @@ class Deriving(Engine):
         n_threads : int, default 1
             How many threads share the rows, from 1 to 256; fewer where they are few. They end with
             the call.
+        sample_weight : array_like, (n,), optional
+            How much each row counts, wᵢ: the mean is Σ wᵢ·Cᵢ / Σ wᵢ.
+        training : bool, default False
+            Whether units are silent by dropout, as they will be in the network's next update.
 
         Returns
         -------
         Gradients
             With ``loss``, ``weights[l]``, ``biases[l]``, ``inputs`` and ``parameters``, with the
-            same bits on any number of threads.
+            same bits on any number of threads. The penalty on the weights, if there is one, is in
+            the loss and in the derivatives.
 
         Raises
         ------
         TypeError, ValueError
             If X or Y is not real numbers of that shape, or has no rows, a label is outside the
-            classes, or n_threads is not a whole number from 1 to 256.
+            classes, a weight is negative or not finite, or all are 0, or n_threads is not a whole
+            number from 1 to 256.
 
         Notes
         -----
-        ``net.step(net.gradients(X, Y))`` ends in the same bits as ``net.train_on_batch(X, Y)``.
+        ``net.step(net.gradients(X, Y, training=True))`` ends in the same bits as
+        ``net.train_on_batch(X, Y)``.
         Thread-safety: any number of threads at once; each sees the weights of a complete update.
         """
         from cyprop.gradients import Gradients
 
         X, Y = checked_batch(self, X, Y)
-        loss, gradient, dX = derivatives.derive(self, X, Y, None, inputs, n_threads)
+        weights = None if sample_weight is None else weights_of_rows(sample_weight, len(X))
+        loss, gradient, dX = derivatives.derive(
+            self, X, Y, None, inputs, n_threads, weights, training
+        )
         return Gradients(loss, *memory.views(self, gradient), dX, gradient)
 
     def vjp(

@@ -21,6 +21,7 @@ cdef enum:
     NOT_FINITE = -6
     BUSY = -7
     HALF_UPDATED = -8
+    BAD_WEIGHT = -9
 
 cdef enum:
     FLOAT32 = 32
@@ -58,6 +59,14 @@ cdef int learn_one_float32(
     Model *model, const float *x, const float *y, double *loss, void *scratch) noexcept nogil
 cdef int learn_one_float64(
     Model *model, const double *x, const double *y, double *loss, void *scratch) noexcept nogil
+
+# The same by weight times the gradient; weight is finite and at least 0.
+cdef int learn_weighted_float32(
+    Model *model, const float *x, const float *y, double weight, double *loss,
+    void *scratch) noexcept nogil
+cdef int learn_weighted_float64(
+    Model *model, const double *x, const double *y, double weight, double *loss,
+    void *scratch) noexcept nogil
 
 # dX = dA · ∂A/∂X of each of n rows: dA (n, n_outputs) gives dX (n, n_inputs).
 cdef int input_gradient_float32(

@@ -10,7 +10,7 @@ and kept among the last MOST_RETIRED such, so that whoever still has the pointer
 
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer, PyCapsule_New
-from libc.math cimport isfinite
+from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport uintptr_t
 
 cimport cython
@@ -185,6 +185,8 @@ cdef const char *error_message(int code) noexcept nogil:
         return b"The loss is not finite, so nothing was learned."
     if code == BUSY:
         return b"Another update of the network is under way, so nothing was learned; try again."
+    if code == BAD_WEIGHT:
+        return b"The weight is negative or not finite, so nothing was learned."
     if code == HALF_UPDATED:
         return b"This process was forked in the midst of an update, so the network is half updated."
     return b"The code is unknown."
@@ -318,22 +320,38 @@ cdef inline int check_rows(
 cdef int learn_one_float32(
     Model *model, const float *x, const float *y, double *loss, void *scratch,
 ) noexcept nogil:
-    return learn_one(model, 0, x, y, loss, scratch)
+    return learn_one(model, 0, x, y, NULL, loss, scratch)
 
 
 cdef int learn_one_float64(
     Model *model, const double *x, const double *y, double *loss, void *scratch,
 ) noexcept nogil:
-    return learn_one(model, 1, x, y, loss, scratch)
+    return learn_one(model, 1, x, y, NULL, loss, scratch)
+
+
+cdef int learn_weighted_float32(
+    Model *model, const float *x, const float *y, double weight, double *loss, void *scratch,
+) noexcept nogil:
+    return learn_one(model, 0, x, y, &weight, loss, scratch)
+
+
+cdef int learn_weighted_float64(
+    Model *model, const double *x, const double *y, double weight, double *loss, void *scratch,
+) noexcept nogil:
+    return learn_one(model, 1, x, y, &weight, loss, scratch)
 
 
 cdef inline int learn_one(
-    Model *model, Py_ssize_t index, const void *x, const void *y, double *loss, void *scratch,
+    Model *model, Py_ssize_t index, const void *x, const void *y, const double *weight, double *loss,
+    void *scratch,
 ) noexcept nogil:
+    """One update, by weight times the gradient; NULL: once."""
     cdef long *writing
     cdef int code = check_dtype(model, index)
     if code == OK:
         code = NULL_POINTER if loss == NULL else check_arrays(index, x, y, y, scratch)
+    if code == OK and weight != NULL and not (0 <= weight[0] < INFINITY):
+        code = BAD_WEIGHT
     if code != OK:
         return code
     writing = (<Record *> model).writing
@@ -343,7 +361,7 @@ cdef inline int learn_one(
         give(writing)
         return BUSY
     loss[0] = chain.learn(
-        inside(model), <const char *> x, <const char *> y, engine_model.aligned(scratch))
+        inside(model), <const char *> x, <const char *> y, weight, engine_model.aligned(scratch))
     give(writing)
     return OK if isfinite(loss[0]) else NOT_FINITE
 
@@ -405,6 +423,10 @@ cdef extern from "include/cyprop.h":
         int (*input_gradient_float64)(
             const Model *, Py_ssize_t, const double *, const double *, double *,
             void *) noexcept nogil
+        int (*learn_weighted_float32)(
+            Model *, const float *, const float *, double, double *, void *) noexcept nogil
+        int (*learn_weighted_float64)(
+            Model *, const double *, const double *, double, double *, void *) noexcept nogil
 
 cdef API api
 api.version = CYPROP_API_VERSION
@@ -424,5 +446,7 @@ api.learn_one_float32 = learn_one_float32
 api.learn_one_float64 = learn_one_float64
 api.input_gradient_float32 = input_gradient_float32
 api.input_gradient_float64 = input_gradient_float64
+api.learn_weighted_float32 = learn_weighted_float32
+api.learn_weighted_float64 = learn_weighted_float64
 
 _C_API = PyCapsule_New(&api, CYPROP_CAPSULE, NULL)

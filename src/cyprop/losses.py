@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Never
 
-from cyprop.rules import Loss
+from cyprop.rules import Loss, own_class
 
 __all__ = ["CrossEntropy", "Huber", "Loss", "Quantile"]
 
 # In each, `others` is there to be refused in a sentence that says what there is.
 
 
+@own_class("huber")
 class Huber(Loss):
     """The squared error of small errors and the absolute error of large ones.
 
@@ -47,6 +48,7 @@ class Huber(Loss):
         super().__init__("huber", delta=delta, **others)
 
 
+@own_class("quantile")
 class Quantile(Loss):
     """The pinball loss: outputs become the q-quantile of what is seen, the median by default.
 
@@ -85,6 +87,7 @@ class Quantile(Loss):
         super().__init__("quantile", q=q, **others)
 
 
+@own_class("cross_entropy")
 class CrossEntropy(Loss):
     """The cross-entropy between classes and the softmax, or log_softmax, of the outputs.
 

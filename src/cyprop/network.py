@@ -15,7 +15,7 @@ from cyprop.checks.numbers import whole_number
 from cyprop.deriving import Deriving
 from cyprop.engine import memory
 from cyprop.settings import Settings, check_that_it_can_learn
-from cyprop.training.initialisation import draw_weights
+from cyprop.training.initialisation import Beginning
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
         OptimizerName,
     )
     from cyprop.training.history import History
+    from cyprop.training.initialisation import Given, InitializerName
+    from cyprop.training.rates import AnySchedule
 
 # What people write, and what there is.
 OF_THE_OPTIMIZER = {
@@ -74,17 +76,31 @@ class Network(Deriving):
         "cross_entropy" is a sum over classes and needs softmax or log_softmax. C is the mean over
         the batch. `Huber`, `Quantile` and `CrossEntropy` have a hyperparameter.
     optimizer : Optimizer or str, default SGD(learning_rate=0.1)
-        `SGD`, `Adam`, or the name of one with its defaults.
+        `SGD`, `Adam`, `AdamW`, `RMSprop`, `AdaGrad`, or the name of one with its defaults.
     dtype : "float32" or "float64", default "float32"
     seed : int, default 0
         Of the initial weights and of shuffling, drawn from
-        ``numpy.random.Generator(PCG64(seed))``. Weights start He-normal in front of relu and its
-        like, LeCun-normal in front of selu, else Glorot-uniform; biases at zero.
+        ``numpy.random.Generator(PCG64(seed))``; also of which units are silent by dropout.
+    l1, l2 : float, default 0.0
+        What is learned gets the penalty l1·Σ|w| + l2/2·Σw² over all weights, and no biases. It is
+        in the loss of `fit`, `train_on_batch`, `learn_one` and `gradients`, not of `evaluate`.
+    dropout : float, or a sequence of floats, default 0.0
+        The probability that a unit is silent in an update, of all hidden layers or one for each, at
+        least 0 and below 1; the others count 1/(1 − dropout) times as much. `predict` and
+        `evaluate` are without. Which units are silent depends on the seed, the number of the
+        update, the layer, the place of the row in the update and the unit, and on nothing else
+        (Philox4x32-10, Salmon et al. 2011).
+    initializer : str, or sequence of array_like, optional
+        How the weights of all layers are drawn: "glorot_uniform", "glorot_normal", "he_uniform",
+        "he_normal", "lecun_uniform", "lecun_normal", "orthogonal" or "zeros". Or, for each layer,
+        its weights, (n_in, n_out), or a pair of weights and biases, which are copied. By default
+        He-normal in front of relu and its like, LeCun-normal in front of selu, else Glorot-uniform.
+        Biases are zero unless they are given.
 
     Attributes
     ----------
     settings : Settings
-        All of the above but the seed.
+        All of the above but the seed and the initial weights.
     weights, biases : tuple of ndarray
         Writable views of shape (n_in, n_out) and (n_out,) for each layer.
     parameters : ndarray
@@ -135,15 +151,27 @@ class Network(Deriving):
         optimizer: OptimizerName | Optimizer | None = None,
         dtype: npt.DTypeLike = "float32",
         seed: int = 0,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        dropout: float | Sequence[float] = 0.0,
+        initializer: InitializerName | Sequence[Given] | None = None,
         **others: Never,  # to be refused in a sentence that says what to write
     ) -> None:
         check_no_others(others, "Network", Network.__init__, OF_THE_OPTIMIZER)
-        settings = Settings(sizes, activation, output_activation, loss, optimizer, dtype)
+        settings = Settings(
+            *(sizes, activation, output_activation, loss, optimizer, dtype),
+            l1=l1,
+            l2=l2,
+            dropout=dropout,
+        )
         check_that_it_can_learn(settings)
-        rng = np.random.Generator(np.random.PCG64(whole_number(seed, "seed", low=0)))
+        beginning = Beginning(initializer, settings)
+        seed = whole_number(seed, "seed", low=0)
+        rng = np.random.Generator(np.random.PCG64(seed))
         memory.lay_out(self, settings)
         memory.set_rng(self, rng)
-        draw_weights(memory.arrays(self)[0], settings.activation_names, rng)
+        memory.set_seed(self, seed)
+        beginning.fill(*memory.arrays(self), rng)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -233,8 +261,8 @@ class Network(Deriving):
         Notes
         -----
         Setting ``net.optimizer`` starts with momentum and moments of zero instead. Updates of an
-        SGD without momentum leave v as it was; and the beta1^t and beta2^t of an Adam are the
-        products of the betas that its updates have had.
+        SGD or RMSprop without momentum leave its v or u as it was; and the beta1^t and beta2^t of
+        an Adam are the products of the betas that its updates have had.
         Thread-safety: any number of threads at once; it waits its turn.
 
         Examples
@@ -320,6 +348,10 @@ class Network(Deriving):
         validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
         progress: bool = False,
         n_threads: int = 1,
+        sample_weight: npt.ArrayLike | None = None,
+        schedule: AnySchedule = None,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
         **others: Never,  # to be refused in a sentence that says what to write
     ) -> History:
         """Train on the rows of X and Y, batch after batch.
@@ -339,13 +371,25 @@ class Network(Deriving):
             Rows an update; the last batch of an epoch may be smaller.
         shuffle : bool, default True
             Whether each epoch takes the rows in a new random order.
-        validation_data : pair (X, Y), optional
+        validation_data : pair (X, Y) or triple (X, Y, sample_weight), optional
             Evaluated after each epoch.
         progress : bool, default False
             Whether to show each epoch on standard error (with tqdm where it is installed).
         n_threads : int, default 1
             How many threads share each batch, from 1 to 256; fewer where batches are small. All
             have ended when `fit` returns, and bits do not depend on how many there were.
+        sample_weight : array_like, (n,), optional
+            How much each row counts, wᵢ, at least 0: a batch learns from Σ wᵢ·Cᵢ / Σ wᵢ, and the
+            loss of an epoch is that mean over all its rows. A batch whose weights are all 0 is
+            passed over.
+        schedule : Schedule, ReduceOnPlateau, name, or callable, optional
+            The learning rate of each update, in place of the optimizer's, from which a schedule
+            starts: such as `OneCycle` or `Cosine`, or a function of the update's number, counted
+            from 0 in this call. Rates are found before the first update; only `ReduceOnPlateau`
+            waits for each epoch. The optimizer has its own rate again when `fit` ends.
+        clip_norm, clip_value : float, optional
+            Clip the gradient of each update: every number of it to ±clip_value, and then all of it
+            to at most the Euclidean norm clip_norm.
 
         Returns
         -------
@@ -388,6 +432,10 @@ class Network(Deriving):
             shuffle=shuffle,
             validation_data=validation_data,
             n_threads=n_threads,
+            sample_weight=sample_weight,
+            schedule=schedule,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
         )
         return fit.fit(self, plan, epochs, progress=progress)
 

@@ -7,7 +7,19 @@ from typing import Any, ClassVar, Self
 from cyprop._restore import restore
 from cyprop.checks.numbers import real_number, shown
 
-Bounds = tuple[float, float, bool, float]  # the default, and low, whether low is allowed, and high
+# The default, and low, whether low is allowed, and high. Of a switch the default is a bool.
+Bounds = tuple[float, float, bool, float]
+
+# What other libraries call a hyperparameter, in the order in which a name is looked for.
+CALLED_HERE = {
+    "learning_rate": ("lr", "eta"),
+    "beta1": ("beta_1", "b1"),
+    "beta2": ("beta_2", "b2"),
+    "epsilon": ("eps", "delta"),
+    "rho": ("alpha", "decay_rate", "discounting_factor"),
+    "weight_decay": ("wd", "decoupled_weight_decay"),
+    "nesterov": ("use_nesterov", "nesterovs_momentum"),
+}
 
 
 class Rule:
@@ -58,11 +70,10 @@ class Rule:
             if key not in known:
                 raise TypeError(f"{name} has no hyperparameter {key!r}; {_what_it_has(known, key)}")
         checked = {
-            key: real_number(
-                hyperparameters.get(key, default), key, low, high, low_allowed=low_allowed
-            )
-            for key, (default, low, low_allowed, high) in known.items()
+            key: _checked_value(key, hyperparameters.get(key, bounds[0]), bounds)
+            for key, bounds in known.items()
         }
+        self._check_together(name, checked)
         object.__setattr__(self, "_Rule__name", name)
         object.__setattr__(self, "_Rule__hyperparameters", checked)
 
@@ -76,6 +87,10 @@ class Rule:
         """Of each hyperparameter of the rule `name`: its bounds."""
         raise NotImplementedError
 
+    @staticmethod
+    def _check_together(name: str, hyperparameters: dict[str, float]) -> None:
+        """Raise ValueError if values that are right alone mean nothing together."""
+
     @property
     def name(self) -> str:
         """The name its kernel is found by."""
@@ -83,13 +98,16 @@ class Rule:
 
     @property
     def hyperparameters(self) -> dict[str, float]:
-        """A copy of all hyperparameters, defaults included, in the order of the kernels."""
+        """A copy of all hyperparameters, defaults included, in the order of the kernels.
+
+        A switch, such as nesterov, is a bool.
+        """
         return dict(self.__hyperparameters)
 
     @property
     def values(self) -> tuple[float, ...]:
-        """The hyperparameters alone, in the order of the kernels."""
-        return tuple(self.__hyperparameters.values())
+        """The hyperparameters alone, in the order of the kernels; a switch is 0.0 or 1.0."""
+        return tuple(map(float, self.__hyperparameters.values()))
 
     def __getattr__(self, key: str) -> float:
         if key.startswith("_Rule__"):
@@ -118,7 +136,8 @@ class Rule:
         return hash((kind, name, *hyperparameters.values()))
 
     def __repr__(self) -> str:
-        values = [f"{key}={value!r}" for key, value in self.__hyperparameters.items()]
+        given = self.__hyperparameters.items()
+        values = [f"{key}={value!r}" for key, value in given if value is not False]
         if self._shows_name:
             values.insert(0, repr(self.__name))
         return f"{type(self).__name__}({', '.join(values)})"
@@ -146,8 +165,33 @@ def is_made(rule: Rule) -> bool:
     return True
 
 
+def _checked_value(key: str, value: object, bounds: Bounds) -> float:
+    """The value of a hyperparameter: of a switch a bool, of any other a float within its bounds."""
+    default, low, low_allowed, high = bounds
+    if not isinstance(default, bool):
+        return real_number(value, key, low, high, low_allowed=low_allowed)
+    if not isinstance(value, bool):
+        raise TypeError(f"{key} is {shown(value)}, expected True or False")
+    return value
+
+
 def _what_it_has(known: dict[str, Bounds], unknown: str) -> str:
     """What to say to the name of a hyperparameter that a rule does not have."""
-    if unknown == "lr" and "learning_rate" in known:
-        return f"it is called learning_rate; known are {', '.join(known)}"
+    instead = _instead_of(known, unknown)
+    if instead:
+        return f"{instead}; known are {', '.join(known)}"
     return f"it has {', '.join(known)}" if known else "it has none"
+
+
+def _instead_of(known: dict[str, Bounds], unknown: str) -> str:
+    """What to do in place of a hyperparameter that others know by that name, or nothing."""
+    for key, others in CALLED_HERE.items():
+        if key in known and unknown in others:
+            return f"it is called {key}"
+    if unknown == "betas" and "beta1" in known:
+        return "they are called beta1 and beta2"
+    if unknown == "weight_decay" and "learning_rate" in known:
+        return "use AdamW, or l2=" if "beta1" in known else "use l2= of Network, or AdamW"
+    if unknown in ("decay", "lr_decay", "learning_rate_decay") and "learning_rate" in known:
+        return "let net.learning_rate, or a schedule of fit, make the learning rate smaller"
+    return ""

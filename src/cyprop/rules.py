@@ -4,12 +4,15 @@ Their arithmetic is in kernels/loops. Everything here, the known names, the hype
 defaults and bounds, is read from the kernels, so a rule that is registered there can be used as
 ``Optimizer("name", learning_rate=…)`` at once. Only the `Literal` types repeat the names, for those
 who check types; a test compares them.
+
+A rule may have a class of its own, such as SGD. Those classes stand in modules above this one, and
+say with `own_class` which rule they are; asked for that rule by its name, this one makes theirs.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any, Literal, Never, TypeVar
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 from cyprop.checks.numbers import shown
 from cyprop.kernels import activation as activations
@@ -17,7 +20,7 @@ from cyprop.kernels import loss as losses
 from cyprop.kernels import update
 from cyprop.rule import Bounds, Rule, is_made
 
-__all__ = ["SGD", "Activation", "Adam", "Loss", "Optimizer", "Rule"]
+__all__ = ["Activation", "Loss", "Optimizer", "Rule"]
 
 ActivationName = Literal[
     "sigmoid",
@@ -54,7 +57,7 @@ LossName = Literal[
     "binary_cross_entropy",
     "poisson",
 ]
-OptimizerName = Literal["sgd", "adam"]
+OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop", "adagrad"]
 
 
 class Activation(Rule):
@@ -191,6 +194,14 @@ class Optimizer(Rule):
     def _known(name: str) -> dict[str, Bounds]:
         return update.hyperparameters(name)
 
+    @staticmethod
+    def _check_together(name: str, hyperparameters: dict[str, float]) -> None:
+        if hyperparameters.get("nesterov") and hyperparameters.get("momentum") == 0:
+            raise ValueError(
+                "nesterov is True and momentum 0, expected a momentum above 0: without it there is"
+                " nothing to look ahead by"
+            )
+
     def with_hyperparameters(self, **hyperparameters: float) -> Optimizer:
         """An optimizer of the same name with some hyperparameters changed.
 
@@ -231,100 +242,20 @@ class Optimizer(Rule):
         )
 
 
-class SGD(Optimizer):
-    """Stochastic gradient descent, with momentum if asked.
-
-    v ← momentum·v + dθ,  θ ← θ − learning_rate·v
-
-    Parameters
-    ----------
-    learning_rate : float, default 0.1
-        Positive.
-    momentum : float, default 0.0
-        At least 0 and below 1.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `Optimizer`.
-
-    Notes
-    -----
-    Thread-safety: as `Optimizer`.
-    """
-
-    __slots__ = ()
-    _called = "an SGD"
-    _shows_name = False
-
-    # `others` is there to be refused in a sentence that says what there is.
-    def __init__(self, learning_rate: float = 0.1, momentum: float = 0.0, **others: Never) -> None:
-        super().__init__("sgd", learning_rate=learning_rate, momentum=momentum, **others)
-
-
-class Adam(Optimizer):
-    """Adam: steps scaled by running moments of the gradient.
-
-    m ← beta1·m + (1 − beta1)·dθ,  v ← beta2·v + (1 − beta2)·dθ²,
-    θ ← θ − learning_rate · m/(1 − beta1^t) / (√(v/(1 − beta2^t)) + epsilon)
-
-    Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
-
-    Parameters
-    ----------
-    learning_rate : float, default 0.001
-        Positive.
-    beta1, beta2 : float, default 0.9 and 0.999
-        At least 0 and below 1.
-    epsilon : float, default 1e-8
-        Positive.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `Optimizer`.
-
-    Notes
-    -----
-    Thread-safety: as `Optimizer`.
-    """
-
-    __slots__ = ()
-    _called = "an Adam"
-    _shows_name = False
-
-    def __init__(
-        self,
-        learning_rate: float = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        **others: Never,
-    ) -> None:
-        super().__init__(
-            "adam",
-            learning_rate=learning_rate,
-            beta1=beta1,
-            beta2=beta2,
-            epsilon=epsilon,
-            **others,
-        )
-
-
 KINDS: dict[str, type[Rule]] = {"activation": Activation, "loss": Loss, "optimizer": Optimizer}
-# The classes of one name alone: the module of each, imported when one is first asked for.
-OWN_CLASSES: dict[tuple[type[Rule], str], tuple[str, str]] = {
-    (Activation, "leaky_relu"): ("cyprop.activations", "LeakyReLU"),
-    (Activation, "elu"): ("cyprop.activations", "ELU"),
-    (Activation, "celu"): ("cyprop.activations", "CELU"),
-    (Loss, "huber"): ("cyprop.losses", "Huber"),
-    (Loss, "quantile"): ("cyprop.losses", "Quantile"),
-    (Loss, "cross_entropy"): ("cyprop.losses", "CrossEntropy"),
-    (Optimizer, "sgd"): ("cyprop.rules", "SGD"),
-    (Optimizer, "adam"): ("cyprop.rules", "Adam"),
-}
+OWN_CLASSES: dict[tuple[str, str], Any] = {}  # of a kind and a name
 
 R = TypeVar("R", bound=Rule)
+
+
+def own_class(name: str) -> Callable[[type[R]], type[R]]:
+    """Decorate the class of the rule `name`, whose arguments are that rule's hyperparameters."""
+
+    def register(own: type[R]) -> type[R]:
+        OWN_CLASSES[own._kind, name] = own
+        return own
+
+    return register
 
 
 def activation_of(value: object) -> Activation:
@@ -369,21 +300,13 @@ def _rule_of(value: object, kind: type[R], expected: str) -> R:
     if not is_made(value):
         raise AttributeError(f"{value._called} was not initialised; call its __init__ first")
     _, name, hyperparameters = Rule._checked(value)
-    if type(value) in (kind, _own_class(kind, name)):
+    if type(value) in (kind, OWN_CLASSES.get((kind._kind, name))):
         return value
     return _made(kind, name, hyperparameters)
 
 
 def _made(kind: type[R], name: str, hyperparameters: dict[str, float]) -> R:
     """The rule of that kind and name, as its own class where it has one."""
-    own = _own_class(kind, name)
+    own = OWN_CLASSES.get((kind._kind, name))
     made: R = kind(name, **hyperparameters) if own is None else own(**hyperparameters)
     return made
-
-
-def _own_class(kind: type[Rule], name: str) -> Any:
-    """The class of that one name, or None."""
-    if (kind, name) not in OWN_CLASSES:
-        return None
-    module, own = OWN_CLASSES[kind, name]
-    return getattr(import_module(module), own)

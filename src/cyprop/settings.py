@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,11 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self, final, get_args
 import numpy as np
 
 from cyprop._restore import restore
-from cyprop.checks.numbers import is_sequence, shown, whole_number
+from cyprop.checks.numbers import is_sequence, real_number, shown, whole_number
 from cyprop.kernels import activation as activations
 from cyprop.kernels import loss as losses
 from cyprop.rules import (
-    SGD,
     Activation,
     ActivationName,
     Loss,
@@ -52,6 +52,11 @@ class Settings:
     loss : str or Loss, default "mse"
     optimizer : str or Optimizer, default SGD(learning_rate=0.1)
     dtype : "float32" or "float64", default "float32"
+    l1, l2 : float, default 0.0
+        Of the penalty l1·Σ|w| + l2/2·Σw² over all weights, and no biases; at least 0.
+    dropout : float, or a sequence of floats, default 0.0
+        The probability that a unit is silent in an update, of all hidden layers or one for each; at
+        least 0 and below 1.
 
     Attributes
     ----------
@@ -61,6 +66,9 @@ class Settings:
     loss : Loss
     optimizer : Optimizer
     dtype : numpy.dtype
+    l1, l2 : float
+    dropout : tuple of float
+        One for each hidden layer.
 
     Raises
     ------
@@ -75,12 +83,15 @@ class Settings:
     Thread-safety: any number of threads, and of networks, may share it.
     """
 
-    __slots__ = ("activations", "dtype", "loss", "optimizer", "sizes")
+    __slots__ = ("activations", "dropout", "dtype", "l1", "l2", "loss", "optimizer", "sizes")
     sizes: tuple[int, ...]
     activations: tuple[Activation, ...]
     loss: Loss
     optimizer: Optimizer
     dtype: np.dtype[Any]
+    l1: float
+    l2: float
+    dropout: tuple[float, ...]
 
     def __init__(
         self,
@@ -92,6 +103,9 @@ class Settings:
         loss: LossName | Loss = "mse",
         optimizer: OptimizerName | Optimizer | None = None,
         dtype: npt.DTypeLike = "float32",
+        l1: float = 0.0,
+        l2: float = 0.0,
+        dropout: float | Sequence[float] = 0.0,
     ) -> None:
         if hasattr(self, "sizes"):
             raise AttributeError("Settings do not change; they cannot be initialised twice")
@@ -104,23 +118,21 @@ class Settings:
         found_dtype = checked_dtype(dtype)
         for rule in (*found_activations, found_loss):
             check_that_it_fits(rule, found_dtype)
-        chosen = checked_optimizer(SGD() if optimizer is None else optimizer, found_dtype)
-        self._set(found_sizes, found_activations, found_loss, chosen, found_dtype)
+        self._set(
+            sizes=found_sizes,
+            activations=found_activations,
+            loss=found_loss,
+            optimizer=checked_optimizer("sgd" if optimizer is None else optimizer, found_dtype),
+            dtype=found_dtype,
+            l1=checked_penalty(l1, "l1", found_dtype),
+            l2=checked_penalty(l2, "l2", found_dtype),
+            dropout=checked_dropout(dropout, len(found_sizes) - 2),
+        )
 
-    def _set(
-        self,
-        sizes: tuple[int, ...],
-        activations: tuple[Activation, ...],
-        loss: Loss,
-        optimizer: Optimizer,
-        dtype: np.dtype[Any],
-    ) -> None:
+    def _set(self, **attributes: Any) -> None:
         """Set the attributes, once, to what has been checked."""
-        object.__setattr__(self, "sizes", sizes)
-        object.__setattr__(self, "activations", activations)
-        object.__setattr__(self, "loss", loss)
-        object.__setattr__(self, "optimizer", optimizer)
-        object.__setattr__(self, "dtype", dtype)
+        for name, value in attributes.items():
+            object.__setattr__(self, name, value)
 
     @property
     def n_parameters(self) -> int:
@@ -163,9 +175,40 @@ class Settings:
         -----
         Thread-safety: any number of threads at once; these settings stay as they are.
         """
-        chosen = checked_optimizer(optimizer, self.dtype)
+        return self._changed("optimizer", checked_optimizer(optimizer, self.dtype))
+
+    def with_dtype(self, dtype: npt.DTypeLike) -> Settings:
+        """The same settings with another dtype.
+
+        Parameters
+        ----------
+        dtype : "float32" or "float64"
+
+        Returns
+        -------
+        Settings
+
+        Raises
+        ------
+        ValueError
+            If it is neither, or cannot hold a hyperparameter.
+
+        Notes
+        -----
+        Thread-safety: any number of threads at once; these settings stay as they are.
+        """
+        found = checked_dtype(dtype)
+        for rule in (*self.activations, self.loss, self.optimizer):
+            check_that_it_fits(rule, found)
+        for name in ("l1", "l2"):
+            check_that_it_can_be_held(getattr(self, name), name, found)
+        return self._changed("dtype", found)
+
+    def _changed(self, key: str, value: object) -> Settings:
+        """The same settings but for one attribute, which has been checked."""
         changed = Settings.__new__(Settings)
-        changed._set(self.sizes, self.activations, self.loss, chosen, self.dtype)
+        changed._set(**{own: getattr(self, own) for own in Settings.__slots__})
+        changed._set(**{key: value})
         return changed
 
     def shown(self) -> str:
@@ -189,10 +232,31 @@ class Settings:
             f" output_activation={_shown_rule(self.activations[-1])},"
             f" loss={_shown_rule(self.loss)}, optimizer={self.optimizer!r},"
             f" dtype={self.dtype.name!r}"
+            + "".join(f", {name}={value!r}" for name, value in self.extras().items())
         )
 
+    def extras(self) -> dict[str, float | tuple[float, ...]]:
+        """Of l1, l2 and dropout those that are not off.
+
+        Returns
+        -------
+        dict of str to float or tuple of float
+
+        Notes
+        -----
+        Thread-safety: any number of threads at once.
+        """
+        found: dict[str, float | tuple[float, ...]] = {"l1": self.l1, "l2": self.l2}
+        found = {name: value for name, value in found.items() if value}
+        if any(self.dropout):
+            found["dropout"] = self.dropout
+        return found
+
     def _values(self) -> tuple[Any, ...]:
-        return self.sizes, self.activations, self.loss, self.optimizer, self.dtype.name
+        return (
+            *(self.sizes, self.activations, self.loss, self.optimizer, self.dtype.name),
+            *(self.l1, self.l2, self.dropout),
+        )
 
     def __setattr__(self, key: str, value: object) -> None:
         raise AttributeError("Settings do not change; make others, or call with_optimizer")
@@ -219,8 +283,9 @@ class Settings:
 
     def __reduce__(self) -> tuple[Any, ...]:
         *hidden, output = self.activations
-        optimizer, dtype = self.optimizer, self.dtype.name
-        return restore, ("settings", self.sizes, hidden, output, self.loss, optimizer, dtype)
+        arguments = self.sizes, hidden, output, self.loss, self.optimizer, self.dtype.name
+        extras = self.l1, self.l2, self.dropout
+        return restore, ("settings", *arguments, *(extras if self.extras() else ()))
 
 
 def checked_sizes(sizes: Any) -> tuple[int, ...]:
@@ -316,13 +381,41 @@ def checked_optimizer(optimizer: Any, dtype: np.dtype[Any]) -> Optimizer:
     return chosen
 
 
+def checked_penalty(value: Any, name: str, dtype: np.dtype[Any]) -> float:
+    """l1 or l2: finite, at least 0, and such as the dtype can hold."""
+    number = real_number(value, name, 0, math.inf, low_allowed=True)
+    check_that_it_can_be_held(number, name, dtype)
+    return number
+
+
+def checked_dropout(value: Any, n_hidden: int) -> tuple[float, ...]:
+    """The dropout of each hidden layer."""
+    if not is_sequence(value):
+        rate = real_number(value, "dropout", 0, 1, low_allowed=True)
+        if rate and not n_hidden:
+            raise ValueError(f"dropout is {rate}, and there is no hidden layer for it")
+        return (rate,) * n_hidden
+    if len(value) != n_hidden:
+        raise ValueError(
+            f"dropout has {len(value)} entries, expected {n_hidden}, one for each hidden layer"
+        )
+    return tuple(
+        real_number(rate, f"dropout[{i}]", 0, 1, low_allowed=True) for i, rate in enumerate(value)
+    )
+
+
 def check_that_it_fits(rule: Rule, dtype: np.dtype[Any]) -> None:
     """Raise ValueError if a hyperparameter overflows in the dtype, or becomes zero."""
     for key, value in rule.hyperparameters.items():
-        with np.errstate(over="ignore", under="ignore"):
-            rounded = dtype.type(value)
-        if not np.isfinite(rounded) or (rounded == 0) != (value == 0):
-            raise ValueError(f"{key} is {value!r}, expected a number that {dtype} can hold")
+        check_that_it_can_be_held(value, key, dtype)
+
+
+def check_that_it_can_be_held(value: float, name: str, dtype: np.dtype[Any]) -> None:
+    """Raise ValueError if the number overflows in the dtype, or becomes zero."""
+    with np.errstate(over="ignore", under="ignore"):
+        rounded = dtype.type(value)
+    if not np.isfinite(rounded) or (rounded == 0) != (value == 0):
+        raise ValueError(f"{name} is {value!r}, expected a number that {dtype} can hold")
 
 
 def _shown_rule(rule: Rule) -> str:

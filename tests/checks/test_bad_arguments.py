@@ -146,7 +146,7 @@ def test_a_learning_rate_must_be_a_number(kind, bad):
         (
             lambda: cyprop.Optimizer("sgd", beta1=0.9),
             TypeError,
-            "sgd has no hyperparameter 'beta1'; it has learning_rate, momentum",
+            "sgd has no hyperparameter 'beta1'; it has learning_rate, momentum, nesterov",
         ),
     ],
 )
@@ -279,15 +279,15 @@ def test_a_sample_or_batch_whose_loss_is_not_finite_is_not_learned(bad):
          "Network has no argument 'learning_rate': give optimizer=cyprop.SGD(learning_rate=…)"),
         (lambda: cyprop.Network([2, 1], hidden=3),
          "Network has no argument 'hidden': it has sizes, activation, output_activation, loss,"
-         " optimizer, dtype, seed"),
+         " optimizer, dtype, seed, l1, l2, dropout, initializer"),
         (lambda: cyprop.Network([2, 1]).fit([[1, 2]], [1], lr=0.1),
          "fit has no argument 'lr': set net.learning_rate"),
         (lambda: cyprop.Network([2, 1]).fit([[1, 2]], [1], callbacks=[]),
          "fit has no argument 'callbacks': it has X, Y, epochs, batch_size, shuffle,"
-         " validation_data, progress, n_threads"),
+         " validation_data, progress, n_threads, sample_weight, schedule, clip_norm, clip_value"),
         (lambda: cyprop.SGD(lr=0.1),
          "sgd has no hyperparameter 'lr'; it is called learning_rate; known are learning_rate,"
-         " momentum"),
+         " momentum, nesterov"),
     ],
 )  # fmt: skip
 def test_arguments_that_there_are_not_are_answered_with_what_to_write(call, said):

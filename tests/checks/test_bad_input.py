@@ -250,10 +250,11 @@ def test_fit_checks_the_validation_data_too(net, dtype):
         ((X, Y[:3]), "validation X has 6 rows and validation Y has 3"),
         ((X[:, :2], Y), r"validation X has shape \(6, 2\), expected \(n, 3\)"),
         ((X[:0], Y[:0]), "validation X has no rows"),
+        ((X, Y, Y), r"validation sample_weight has shape \(6, 2\), expected \(6,\)"),
     ):
         with pytest.raises(ValueError, match=match):
             net.fit(X, Y, validation_data=validation)
-    for validation in (3, (X,), (X, Y, Y), X, "ab!"):
+    for validation in (3, (X,), (X, Y, None, None), X, "ab!"):
         with pytest.raises(TypeError, match=r"validation_data must be a pair \(X, Y\)"):
             net.fit(X, Y, validation_data=validation)
     with pytest.raises(TypeError, match="validation Y is None"):

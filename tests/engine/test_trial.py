@@ -25,7 +25,18 @@ OPTIMIZERS = [
     cyprop.SGD(0.5, momentum=1 - 1e-12),
     cyprop.Adam(1e30),
     cyprop.Adam(1e-3, epsilon=1e-40),
+    cyprop.SGD(0.1, momentum=0.9, nesterov=True),
+    cyprop.AdamW(0.01, weight_decay=0.1),
+    cyprop.AdamW(0.1, weight_decay=15.0),  # weights change their sign
+    cyprop.AdamW(0.1, weight_decay=25.0),  # and become larger
+    cyprop.RMSprop(0.01),
+    cyprop.RMSprop(0.01, momentum=0.9),
+    cyprop.RMSprop(1e-30, epsilon=1e-35, momentum=1 - 1e-7),
+    cyprop.RMSprop(1e30, rho=1 - 1e-12),
+    cyprop.AdaGrad(0.01),
+    cyprop.AdaGrad(1e30, epsilon=1e-30),
 ]
+PLAIN = [OPTIMIZERS[i] for i in (0, 1, 2, 3, 8, 9, 12, 13, 16)]  # of rates as people choose them
 LARGE_RATE = 2.0**41  # beyond which every update is tried
 
 
@@ -159,7 +170,7 @@ def test_an_output_layer_that_would_overflow_leaves_all_as_it_was(rng, dtype, wa
 
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("n_threads", [1, 2])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, cyprop.RMSprop(1e37)], ids=repr)
 def test_a_step_is_refused_or_leaves_finite_numbers(rng, dtype, optimizer, n_threads):
     seen = set()
     for exponent in np.linspace(-30, np.log10(float(np.finfo(dtype).max)) - 0.01, 40):
@@ -180,7 +191,7 @@ def test_a_step_is_refused_or_leaves_finite_numbers(rng, dtype, optimizer, n_thr
 
 
 @pytest.mark.usefixtures("eager", "level")
-@pytest.mark.parametrize("optimizer", OPTIMIZERS[:4], ids=repr)
+@pytest.mark.parametrize("optimizer", PLAIN, ids=repr)
 @pytest.mark.parametrize("way", WAYS)
 def test_an_update_that_is_tried_first_ends_in_the_same_bits(rng, dtype, way, optimizer):
     """States that are set are not known to be sound, so the update after that is tried."""
@@ -218,7 +229,7 @@ def test_large_rates_with_small_gradients_end_in_the_same_bits(rng, dtype):
 def test_huge_states_do_not_make_parameters_infinite(rng, dtype, way):
     most = float(np.finfo(dtype).max)
     X, Y = rng.normal(size=(2, 5)).astype(dtype), rng.random((2, 3)).astype(dtype)
-    for optimizer in OPTIMIZERS[1:4]:
+    for optimizer in PLAIN[1:]:
         for value in (-1.0, 1e20, most**0.6, most / 2, most, np.inf, np.nan, -most):
             net = cyprop.Network([5, 9, 3], "tanh", "sigmoid", optimizer=optimizer, dtype=dtype)
             way(net, X, Y)
@@ -230,6 +241,41 @@ def test_huge_states_do_not_make_parameters_infinite(rng, dtype, way):
                 loss = way(net, X, Y)
                 assert np.isfinite(net.parameters).all()
                 assert not np.isfinite(loss) or all_finite(net)
+
+
+@pytest.mark.parametrize("way", [learn_one, train_on_batch, compiled])
+def test_a_decay_that_makes_weights_infinite_is_no_update(dtype, way):
+    """There is no gradient: an output of relu is 0 for inputs of 0, and so is the target."""
+    for weight_decay, grows in ((15.0, False), (20.0, False), (25.0, True)):
+        net = cyprop.Network([2, 3, 1], "relu", "identity", dtype=dtype)
+        net.optimizer = cyprop.AdamW(0.1, weight_decay=weight_decay)
+        for W in net.weights:
+            W[...] = np.finfo(dtype).max * 0.9
+        before = snapshot(net)
+        nothing = np.zeros((1, 2), dtype), np.zeros((1, 1), dtype)
+        assert np.isnan(way(net, *nothing)) == grows
+        assert (snapshot(net) == before) == grows
+        if grows:
+            with pytest.raises(ValueError, match="would make a parameter infinite"):
+                net.step(np.zeros_like(net.parameters))
+            assert snapshot(net) == before
+        else:
+            net.step(np.zeros_like(net.parameters))
+        assert all_finite(net)
+
+
+def test_adagrad_goes_on_when_its_sum_is_the_largest_number(dtype):
+    net = cyprop.Network([2, 3, 1], output_activation="identity", dtype=dtype)
+    net.optimizer = cyprop.AdaGrad(0.01)
+    large = np.full(net.parameters.shape, 2.0**59 if dtype == np.float32 else 2.0**479, dtype)
+    _, parameters, (v,), tally = memory.state(net)
+    v[...] = np.finfo(dtype).max / 2
+    memory.set_state(net, parameters, [v], tally)
+    for _ in range(1500):
+        net.step(large)
+        assert all_finite(net)
+    if dtype == np.float32:  # in float64 such squares are lost in such a sum
+        assert (numbers_of(net)[-1] == np.finfo(dtype).max).all()
 
 
 def test_a_momentum_set_lower_does_not_forget_what_was_gathered(rng, dtype):
@@ -248,8 +294,14 @@ def test_a_momentum_set_lower_does_not_forget_what_was_gathered(rng, dtype):
 
 
 @pytest.mark.parametrize("way", [learn_one, train_on_batch, fit, compiled])
-def test_adam_goes_on_learning_after_an_outlier(rng, dtype, way):
-    net = cyprop.Network([3, 8, 2], "relu", "identity", optimizer=cyprop.Adam(0.01), dtype=dtype)
+@pytest.mark.parametrize(
+    "optimizer",
+    [cyprop.Adam(0.01), cyprop.AdamW(0.01), cyprop.RMSprop(0.005), cyprop.AdaGrad(0.1)],
+    ids=repr,
+)
+def test_learning_goes_on_after_an_outlier(rng, dtype, way, optimizer):
+    """Whose square is infinite, so that no step would be made any more."""
+    net = cyprop.Network([3, 8, 2], "relu", "identity", optimizer=optimizer, dtype=dtype)
     X, Y = rng.random((4, 3)).astype(dtype), rng.random((4, 2)).astype(dtype)
     first = way(net, X, Y)
     outlier = X.copy()

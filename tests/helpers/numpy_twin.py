@@ -325,9 +325,9 @@ loss = SimpleNamespace(
 # update: θ ← θ − step(dθ), in place
 
 
-def _sgd(theta, d_theta, state, learning_rate, momentum):
+def _sgd(theta, d_theta, state, learning_rate, momentum, nesterov):
     state["v"] = momentum * state.get("v", 0) + d_theta
-    theta -= learning_rate * state["v"]
+    theta -= learning_rate * (d_theta + momentum * state["v"] if nesterov else state["v"])
 
 
 def _adam(theta, d_theta, state, learning_rate, beta1, beta2, epsilon):
@@ -342,7 +342,37 @@ def _adam(theta, d_theta, state, learning_rate, beta1, beta2, epsilon):
     theta -= learning_rate * m_hat / (np.sqrt(v_hat) + epsilon)
 
 
-update = SimpleNamespace(sgd=_sgd, adam=_adam)
+def _adamw(theta, d_theta, state, learning_rate, beta1, beta2, epsilon, weight_decay):
+    theta -= learning_rate * weight_decay * theta
+    _adam(theta, d_theta, state, learning_rate, beta1, beta2, epsilon)
+
+
+def _rmsprop(theta, d_theta, state, learning_rate, rho, epsilon, momentum):
+    state["v"] = rho * state.get("v", 0) + (1 - rho) * d_theta**2
+    state["u"] = momentum * state.get("u", 0) + d_theta / (np.sqrt(state["v"]) + epsilon)
+    theta -= learning_rate * state["u"]
+
+
+def _adagrad(theta, d_theta, state, learning_rate, epsilon):
+    state["v"] = state.get("v", 0) + d_theta**2
+    theta -= learning_rate * d_theta / (np.sqrt(state["v"]) + epsilon)
+
+
+update = SimpleNamespace(sgd=_sgd, adam=_adam, adamw=_adamw, rmsprop=_rmsprop, adagrad=_adagrad)
+
+
+def update_all(optimizer, weights, biases, d_weights, d_biases, states):
+    """One update of every array, in place; nothing decays biases. A state for each array."""
+    step = getattr(update, optimizer.name)
+    ways = [optimizer.hyperparameters, dict(optimizer.hyperparameters)]
+    if "weight_decay" in ways[1]:
+        ways[1]["weight_decay"] = 0.0
+    for arrays, derivatives, way, kept in (
+        (weights, d_weights, ways[0], states[: len(weights)]),
+        (biases, d_biases, ways[1], states[len(weights) :]),
+    ):
+        for theta, d_theta, state in zip(arrays, derivatives, kept, strict=True):
+            step(theta, d_theta, state, **way)
 
 
 # the whole network
@@ -418,9 +448,5 @@ class Network:
 
     def train_on_batch(self, X, Y):
         g = self.gradients(X, Y)
-        step = getattr(update, self.optimizer.name)
-        for theta, d_theta, state in zip(
-            self.weights + self.biases, g.dW + g.db, self.states, strict=True
-        ):
-            step(theta, d_theta, state, **self.optimizer.hyperparameters)
+        update_all(self.optimizer, self.weights, self.biases, g.dW, g.db, self.states)
         return g.loss

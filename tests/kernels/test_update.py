@@ -9,11 +9,21 @@ import cyprop
 from cyprop.kernels import update
 
 HYPERPARAMETERS = {
-    "sgd": [[0.1, 0.0], [0.5, 0.9]],
+    "sgd": [[0.1, 0.0, 0], [0.5, 0.9, 0], [0.5, 0.9, 1]],
     "adam": [[0.001, 0.9, 0.999, 1e-8], [0.3, 0.0, 0.5, 1e-3]],
-}
+    "adamw": [
+        [0.001, 0.9, 0.999, 1e-8, 0.0], [0.3, 0.0, 0.5, 1e-3, 0.25], [0.5, 0.9, 0.5, 0.1, 3.0],
+    ],
+    "rmsprop": [[0.01, 0.99, 1e-8, 0.0], [0.3, 0.5, 1e-3, 0.9], [0.3, 0.0, 1e-3, 0.0]],
+    "adagrad": [[0.01, 1e-10], [0.5, 1e-2]],
+}  # fmt: skip
 EACH = [(name, values) for name, choices in HYPERPARAMETERS.items() for values in choices]
 TOLERANCE = {"float32": 3e-6, "float64": 5e-15}
+
+
+def of(name, values):
+    """The names and values of an optimizer's hyperparameters."""
+    return list(zip(update.hyperparameters(name), values, strict=True))
 
 
 def fresh(name, n, dtype):
@@ -31,13 +41,30 @@ def test_hyperparameters_and_their_bounds():
     assert update.hyperparameters("sgd") == {
         "learning_rate": (0.1, 0.0, False, np.inf),
         "momentum": (0.0, 0.0, True, 1.0),
+        "nesterov": (False, 0.0, True, 2.0),
     }
-    assert update.hyperparameters("adam") == {
+    of_adam = {
         "learning_rate": (0.001, 0.0, False, np.inf),
         "beta1": (0.9, 0.0, True, 1.0),
         "beta2": (0.999, 0.0, True, 1.0),
         "epsilon": (1e-8, 0.0, False, np.inf),
     }
+    assert update.hyperparameters("adam") == of_adam
+    assert update.hyperparameters("adamw") == {**of_adam, "weight_decay": (0.01, 0.0, True, np.inf)}
+    assert update.hyperparameters("rmsprop") == {
+        "learning_rate": (0.01, 0.0, False, np.inf),
+        "rho": (0.99, 0.0, True, 1.0),
+        "epsilon": (1e-8, 0.0, False, np.inf),
+        "momentum": (0.0, 0.0, True, 1.0),
+    }
+    assert update.hyperparameters("adagrad") == {
+        "learning_rate": (0.01, 0.0, False, np.inf),
+        "epsilon": (1e-10, 0.0, False, np.inf),
+    }
+    defaults = [
+        value[0] for name in update.names() for value in update.hyperparameters(name).values()
+    ]
+    assert [type(value) for value in defaults].count(bool) == 1
 
 
 @pytest.mark.usefixtures("level")
@@ -52,7 +79,7 @@ class TestNumbers:
             twin_state = {}
             # The twin takes the hyperparameters as the kernel has them, rounded to the dtype,
             # where they multiply a vector.
-            named = dict(zip(update.hyperparameters(name), values, strict=True))
+            named = dict(of(name, values))
             travelled = 0
             for _ in range(7):
                 before = expected.copy()
@@ -93,6 +120,8 @@ class TestNumbers:
         assert np.isnan(bad[16])
 
     def test_a_gradient_of_zero_moves_nothing(self, rng, dtype, name, values):
+        """Without a decay, which does not ask for gradients."""
+        values = [0.0 if key == "weight_decay" else value for key, value in of(name, values)]
         theta = rng.normal(size=33).astype(dtype)
         before = theta.copy()
         states, tally = fresh(name, 33, dtype)
@@ -107,6 +136,43 @@ def test_adam_first_step_is_the_learning_rate_in_the_gradients_direction(dtype):
     states, tally = fresh("adam", 4, dtype)
     update.step("adam", theta, d_theta, states, [0.25, 0.9, 0.999, 1e-12], tally)
     np.testing.assert_allclose(theta, -0.25 * np.sign(d_theta), rtol=1e-6)
+
+
+@pytest.mark.usefixtures("level")
+def test_adamw_without_decay_has_the_bits_of_adam(rng, dtype):
+    values = [0.3, 0.9, 0.99, 1e-4]
+    ends = []
+    for name, given in (("adam", values), ("adamw", [*values, 0.0])):
+        draws = np.random.Generator(np.random.PCG64(1))
+        theta = draws.normal(size=101).astype(dtype)
+        states, tally = fresh(name, 101, dtype)
+        for _ in range(5):
+            update.step(name, theta, draws.normal(size=101).astype(dtype), states, given, tally)
+        ends.append([theta, *states, tally])
+    for one, other in zip(*ends, strict=True):
+        assert same_bits(one, other)
+
+
+def test_adamw_decays_whatever_the_gradient_is(dtype):
+    theta = np.array([1.0, -4.0, 0.0], dtype)
+    states, tally = fresh("adamw", 3, dtype)
+    for _ in range(3):
+        zeros = np.zeros(3, dtype)
+        update.step("adamw", theta, zeros, states, [0.5, 0.9, 0.999, 1e-8, 0.5], tally)
+    np.testing.assert_array_equal(theta, np.array([1.0, -4.0, 0.0], dtype) * dtype.type(0.75) ** 3)
+
+
+@pytest.mark.usefixtures("level")
+def test_adagrad_adds_up_to_the_largest_number_and_not_beyond(dtype):
+    most = np.finfo(dtype).max
+    large, square_is_infinite = dtype.type(np.sqrt(most) * 0.9), dtype.type(np.sqrt(most) * 1.1)
+    theta, v, tally = np.zeros(3, dtype), np.array([most, most, 0], dtype), np.zeros(8)
+    d_theta = np.array([large, square_is_infinite, square_is_infinite])
+    with np.errstate(over="ignore"):
+        update.step("adagrad", theta, d_theta, [v], [0.5, 1e-10], tally)
+    assert v[0] == most
+    assert np.isinf(v[1:]).all()  # which the engine finds, and then makes no such update
+    np.testing.assert_allclose(theta[0], -0.5 * 0.9, rtol=1e-5)
 
 
 # refusals
@@ -136,7 +202,7 @@ def test_each_vector_is_checked(dtype, place, change, error, match):
             arrays["theta"],
             arrays["d_theta"],
             [arrays["state"]],
-            [0.1, 0.9],
+            [0.1, 0.9, 0],
             arrays["tally"],
         )
     assert (theta == 1).all()
@@ -152,7 +218,7 @@ def test_what_is_updated_may_not_be_read_only(dtype, place):
             arrays["theta"],
             np.ones(5, dtype),
             [arrays["state"]],
-            [0.1, 0.9],
+            [0.1, 0.9, 0],
             arrays["tally"],
         )
 
@@ -160,13 +226,13 @@ def test_what_is_updated_may_not_be_read_only(dtype, place):
 @pytest.mark.parametrize(
     ("states", "values", "error", "match"),
     [
-        ([], [0.1, 0.0], ValueError, "states has 0 vectors, expected 1"),
-        (2, [0.1, 0.0], ValueError, "states has 2 vectors, expected 1"),
-        (1, [0.1], ValueError, "sgd was given 1 hyperparameters, expected 2"),
-        (1, [0.1] * 9, ValueError, "sgd was given 9 hyperparameters, expected 2"),
-        (None, [0.1, 0.0], TypeError, "NoneType"),
+        ([], [0.1, 0.0, 0], ValueError, "states has 0 vectors, expected 1"),
+        (2, [0.1, 0.0, 0], ValueError, "states has 2 vectors, expected 1"),
+        (1, [0.1], ValueError, "sgd was given 1 hyperparameters, expected 3"),
+        (1, [0.1] * 9, ValueError, "sgd was given 9 hyperparameters, expected 3"),
+        (None, [0.1, 0.0, 0], TypeError, "NoneType"),
         (1, None, TypeError, "NoneType"),
-        (1, [0.1, "x"], TypeError, "must be real number|float"),
+        (1, [0.1, "x", 0], TypeError, "must be real number|float"),
     ],
 )
 def test_states_and_hyperparameters_are_counted(dtype, states, values, error, match):

@@ -376,7 +376,7 @@ def test_the_history_is_at_the_network_however_the_training_ends(rng, monkeypatc
     assert len(net.history) == 0
     count = iter(range(100))
 
-    def evaluate(self, X, Y, n_threads=1):
+    def evaluate(self, X, Y, n_threads=1, sample_weight=None):
         if next(count) == 2:
             raise KeyboardInterrupt
         return 0.5

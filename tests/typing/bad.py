@@ -17,6 +17,12 @@ cyprop.Network([2, 3, 1], output_activation="softmaxx")  # wrong
 cyprop.Network([2, 3, 1], loss="rmse")  # wrong
 cyprop.Network([2, 3, 1], optimizer="adm")  # wrong
 cyprop.Network([2, 3, 1], optimiser="adam")  # wrong
+cyprop.Network([2, 3, 1], initializer="he")  # wrong
+cyprop.Network([2, 3, 1], initializer=3)  # wrong
+cyprop.Step()  # wrong
+cyprop.Cosine(warmup="0.1")  # wrong
+cyprop.check_gradients(net, X)  # wrong
+cyprop.check_gradients(net, X, Y).worst  # wrong
 cyprop.Activation("reluu")  # wrong
 cyprop.SGD(lr=0.1)  # wrong
 cyprop.Settings([2, 3, 1], loss="rmse")  # wrong

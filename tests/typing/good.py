@@ -54,6 +54,27 @@ def change(net: cyprop.Network) -> None:
     assert_type(net.sizes, tuple[int, ...])
 
 
+def begin(W: npt.NDArray[np.float64]) -> None:
+    cyprop.Network([4, 3], initializer="orthogonal")
+    other = cyprop.Network([4, 3], initializer=[W])
+    cyprop.Network([4, 3], initializer=[(other.weights[0], [0.0, 0.5, 1.0])])
+    cyprop.Network([4, 3], initializer=other.weights)
+
+
+def schedule() -> cyprop.Schedule:
+    rates: npt.NDArray[np.float64] = cyprop.OneCycle(warmup=0.2).rates(10, 0.1)
+    rates.sum()
+    assert_type(cyprop.ReduceOnPlateau().begin(0.1).after_epoch(1.0), float)
+    return cyprop.Cosine(low=1e-5)
+
+
+def check(net: cyprop.Network, X: npt.NDArray[np.float32], Y: npt.NDArray[np.float32]) -> None:
+    found = cyprop.check_gradients(net, X, Y.tolist(), n_components=10)
+    assert_type(found, cyprop.GradientCheck)
+    assert_type(found.relative, float)
+    assert_type(found.kinks, tuple[str, ...])
+
+
 def keep(net: Named, path: Path) -> None:
     net.save(path, {"note": "mine"})
     assert_type(Named.load(path), Named)

@@ -33,7 +33,7 @@ Array = npt.NDArray[Any]
 DIGITS = "digits"  # the table that comes with the package
 NOTES = "table"  # where the model file's metadata keeps the names
 WIDTH = 96  # of the output, in characters
-LEARNING_RATES = {"adam": 0.002}  # unless one is asked for, or the optimizer's own
+LEARNING_RATES = {"adam": 0.002, "adamw": 0.002}  # unless one is asked for, or the optimizer's own
 ACTIVATIONS: dict[str, ActivationName] = {"classification": "relu", "regression": "tanh"}
 
 

@@ -148,8 +148,8 @@ def _add_learning(add: Callable[..., Any]) -> None:
         "--learning-rate",
         metavar="RATE",
         type=_rate,
-        help="a tenth of it in the last fifth of the epochs (default 0.002 for adam,"
-        " else that of the optimizer)",
+        help="a tenth of it in the last fifth of the epochs (default 0.002 for adam"
+        " and adamw, else that of the optimizer)",
     )
     add(
         "--dtype",

@@ -1,6 +1,43 @@
 """Many rows, a few at a time, without the GIL."""
 
-from cyprop.engine.model cimport Batch, Model, Sink
+from cyprop.engine.model cimport LINE_BYTES, Batch, Model, Part, Sink, Tape
+
+
+cdef inline Py_ssize_t whole_lines(Py_ssize_t size) noexcept nogil:
+    return (size + LINE_BYTES - 1) // LINE_BYTES * LINE_BYTES
+
+
+cdef inline Py_ssize_t losses_size(Py_ssize_t n) noexcept nogil:
+    return whole_lines(n * sizeof(double))
+
+
+cdef inline double sum_of(const Batch *batch, const double *C, double total) noexcept nogil:
+    """total and then the C of each row, in order, times its weight if it has one"""
+    cdef Py_ssize_t i
+    if batch.weights == NULL:
+        for i in range(batch.n):
+            total += C[i]
+    else:
+        for i in range(batch.n):
+            if batch.weights[i] > 0:
+                total += batch.weights[i] * C[i]
+    return total
+
+
+cdef inline double weight_of(const Batch *batch) noexcept nogil:
+    """What the rows weigh together"""
+    cdef Py_ssize_t i
+    cdef double total = 0
+    if batch.weights == NULL:
+        return batch.n
+    for i in range(batch.n):
+        total += batch.weights[i]
+    return total
+
+
+cdef bint forward_in_pieces(
+    const Model *model, const Part *part, const Batch *batch, const Tape *tape,
+    double *C) noexcept nogil
 
 cdef Py_ssize_t predict_rows_scratch_size(
     const Model *model, Py_ssize_t n, Py_ssize_t n_parts) noexcept nogil
@@ -28,9 +65,3 @@ cdef bint derive(
 
 cdef bint step_by_vector(
     Model *model, const char *gradient, char *scratch, Py_ssize_t n_parts) noexcept nogil
-
-cdef Py_ssize_t train_scratch_size(
-    const Model *model, Py_ssize_t batch_size, Py_ssize_t n_parts) noexcept nogil
-cdef Py_ssize_t train(
-    Model *model, const Batch *data, Py_ssize_t batch_size, Py_ssize_t start, double *total,
-    char *scratch, Py_ssize_t n_parts) noexcept nogil

@@ -1,8 +1,6 @@
 """The chain rule over a model, which the engine calls without the GIL."""
 
-from libc.math cimport NAN, isfinite
-
-from cyprop.engine.model cimport UPDATE, Batch, Model, Part, Sink, Tape, rows_of, tape_in, whole
+from cyprop.engine.model cimport Batch, Model, Part, Sink, Tape
 
 
 cdef bint interrupted(const Part *part) noexcept nogil
@@ -24,18 +22,9 @@ cdef bint backward(
 cdef bint pull_back(
     Model *model, const Part *part, const Batch *batch, const Tape *tape, const char *dA,
     const Sink *sink) noexcept nogil
-cdef void step_by(Model *model, const Part *part, const char *gradient) noexcept nogil
+cdef void step_by(
+    Model *model, const Part *part, const char *gradient, bint own) noexcept nogil
 
 
-cdef inline double learn(Model *model, const char *x, const char *y, char *scratch) noexcept nogil:
-    """One update from one sample, unless a number would not be finite, and then NaN; else the loss
-    before."""
-    cdef double loss = 0
-    cdef Part part = whole()
-    cdef Batch batch = rows_of(model, 1, x, y)
-    cdef Tape tape = tape_in(model, 1, scratch)
-    cdef Sink sink = Sink(UPDATE, NULL, NULL)
-    forward(model, &part, &batch, &tape, &loss)
-    if isfinite(loss) and backward(model, &part, &batch, &tape, &sink):
-        return NAN
-    return loss
+cdef double learn(
+    Model *model, const char *x, const char *y, const double *weight, char *scratch) noexcept nogil

@@ -4,6 +4,9 @@
     backward   dA = ∂C/∂A⁽ᴸ⁾;   dZ = dA · f′,   dW = A_prevᵀ · dZ,
                db = Σ_rows dZ,   dA_prev = dZ · Wᵀ                    for each layer downwards
 
+and, where they are asked for: D = A · M in place of A for the next layer, and dA = dD · M (dropout); the
+derivative of a penalty added to dW.
+
 dX means ∂C/∂X, and C the mean of the loss over a batch (`backward`), or whatever a given ∂C/∂A⁽ᴸ⁾ is
 the derivative of (`pull_back`). Each derivative is one function of pieces.pxd: output_error or
 given_error, error_of_layer, error_below, weight_gradient, bias_gradient. `descend` puts them together,
@@ -21,15 +24,17 @@ then some of the rows of W through dA_prev, dW and the update. No sum is ever sp
 depend on how many there are. Between the two they wait for each other.
 """
 
+from libc.math cimport NAN, isfinite
 from libc.string cimport memcpy
 
 from cyprop.engine.model cimport (
-    LINE_BYTES, UNSEEN, UPDATE, VECTOR, A_of, Batch, Layer, Model, Part, Sink, Tape, Z_of, biases_of,
-    share, weights_of,
+    LINE_BYTES, UPDATE, VECTOR, A_of, Batch, D_of, Layer, Model, Part, Sink, Tape, Z_of,
+    biases_of, count_update, drops, next_update, rows_of, share, tape_in, weights_of, whole,
 )
 from cyprop.engine.pieces cimport (
-    Link, activate, bias_gradient, clear_padding, error_below, error_of_layer, given_error,
-    output_error, step, step_outer, weight_gradient,
+    Link, activate, add_penalty, bias_gradient, clear_padding, drop_out, error_behind_dropout,
+    error_below, error_of_layer, given_error, output_error, penalty, step, step_outer,
+    weight_gradient,
 )
 from cyprop.engine.team cimport LOOK, Team, desert, meet, now, stop, stops
 from cyprop.engine.trial cimport (
@@ -110,6 +115,7 @@ cdef void forward(
     cdef const Py_ssize_t *order = NULL
     cdef Py_ssize_t A_prev_stride = batch.X_stride
     cdef Py_ssize_t l, first, last
+    cdef bint dropping = drops(model, batch)
     first, last = share(part, batch.n, 1)
     A_prev = batch.X + first * batch.X_stride * model.itemsize
     if batch.order != NULL:
@@ -126,6 +132,9 @@ cdef void forward(
             activate(model, layer, last - first, Z, A)
             order = NULL
             A_prev = A
+            if dropping and layer.dropout > 0:
+                drop_out(model, layer, batch, tape, first, last - first)
+                A_prev = D_of(model, layer, tape, first)
             A_prev_stride = layer.stride
         if batch.Y != NULL:
             model.loss.forward[model.dtype](
@@ -179,7 +188,11 @@ cdef inline void learn_strip(
     cdef const Layer *layer = link.layer
     if not step_outer(model, link, k, n_rows):
         weight_gradient(model, link, k, n_rows, link.strip)
-        step(model, layer.offset + k * layer.W_stride, n_rows * layer.W_stride, link.strip)
+        if model.penalised:
+            add_penalty(model, link, k, n_rows, link.strip)
+        step(
+            model, layer.offset + k * layer.W_stride, n_rows * layer.W_stride, link.strip,
+            model.hyperparameters)
 
 
 cdef inline bint derive_weights(
@@ -187,6 +200,7 @@ cdef inline bint derive_weights(
 ) noexcept nogil:
     """dA_prev and dW of this part's inputs (rows of W), a strip at a time; true if interrupted."""
     cdef const Layer *layer = link.layer
+    cdef char *dW
     cdef Py_ssize_t k = 0, k_end = layer.n_in, n_rows = layer.n_in, work = 0
     if part.n_parts > 1:
         k, k_end = share(
@@ -205,9 +219,10 @@ cdef inline bint derive_weights(
         if sink.target == UPDATE:
             learn_strip(model, link, k, n_rows)
         elif sink.target == VECTOR:
-            weight_gradient(
-                model, link, k, n_rows,
-                sink.gradient + (layer.offset + k * layer.W_stride) * model.itemsize)
+            dW = sink.gradient + (layer.offset + k * layer.W_stride) * model.itemsize
+            weight_gradient(model, link, k, n_rows, dW)
+            if sink.penalised:
+                add_penalty(model, link, k, n_rows, dW)
         k += n_rows
         work += link.n * n_rows * layer.W_stride
         if part.stoppable and work > POLL:
@@ -221,13 +236,15 @@ cdef inline void derive_biases(Model *model, const Link *link, const Sink *sink)
     cdef Py_ssize_t offset = link.layer.b_offset
     if sink.target == UPDATE:
         bias_gradient(model, link, link.strip)
-        step(model, offset, link.layer.W_stride, link.strip)
+        step(
+            model, offset, link.layer.W_stride, link.strip, model.hyperparameters_of_biases)
     elif sink.target == VECTOR:
         bias_gradient(model, link, sink.gradient + offset * model.itemsize)
 
 
 cdef inline void choose_input(
-    const Model *model, const Batch *batch, const Tape *tape, const Sink *sink, Link *link,
+    const Model *model, const Batch *batch, const Tape *tape, const Sink *sink, bint dropping,
+    Link *link,
 ) noexcept nogil:
     """Where a layer's A_prev is, and where its dA_prev goes."""
     cdef const Layer *below
@@ -242,6 +259,9 @@ cdef inline void choose_input(
         below = link.layer - 1
         link.A_prev = A_of(model, below, tape, 0)
         link.ordinary = below.activation.bounded
+        if dropping and below.dropout > 0:
+            link.A_prev = D_of(model, below, tape, 0)
+            link.ordinary = link.ordinary and below.dropout <= 0.99
         link.A_prev_stride = link.dA_prev_stride = below.stride
 
 
@@ -268,7 +288,7 @@ cdef bint descend(
     cdef Link link
     cdef char *swap
     cdef Py_ssize_t l
-    cdef bint stopped
+    cdef bint stopped, dropping = drops(model, batch)
     link.n = batch.n
     link.first, link.n_own = share(part, batch.n, 1)
     link.n_own -= link.first
@@ -278,8 +298,10 @@ cdef bint descend(
     link.strip = tape.strips + part.index * strip_size(model)
     for l in range(model.n_layers - 1, -1, -1):
         link.layer = &model.layers[l]
-        choose_input(model, batch, tape, sink, &link)
+        choose_input(model, batch, tape, sink, dropping, &link)
         if not dZ_is_known:
+            if dropping and link.layer.dropout > 0:
+                error_behind_dropout(model, tape, &link)
             error_of_layer(model, tape, &link)
         clear_padding(model, &link)
         dZ_is_known = False
@@ -303,6 +325,13 @@ cdef bint descend(
 cdef bint backward(
     Model *model, const Part *part, const Batch *batch, const Tape *tape, const Sink *sink,
 ) noexcept nogil:
+    """`come_back`, for other modules."""
+    return come_back(model, part, batch, tape, sink)
+
+
+cdef inline bint come_back(
+    Model *model, const Part *part, const Batch *batch, const Tape *tape, const Sink *sink,
+) noexcept nogil:
     """The derivatives of the mean of C over the rows that `forward` has just seen, into the sink.
 
     True if stoppable parts were interrupted; where the sink is an update, some strips are then
@@ -324,24 +353,59 @@ cdef bint pull_back(
     return descend(model, part, batch, tape, sink, False)
 
 
-cdef void step_by(Model *model, const Part *part, const char *gradient) noexcept nogil:
-    """θ ← θ − step(dθ) for a whole gradient, laid out like the parameters; padding takes no part."""
+cdef void step_by(
+    Model *model, const Part *part, const char *gradient, bint own,
+) noexcept nogil:
+    """θ ← θ − step(dθ) for a whole gradient, laid out like the parameters.
+
+    One of our own has zeros in its padding, and is known not to be too large. In another, padding takes
+    no part.
+    """
     cdef const Layer *layer
     cdef Py_ssize_t l, k, k_end, offset
     if part.index == 0:
         begin_update(model)
-        model.wild = UNSEEN            # since each gradient may be as large as it likes
     wait_for_others(part)
     for l in range(model.n_layers):
         layer = &model.layers[l]
         k, k_end = share(part, layer.n_in, 1)
         offset = layer.offset + k * layer.W_stride
-        if layer.W_stride == layer.n_out:
-            step(model, offset, (k_end - k) * layer.n_out, gradient + offset * model.itemsize)
+        if own or layer.W_stride == layer.n_out:
+            step(
+                model, offset, (k_end - k) * layer.W_stride, gradient + offset * model.itemsize,
+                model.hyperparameters)
         else:
             for k in range(k, k_end):
                 offset = layer.offset + k * layer.W_stride
-                step(model, offset, layer.n_out, gradient + offset * model.itemsize)
+                step(
+                    model, offset, layer.n_out, gradient + offset * model.itemsize,
+                    model.hyperparameters)
         if part.index == 0:
             offset = layer.b_offset
-            step(model, offset, layer.n_out, gradient + offset * model.itemsize)
+            step(
+                model, offset, layer.n_out, gradient + offset * model.itemsize,
+                model.hyperparameters_of_biases)
+
+
+cdef double learn(
+    Model *model, const char *x, const char *y, const double *weight, char *scratch,
+) noexcept nogil:
+    """One update from one sample, by weight times its gradient; NULL: once.
+
+    The loss before; NaN if a number would not have been finite, and then there was no update.
+    """
+    cdef double loss = 0
+    cdef Part part = whole()
+    cdef Batch batch = rows_of(model, 1, x, y)
+    cdef Tape tape = tape_in(model, 1, scratch)
+    cdef Sink sink = Sink(UPDATE, NULL, NULL, False)
+    batch.weights = weight
+    batch.update = next_update(model)
+    forward(model, &part, &batch, &tape, &loss)
+    if model.penalised:
+        loss += penalty(model)
+    if isfinite(loss):
+        if come_back(model, &part, &batch, &tape, &sink):
+            return NAN
+        count_update(model)
+    return loss

@@ -12,28 +12,31 @@ from cpython.mem cimport PyMem_RawFree
 import numpy as np
 
 from cyprop.checks.arrays import real_array
-from cyprop.engine.finite import place_of_nonfinite
 from cyprop.engine.memory import aligned_zeros, views
 from cyprop.engine.threads import threads_for_parameters, threads_for_rows
 
 from cyprop.engine.batches cimport (
     derive as derive_batch, derive_scratch_size, input_gradient, input_gradient_scratch_size,
-    step_by_vector,
+    step_by_vector, weight_of,
 )
 from cyprop.engine.chain cimport tape_size
 from cyprop.engine.engine cimport Engine
 from cyprop.engine.memory cimport allocate, settings_of
 from cyprop.engine.stack cimport STACK_OF_KERNELS, need_stack
 from cyprop.engine.turns cimport Call, raise_what_is_set
-from cyprop.engine.model cimport VECTOR, Batch, Model, Sink, aligned, rows_of
+from cyprop.engine.model cimport VECTOR, Batch, Model, Sink, aligned, next_update, rows_of
+from cyprop.engine.pieces cimport penalty
 
 cnp.import_array()
 
 
-def derive(Engine network not None, X, Y, dA, bint inputs, n_threads):
+def derive(
+    Engine network not None, X, Y, dA, bint inputs, n_threads, weights=None, bint training=False,
+):
     """The loss (0 for a given dA), its gradient laid out like the parameters, and ∂C/∂X or None.
 
-    X (n, n_in), and either Y (n, n_targets) or dA (n, n_out): checked arrays of the network's dtype.
+    X (n, n_in), and either Y (n, n_targets) or dA (n, n_out): checked arrays of the network's dtype;
+    weights of the rows None or checked float64; training: with the dropout of the next update.
     """
     cdef Model *model = &network.model
     cdef Py_ssize_t n = X.shape[0]
@@ -42,7 +45,7 @@ def derive(Engine network not None, X, Y, dA, bint inputs, n_threads):
     cdef Sink sink
     cdef const char *given = NULL
     cdef char *memory
-    cdef double total = 0
+    cdef double total = 0, weight
     cdef Call call
     cdef bint stopped
     gradient = aligned_zeros(model.n_parameters, X.dtype)
@@ -52,7 +55,12 @@ def derive(Engine network not None, X, Y, dA, bint inputs, n_threads):
         batch.Y = cnp.PyArray_BYTES(<cnp.ndarray> Y)
     else:
         given = cnp.PyArray_BYTES(<cnp.ndarray> dA)
-    sink = Sink(VECTOR, cnp.PyArray_BYTES(<cnp.ndarray> gradient), NULL)
+    if weights is not None:
+        batch.weights = <const double *> cnp.PyArray_DATA(<cnp.ndarray> weights)
+    weight = weight_of(&batch)
+    batch.scale = n / weight
+    sink = Sink(
+        VECTOR, cnp.PyArray_BYTES(<cnp.ndarray> gradient), NULL, model.penalised and dA is None)
     if inputs:
         sink.dX = cnp.PyArray_BYTES(<cnp.ndarray> dX)
     need_stack(STACK_OF_KERNELS)
@@ -60,16 +68,20 @@ def derive(Engine network not None, X, Y, dA, bint inputs, n_threads):
     try:
         network.begin_reading(&call)
         try:
+            if training:
+                batch.update = next_update(model)
             with nogil:
                 stopped = derive_batch(
                     model, &batch, given, &sink, &total, aligned(memory), n_parts)
+                if sink.penalised and not stopped:
+                    total += weight * penalty(model)
             if stopped:
                 raise_what_is_set()
         finally:
             network.end_reading(&call)
     finally:
         PyMem_RawFree(memory)
-    return total / n, gradient, dX
+    return total / weight, gradient, dX
 
 
 def jacobian(Engine network not None, X, n_threads):
@@ -126,6 +138,7 @@ def step(Engine network not None, gradient, n_threads):
     finally:
         PyMem_RawFree(memory)
     if not stepped:
+        refuse_nonfinite(network, checked_gradient)
         raise ValueError(
             "the step would make a parameter infinite, or what the optimizer keeps; the network is"
             " unchanged: clip the gradient, or lower the learning rate"
@@ -133,15 +146,13 @@ def step(Engine network not None, gradient, n_threads):
 
 
 cdef object checked(Engine network, gradient):
-    """The gradient as a vector that the kernels take, every number of it finite."""
+    """The gradient as a vector that the kernels take."""
     dtype = settings_of(network).dtype
     expected = f"a vector of {network.model.n_parameters} numbers, laid out like net.parameters"
     with np.errstate(over="ignore"):
         vector = real_array(gradient, "gradient", dtype, expected)
     if vector.shape != (network.model.n_parameters,):
         raise ValueError(f"gradient has shape {vector.shape}, expected {expected}")
-    if place_of_nonfinite(vector) is not None:
-        refuse_nonfinite(network, vector)
     return vector
 
 

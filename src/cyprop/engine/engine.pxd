@@ -8,5 +8,3 @@ cdef class Engine(Memory):
     cdef cnp.ndarray predict_few(self, X, out)
     cdef object predict_general(self, X, out, n_threads)
     cdef bint train_on_few(self, X, Y, double *loss) except -1
-
-cdef bint is_matrix(X, Engine network, Py_ssize_t n_columns) noexcept

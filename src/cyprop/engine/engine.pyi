@@ -44,7 +44,7 @@ class Engine(Memory):
         -----
         Thread-safety: any number of threads at once; each sees the weights of a complete update.
         """
-    def learn_one(self, x: npt.ArrayLike, y: npt.ArrayLike) -> float:
+    def learn_one(self, x: npt.ArrayLike, y: npt.ArrayLike, weight: float = 1.0) -> float:
         """Learn one sample: forward, backward, one update.
 
         Parameters
@@ -54,25 +54,34 @@ class Engine(Memory):
             Of the network's dtype, C-contiguous and aligned, they are read in place; other real
             numbers are converted first. They are not checked for NaN or infinity. n_targets and
             labels are those of `Network.fit`.
+        weight : float, default 1.0
+            How much the sample counts, at least 0: the update is made by weight times its gradient.
 
         Returns
         -------
         float
-            The loss of the sample before the update. If it is not finite, there was no update. It
-            is NaN where the update would have made a number infinite, of the parameters or of what
-            the optimizer keeps. (Where that shows in a lower layer, those above have been updated.)
+            The loss of the sample before the update, whatever it weighs. If it is not finite, there
+            was no update. It is NaN where the update would have made a number infinite, of the
+            parameters or of what the optimizer keeps. (Where that shows in a lower layer, those
+            above have been updated.)
 
         Raises
         ------
         TypeError, ValueError
-            If x or y is not real numbers of that shape, or a label is outside the classes; the
-            network is unchanged.
+            If x or y is not real numbers of that shape, a label is outside the classes, or weight
+            is not a finite number of at least 0; the network is unchanged.
 
         Notes
         -----
         Thread-safety: any number of threads at once; updates of one network follow one another.
         """
-    def train_on_batch(self, X: npt.ArrayLike, Y: npt.ArrayLike, n_threads: int = 1) -> float:
+    def train_on_batch(
+        self,
+        X: npt.ArrayLike,
+        Y: npt.ArrayLike,
+        n_threads: int = 1,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> float:
         """Make one update from one batch.
 
         Parameters
@@ -85,24 +94,34 @@ class Engine(Memory):
         n_threads : int, default 1
             How many threads share the batch, from 1 to 256; fewer where it is small. They end with
             the call.
+        sample_weight : array_like, (n,), optional
+            How much each row counts, wᵢ: what is learned from is Σ wᵢ·Cᵢ / Σ wᵢ.
 
         Returns
         -------
         float
-            The mean loss of the rows before the update; not finite as in `learn_one`.
+            The mean loss of the rows, and the penalty on the weights if there is one, before the
+            update; not finite as in `learn_one`.
 
         Raises
         ------
         TypeError, ValueError
             If X or Y is not real numbers of that shape, or has no rows, a label is outside the
-            classes, or n_threads is not a whole number from 1 to 256; the network is unchanged.
+            classes, a weight is negative or not finite, or all are 0, or n_threads is not a whole
+            number from 1 to 256; the network is unchanged.
 
         Notes
         -----
         Thread-safety: any number of threads at once; updates of one network follow one another.
         """
-    def evaluate(self, X: npt.ArrayLike, Y: npt.ArrayLike, n_threads: int = 1) -> float:
-        """The mean loss over the rows of X.
+    def evaluate(
+        self,
+        X: npt.ArrayLike,
+        Y: npt.ArrayLike,
+        n_threads: int = 1,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> float:
+        """The mean loss over the rows of X, without the penalty on the weights.
 
         Parameters
         ----------
@@ -112,6 +131,8 @@ class Engine(Memory):
         n_threads : int, default 1
             How many threads share the rows, from 1 to 256; fewer where the rows are few. They end
             with the call.
+        sample_weight : array_like, (n,), optional
+            How much each row counts, wᵢ: the mean is Σ wᵢ·Cᵢ / Σ wᵢ.
 
         Returns
         -------
@@ -122,7 +143,8 @@ class Engine(Memory):
         ------
         TypeError, ValueError
             If X or Y is not real numbers of that shape, or has no rows, a label is outside the
-            classes, or n_threads is not a whole number from 1 to 256.
+            classes, a weight is negative or not finite, or all are 0, or n_threads is not a whole
+            number from 1 to 256.
 
         Notes
         -----
@@ -130,14 +152,3 @@ class Engine(Memory):
         """
 
 def checked_batch(network: Engine, X: npt.ArrayLike, Y: npt.ArrayLike) -> tuple[_Array, _Array]: ...
-def train(
-    network: Engine,
-    X: _Array,
-    Y: _Array,
-    order: npt.NDArray[np.intp] | None,
-    batch_size: int,
-    start: int,
-    total: float,
-    n_parts: int,
-    ordinary: bool = False,
-) -> tuple[float, int]: ...

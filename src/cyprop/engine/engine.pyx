@@ -7,28 +7,32 @@ own scratch, so any number run at once; how calls take turns is in turns.pyx.
 """
 
 cimport numpy as cnp
-from cpython.exc cimport PyErr_CheckSignals
+from libc.math cimport INFINITY
 from cpython.mem cimport PyMem_RawFree
 
 import numpy as np
 
 from cyprop.checks.arrays import check_same_rows, checked_out, matrix, real_array, vector
 from cyprop.checks.labels import targets_of_row, targets_of_rows
+from cyprop.checks.weights import weight_of_a_row, weights_of_rows
 from cyprop.engine.threads import threads_for_batches, threads_for_rows
 
 from cyprop.engine.batches cimport (
-    loss_of_rows, loss_of_rows_scratch_size, predict_rows, predict_rows_scratch_size,
-    train as train_rows, train_scratch_size,
+    loss_of_rows, loss_of_rows_scratch_size, predict_rows, predict_rows_scratch_size, weight_of,
 )
 from cyprop.engine.chain cimport learn, predict as predict_chain, tape_size
+from cyprop.engine.course cimport Course
 from cyprop.engine.flag cimport give, take
 from cyprop.engine.inputs cimport ROOM, Input, read_input, read_vector
 from cyprop.engine.memory cimport LONG_CALL, Memory, allocate, settings_of
+from cyprop.engine.learning cimport Recipe, train as train_rows, train_scratch_size
 from cyprop.engine.model cimport LINE_BYTES, Batch, Model, aligned, rows_of
 from cyprop.engine.stack cimport STACK_OF_A_ROW, STACK_OF_KERNELS, need_stack
 from cyprop.engine.turns cimport Call, is_open, n_forks, raise_what_is_set
 
 cnp.import_array()
+
+cdef object ONCE = 1.0           # the weight of a sample that was given none
 
 cdef enum:
     STACK_SCRATCH = 32768        # bytes of scratch that a one-sample prediction takes from the stack
@@ -230,7 +234,7 @@ cdef class Engine(Memory):
             PyMem_RawFree(memory)
         return y
 
-    def learn_one(self, x, y):
+    def learn_one(self, x, y, weight=ONCE):
         """Learn one sample: forward, backward, one update.
 
         Parameters
@@ -240,25 +244,30 @@ cdef class Engine(Memory):
             Of the network's dtype, C-contiguous and aligned, they are read in place; other real
             numbers are converted first. They are not checked for NaN or infinity. n_targets and
             labels are those of `Network.fit`.
+        weight : float, default 1.0
+            How much the sample counts, at least 0: the update is made by weight times its gradient.
 
         Returns
         -------
         float
-            The loss of the sample before the update. If it is not finite, there was no update. It
-            is NaN where the update would have made a number infinite, of the parameters or of what
-            the optimizer keeps. (Where that shows in a lower layer, those above have been updated.)
+            The loss of the sample before the update, whatever it weighs. If it is not finite, there
+            was no update. It is NaN where the update would have made a number infinite, of the
+            parameters or of what the optimizer keeps. (Where that shows in a lower layer, those
+            above have been updated.)
 
         Raises
         ------
         TypeError, ValueError
-            If x or y is not real numbers of that shape, or a label is outside the classes; the
-            network is unchanged.
+            If x or y is not real numbers of that shape, a label is outside the classes, or weight
+            is not a finite number of at least 0; the network is unchanged.
 
         Notes
         -----
         Thread-safety: any number of threads at once; updates of one network follow one another.
         """
         cdef Model *model = &self.model
+        cdef double own_weight
+        cdef const double *weighed = NULL
         cdef char numbers[2 * ROOM + LINE_BYTES]
         cdef char *room = aligned(numbers)
         cdef const char *x_data
@@ -269,6 +278,9 @@ cdef class Engine(Memory):
         if model.n_layers == 0:
             raise RuntimeError("the network has not been initialised")
         need_stack(STACK_OF_KERNELS)
+        if weight is not ONCE:
+            own_weight = weight_of_a_row(weight, "weight")
+            weighed = &own_weight
         if is_vector(x, self.typenum, self.n_in):
             x_data = cnp.PyArray_BYTES(<cnp.ndarray> x)
         elif read_vector(x, self.typenum, self.n_in, room, &found):
@@ -290,19 +302,19 @@ cdef class Engine(Memory):
         ):
             try:
                 self.need_scratch(tape_size(model, 1, 1))
-                return learn(model, x_data, y_data, aligned(self.scratch))
+                return learn(model, x_data, y_data, weighed, aligned(self.scratch))
             finally:
                 give(&self.writing)
         self.begin_writing(&call)
         try:
             self.need_scratch(tape_size(model, 1, 1))
             with nogil:
-                loss = learn(model, x_data, y_data, aligned(self.scratch))
+                loss = learn(model, x_data, y_data, weighed, aligned(self.scratch))
         finally:
             self.end_writing(&call)
         return loss
 
-    def train_on_batch(self, X, Y, n_threads=1):
+    def train_on_batch(self, X, Y, n_threads=1, sample_weight=None):
         """Make one update from one batch.
 
         Parameters
@@ -315,24 +327,28 @@ cdef class Engine(Memory):
         n_threads : int, default 1
             How many threads share the batch, from 1 to 256; fewer where it is small. They end with
             the call.
+        sample_weight : array_like, (n,), optional
+            How much each row counts, wᵢ: what is learned from is Σ wᵢ·Cᵢ / Σ wᵢ.
 
         Returns
         -------
         float
-            The mean loss of the rows before the update; not finite as in `learn_one`.
+            The mean loss of the rows, and the penalty on the weights if there is one, before the
+            update; not finite as in `learn_one`.
 
         Raises
         ------
         TypeError, ValueError
             If X or Y is not real numbers of that shape, or has no rows, a label is outside the
-            classes, or n_threads is not a whole number from 1 to 256; the network is unchanged.
+            classes, a weight is negative or not finite, or all are 0, or n_threads is not a whole
+            number from 1 to 256; the network is unchanged.
 
         Notes
         -----
         Thread-safety: any number of threads at once; updates of one network follow one another.
         """
         cdef double loss
-        if n_threads is 1 and not self.closed and self.readers == 0:
+        if n_threads is 1 and sample_weight is None and not self.closed and self.readers == 0:
             need_stack(2 * ROOM + STACK_OF_KERNELS)
             if self.train_on_few(X, Y, &loss):
                 return loss
@@ -340,7 +356,10 @@ cdef class Engine(Memory):
         n = X.shape[0]
         n_parts = 1 if n_threads is 1 else threads_for_batches(
             n_threads, n, n, self.model.n_parameters)
-        total, _ = train(self, X, Y, None, n, 0, 0.0, n_parts)
+        if sample_weight is not None:
+            sample_weight = weights_of_rows(sample_weight, n)
+            n = sum(sample_weight.tolist())
+        total, _ = Course(self, X, Y, sample_weight, len(X), n_parts).train(None, None, 0, 0.0)
         return total / n
 
     cdef bint train_on_few(self, X, Y, double *loss) except -1:
@@ -349,6 +368,7 @@ cdef class Engine(Memory):
         cdef char numbers[2 * ROOM + LINE_BYTES]
         cdef char *room = aligned(numbers)
         cdef Batch data
+        cdef Recipe recipe = Recipe(NULL, INFINITY, INFINITY)
         cdef Input x, y
         if not (
             read_input(X, self.typenum, self.n_in, room, &x)
@@ -362,19 +382,19 @@ cdef class Engine(Memory):
         try:
             if x.n == 1:
                 self.need_scratch(tape_size(model, 1, 1))
-                loss[0] = learn(model, x.data, y.data, aligned(self.scratch))
+                loss[0] = learn(model, x.data, y.data, NULL, aligned(self.scratch))
             else:
-                self.need_scratch(train_scratch_size(model, x.n, 1))
+                self.need_scratch(train_scratch_size(model, &recipe, x.n, 1))
                 data = rows_of(model, x.n, x.data, y.data)
                 loss[0] = 0
-                train_rows(model, &data, x.n, 0, loss, aligned(self.scratch), 1)
+                train_rows(model, &data, &recipe, x.n, 0, loss, aligned(self.scratch), 1)
                 loss[0] /= x.n
         finally:
             give(&self.writing)
         return True
 
-    def evaluate(self, X, Y, n_threads=1):
-        """The mean loss over the rows of X.
+    def evaluate(self, X, Y, n_threads=1, sample_weight=None):
+        """The mean loss over the rows of X, without the penalty on the weights.
 
         Parameters
         ----------
@@ -384,6 +404,8 @@ cdef class Engine(Memory):
         n_threads : int, default 1
             How many threads share the rows, from 1 to 256; fewer where the rows are few. They end
             with the call.
+        sample_weight : array_like, (n,), optional
+            How much each row counts, wᵢ: the mean is Σ wᵢ·Cᵢ / Σ wᵢ.
 
         Returns
         -------
@@ -394,7 +416,8 @@ cdef class Engine(Memory):
         ------
         TypeError, ValueError
             If X or Y is not real numbers of that shape, or has no rows, a label is outside the
-            classes, or n_threads is not a whole number from 1 to 256.
+            classes, a weight is negative or not finite, or all are 0, or n_threads is not a whole
+            number from 1 to 256.
 
         Notes
         -----
@@ -411,6 +434,9 @@ cdef class Engine(Memory):
         n = X.shape[0]
         data = rows_of(
             model, n, cnp.PyArray_BYTES(<cnp.ndarray> X), cnp.PyArray_BYTES(<cnp.ndarray> Y))
+        if sample_weight is not None:
+            sample_weight = weights_of_rows(sample_weight, n)
+            data.weights = <const double *> cnp.PyArray_DATA(<cnp.ndarray> sample_weight)
         n_parts = 1 if n_threads is 1 else threads_for_rows(n_threads, n, model.n_parameters)
         need_stack(STACK_OF_KERNELS)
         memory = allocate(loss_of_rows_scratch_size(model, n, n_parts))
@@ -425,29 +451,7 @@ cdef class Engine(Memory):
                 self.end_reading(&call)
         finally:
             PyMem_RawFree(memory)
-        return total / n
-
-
-cdef bint is_matrix(X, Engine network, Py_ssize_t n_columns) noexcept:
-    """Whether kernels can read X in place as (n, n_columns), whoever says so."""
-    if not cnp.PyArray_Check(X):
-        return False
-    return (
-        cnp.PyArray_NDIM(<cnp.ndarray> X) == 2
-        and cnp.PyArray_TYPE(<cnp.ndarray> X) == network.typenum
-        and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> X)
-        and cnp.PyArray_DIM(<cnp.ndarray> X, 1) == n_columns
-    )
-
-
-cdef bint is_order(order, Py_ssize_t n) noexcept:
-    """Whether kernels can read it as the numbers of n rows; that they are is up to the caller."""
-    return (
-        cnp.PyArray_CheckExact(order)
-        and cnp.PyArray_TYPE(<cnp.ndarray> order) == cnp.NPY_INTP
-        and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> order)
-        and cnp.PyArray_SIZE(<cnp.ndarray> order) == n
-    )
+        return total / weight_of(&data)
 
 
 def checked_batch(Engine network not None, X, Y):
@@ -459,44 +463,3 @@ def checked_batch(Engine network not None, X, Y):
     Y = targets_of_rows(Y, "Y", network.n_targets, settings.dtype, settings.n_classes)
     check_same_rows(X, Y)
     return X, Y
-
-
-def train(
-    Engine network not None, X, Y, order, Py_ssize_t batch_size, Py_ssize_t start, double total,
-    Py_ssize_t n_parts, bint ordinary=False,
-):
-    """Train batch after batch from row `start` on, for about as long as Ctrl-C may wait.
-
-    `order` (None, or an index array) says which rows make up the batches, and `ordinary` that every |X|
-    is known to be below 2²⁹. Returns the total
-    with the losses of the rows seen, before their updates, added to it, and the row to go on
-    from. A batch whose loss is not finite is not learned, and is where it stops.
-    """
-    cdef Model *model = &network.model
-    cdef Batch data
-    cdef Call call
-    if not (is_matrix(X, network, network.n_in) and is_matrix(Y, network, network.n_targets)):
-        raise ValueError("X and Y are not such as this network takes")
-    if cnp.PyArray_DIM(<cnp.ndarray> X, 0) != cnp.PyArray_DIM(<cnp.ndarray> Y, 0):
-        raise ValueError("X and Y have different numbers of rows")
-    data = rows_of(
-        model, cnp.PyArray_DIM(<cnp.ndarray> X, 0), cnp.PyArray_BYTES(<cnp.ndarray> X),
-        cnp.PyArray_BYTES(<cnp.ndarray> Y))
-    data.ordinary = ordinary
-    if order is not None:
-        if not is_order(order, data.n):
-            raise ValueError("order is not such as a permutation of the rows")
-        data.order = <const Py_ssize_t *> cnp.PyArray_DATA(<cnp.ndarray> order)
-    batch_size = min(batch_size, data.n)
-    need_stack(STACK_OF_KERNELS)
-    network.begin_writing(&call)
-    try:
-        network.need_scratch(train_scratch_size(model, batch_size, n_parts))
-        with nogil:
-            start = train_rows(
-                model, &data, batch_size, start, &total, aligned(network.scratch), n_parts)
-        raise_what_is_set()
-    finally:
-        network.end_writing(&call)
-    PyErr_CheckSignals()
-    return total, start

@@ -7,6 +7,7 @@ cdef enum:
     LONG_CALL = 1 << 16          # multiplications from which a call lets go of the GIL
 
 cdef char *allocate(Py_ssize_t size) except NULL
+cdef void take_hyperparameters(Model *model, const double *numbers) noexcept nogil
 
 cdef class Memory(Turns):
     cdef Model model
@@ -24,4 +25,5 @@ cdef class Memory(Turns):
 
     cdef int need_scratch(self, Py_ssize_t size) except -1
 
+cdef void set_rate(Model *model, double learning_rate) noexcept nogil
 cpdef object settings_of(Memory network)

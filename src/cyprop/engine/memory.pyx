@@ -21,7 +21,7 @@ import numpy as np
 
 from cyprop.engine.finite cimport first_nonfinite
 from cyprop.engine.model cimport (
-    FOREIGN, LINE_BYTES, MAX_HYPERPARAMETERS, MAX_STATES, TAME, UNSEEN, Layer, Model,
+    FOREIGN, LINE_BYTES, MAX_HYPERPARAMETERS, MAX_STATES, TAME, UNSEEN, UPDATES, Layer, Model,
 )
 from cyprop.engine.turns cimport Call, Turns
 from cyprop.kernels cimport activation as activation_kernels
@@ -153,6 +153,16 @@ def set_rng(Memory network not None, rng):
     network.rng = rng
 
 
+def seed_of(Memory network not None):
+    """The seed of dropout."""
+    return network.model.seed
+
+
+def set_seed(Memory network not None, seed):
+    """Draw which units are silent from this seed on; of a larger one the last 64 bits count."""
+    network.model.seed = seed % (1 << 64)
+
+
 def make(kind, settings):
     """A network of the class `kind`, a Network, with zeros for weights; its __init__ is not called."""
     network = kind.__new__(kind)
@@ -179,6 +189,9 @@ def lay_out(Memory network not None, settings):
     model.itemsize = dtype.itemsize
     model.loss = loss_kernels.find(settings.loss.name, settings.activations[n_layers - 1].name)
     registry.read(&model.loss.rule, settings.loss.values, model.loss_hyperparameters)
+    model.l1 = settings.l1
+    model.l2 = settings.l2
+    model.penalised = model.l1 > 0 or model.l2 > 0
     layers = aligned_zeros(n_layers * <Py_ssize_t> sizeof(Layer), np.uint8)
     model.layers = <Layer *> cnp.PyArray_DATA(layers)
     place_layers(model, settings)
@@ -217,11 +230,18 @@ cdef int place_layers(Model *model, settings) except -1:
         layer.offset = n_parameters
         layer.b_offset = n_parameters + round_up(layer.n_in * layer.W_stride, model.itemsize)
         n_parameters = layer.b_offset + layer.stride
+        layer.dropout = settings.dropout[l] if l < n_layers - 1 else 0
+        model.drops = model.drops or layer.dropout > 0
         layer.A_offset = layer.Z_offset = kept
         if layer.activation.keeps_Z or (l == n_layers - 1 and model.loss.gives_dZ):
             layer.Z_offset = kept + layer.stride
             kept += layer.stride
         kept += layer.stride
+        layer.M_offset = layer.D_offset = layer.A_offset
+        if layer.dropout > 0:
+            layer.M_offset = kept
+            layer.D_offset = kept + layer.stride
+            kept += 2 * layer.stride
         model.widest = max(model.widest, layer.stride)
     model.kept = kept
     model.n_parameters = n_parameters
@@ -242,11 +262,24 @@ def views(Memory network not None, flat):
     return tuple(weights), tuple(biases)
 
 
-cdef double reach_of(const Model *model) noexcept:
-    """How far steps go, as a multiple of the largest gradient."""
-    if model.optimizer.reach == NULL:
-        return INFINITY
-    return model.optimizer.reach(model.hyperparameters, model.dtype)
+cdef void take_hyperparameters(Model *model, const double *numbers) noexcept nogil:
+    """Give the optimizer these, and say how far its steps go; biases are without weight decay."""
+    cdef const Optimizer *optimizer = model.optimizer
+    memcpy(model.hyperparameters, numbers, sizeof(model.hyperparameters))
+    memcpy(model.hyperparameters_of_biases, numbers, sizeof(model.hyperparameters))
+    if optimizer.weight_decay >= 0:
+        model.hyperparameters_of_biases[optimizer.weight_decay] = 0
+    model.reach = INFINITY
+    if optimizer.reach != NULL:
+        model.reach = optimizer.reach(numbers, model.dtype)
+
+
+cdef void set_rate(Model *model, double learning_rate) noexcept nogil:
+    """Go on with this learning rate, which every optimizer's hyperparameters begin with."""
+    cdef double numbers[MAX_HYPERPARAMETERS]
+    memcpy(numbers, model.hyperparameters, sizeof(numbers))
+    numbers[0] = learning_rate
+    take_hyperparameters(model, numbers)
 
 
 def set_optimizer(Memory network not None, optimizer):
@@ -267,11 +300,11 @@ def set_optimizer(Memory network not None, optimizer):
         places[i] = cnp.PyArray_BYTES(states[i])
     network.begin_writing(&call)
     model.optimizer = kernels
+    model.step_outer = NULL if model.penalised else kernels.step_outer[model.dtype]
     memcpy(model.states, places, sizeof(places))
-    memcpy(model.hyperparameters, numbers, sizeof(numbers))
-    model.reach = reach_of(model)
+    take_hyperparameters(model, numbers)
     model.wild = TAME
-    memset(model.tally, 0, sizeof(model.tally))
+    memset(model.tally, 0, UPDATES * sizeof(double))
     network.states, states = states, network.states       # the old ones go when the turn has ended
     network.kept_settings, settings = settings, network.kept_settings
     network.end_writing(&call)
@@ -295,8 +328,7 @@ def set_hyperparameters(Memory network not None, changes):
         network.begin_writing(&call)
         same = network.kept_settings is before       # or another thread has set something meanwhile
         if same:
-            memcpy(model.hyperparameters, numbers, sizeof(numbers))
-            model.reach = reach_of(model)
+            take_hyperparameters(model, numbers)
             model.wild = UNSEEN if model.wild == TAME else model.wild
             network.kept_settings, settings = settings, network.kept_settings
         network.end_writing(&call)
@@ -453,7 +485,7 @@ def go_back(Memory network not None, parameters):
     memcpy(model.parameters, cnp.PyArray_DATA(kept), size)
     for i in range(model.optimizer.n_states):
         memset(model.states[i], 0, size)
-    memset(model.tally, 0, sizeof(model.tally))
+    memset(model.tally, 0, UPDATES * sizeof(double))
     model.wild = TAME
     network.end_writing(&call)
 

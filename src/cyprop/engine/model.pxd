@@ -4,10 +4,11 @@ Strides are counted in elements, sizes in bytes, offsets in elements of the para
 scratch that one row takes.
 """
 
-from libc.stdint cimport uintptr_t
+from libc.stdint cimport uint64_t, uintptr_t
 
 from cyprop.kernels.table cimport (
-    LINE_BYTES, MAX_HYPERPARAMETERS, MAX_STATES, Activation, Loss, Optimizer, Table,
+    LINE_BYTES, MAX_HYPERPARAMETERS, MAX_STATES, Activation, Loss, Optimizer, OptimizerStepOuter,
+    Table,
 )
 
 cdef struct Layer:
@@ -20,6 +21,9 @@ cdef struct Layer:
     Py_ssize_t b_offset              # of b
     Py_ssize_t A_offset              # of A in the scratch of one row, in elements
     Py_ssize_t Z_offset              # the same for Z; equal to A_offset where Z need not be kept
+    double dropout                   # the probability that a unit is silent in an update
+    Py_ssize_t M_offset              # of what multiplies A then, and
+    Py_ssize_t D_offset              # of the product; equal to A_offset where there is no dropout
     const Activation *activation
     double hyperparameters[MAX_HYPERPARAMETERS]       # of the activation
 
@@ -42,13 +46,23 @@ cdef struct Model:
     const Loss *loss
     double loss_hyperparameters[MAX_HYPERPARAMETERS]
     const Optimizer *optimizer
-    double hyperparameters[MAX_HYPERPARAMETERS]       # of the optimizer
-    double tally[MAX_HYPERPARAMETERS]                 # kept by it from one update to the next
+    OptimizerStepOuter step_outer    # NULL where it has none, or where a penalty comes in between
+    double hyperparameters[MAX_HYPERPARAMETERS]       # of the optimizer, as weights follow it
+    double hyperparameters_of_biases[MAX_HYPERPARAMETERS]     # the same, but nothing decays them
+    double tally[MAX_HYPERPARAMETERS]                 # kept from one update to the next: see UPDATES
     double tally_before[MAX_HYPERPARAMETERS]          # the update that is under way
     double reach                     # of a step, as a multiple of the largest gradient
     char *states[MAX_STATES]
+    double l1, l2                    # of the penalty on weights
+    bint penalised                   # whether there is one
+    bint drops                       # whether a layer has dropout
+    uint64_t seed                    # of dropout
     Wildness wild                    # of the states: whether every update is tried before it is made
     bint overflowed                  # the last update would have made a number infinite, and stopped
+
+cdef enum:
+    UPDATES = MAX_HYPERPARAMETERS - 1    # the last number of a tally: how many updates there were
+    NO_UPDATE = -1
 
 cdef struct Batch:                   # rows that go through a network together
     Py_ssize_t n
@@ -58,6 +72,9 @@ cdef struct Batch:                   # rows that go through a network together
     Py_ssize_t Y_stride
     const Py_ssize_t *order          # which rows of X the batch is made of; NULL: all, in turn
     bint ordinary                    # every |X| is known to be below 2²⁹
+    const double *weights            # of the rows; NULL where all count alike
+    double scale                     # what makes shares of the mean of them, n / Σ w
+    long long update                 # that they are for, counted from 0, or NO_UPDATE: no dropout
 
 cdef struct Tape:                    # what `forward` leaves in scratch for `backward`, of n rows
     Py_ssize_t n
@@ -75,6 +92,7 @@ cdef struct Sink:                    # where the derivatives go
     Target target
     char *gradient                   # the VECTOR, laid out like the parameters
     char *dX                         # (n, n_in) without gaps; NULL where it is not wanted
+    bint penalised                   # with the derivative of the penalty
 
 cdef struct Part:                    # one thread's part of a batch; see `share`
     Py_ssize_t index
@@ -119,7 +137,7 @@ cdef inline Batch rows_of(
     const Model *model, Py_ssize_t n, const char *X, const char *Y,
 ) noexcept nogil:
     """A batch of n rows without gaps; Y may be NULL."""
-    return Batch(n, X, input_size(model), Y, model.n_targets, NULL, False)
+    return Batch(n, X, input_size(model), Y, model.n_targets, NULL, False, NULL, 1, NO_UPDATE)
 
 
 cdef inline Tape tape_in(const Model *model, Py_ssize_t n, char *scratch) noexcept nogil:
@@ -141,6 +159,35 @@ cdef inline char *Z_of(
 ) noexcept nogil:
     """Z of a layer on a tape, from that row on; A has replaced it where it need not be kept."""
     return tape.kept + (tape.n * layer.Z_offset + row * layer.stride) * model.itemsize
+
+
+cdef inline char *M_of(
+    const Model *model, const Layer *layer, const Tape *tape, Py_ssize_t row,
+) noexcept nogil:
+    """What dropout multiplies A by, from that row on."""
+    return tape.kept + (tape.n * layer.M_offset + row * layer.stride) * model.itemsize
+
+
+cdef inline char *D_of(
+    const Model *model, const Layer *layer, const Tape *tape, Py_ssize_t row,
+) noexcept nogil:
+    """A · M, which the next layer gets, from that row on; A itself where there is no dropout."""
+    return tape.kept + (tape.n * layer.D_offset + row * layer.stride) * model.itemsize
+
+
+cdef inline long long next_update(const Model *model) noexcept nogil:
+    """The number of the update that comes next."""
+    return <long long> model.tally[UPDATES]
+
+
+cdef inline bint drops(const Model *model, const Batch *batch) noexcept nogil:
+    """Whether units are silent for this batch."""
+    return model.drops and batch.update != NO_UPDATE
+
+
+cdef inline void count_update(Model *model) noexcept nogil:
+    """One update more has been made."""
+    model.tally[UPDATES] += 1
 
 
 cdef inline char *weights_of(const Model *model, const Layer *layer) noexcept nogil:

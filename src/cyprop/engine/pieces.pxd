@@ -6,9 +6,9 @@ dX means ∂C/∂X and has the shape of X. chain.pyx puts the pieces together.
 from libc.string cimport memcpy, memset
 
 from cyprop.engine.model cimport (
-    MAX_STATES, A_of, Batch, Layer, Model, Part, Tape, Z_of, share, weights_of,
+    MAX_STATES, A_of, Batch, D_of, Layer, M_of, Model, Part, Tape, Z_of, share, weights_of,
 )
-from cyprop.kernels.table cimport Optimizer
+from cyprop.kernels.table cimport Dropout, Optimizer
 
 cdef struct Link:                    # a layer on the way down: what it was given and what it passes on
     const Layer *layer
@@ -33,6 +33,27 @@ cdef inline void activate(
         layer.hyperparameters)
 
 
+cdef inline void drop_out(
+    const Model *model, const Layer *layer, const Batch *batch, const Tape *tape, Py_ssize_t first,
+    Py_ssize_t n,
+) noexcept nogil:
+    """D = A · M, where M is 0 for the units that are silent, for n rows from `first` on."""
+    cdef Dropout dropout = Dropout(layer.dropout, model.seed, batch.update, layer - model.layers)
+    model.kernels.drop[model.dtype](
+        n, layer.width, &dropout, first, A_of(model, layer, tape, first),
+        M_of(model, layer, tape, first), D_of(model, layer, tape, first), layer.stride)
+
+
+cdef inline void error_behind_dropout(
+    const Model *model, const Tape *tape, const Link *link,
+) noexcept nogil:
+    """dA = dD · M, in place"""
+    cdef const Layer *layer = link.layer
+    model.kernels.silence[model.dtype](
+        link.n_own, layer.width, M_of(model, layer, tape, link.first),
+        link.dZ + link.first * layer.stride * model.itemsize, layer.stride)
+
+
 cdef inline void clear_padding(const Model *model, const Link *link) noexcept nogil:
     """Of this part's rows of dZ, which would have what stands in the padding of W and b, times f′.
 
@@ -48,7 +69,7 @@ cdef inline void clear_padding(const Model *model, const Link *link) noexcept no
 cdef inline void output_error(
     const Model *model, const Part *part, const Batch *batch, const Tape *tape,
 ) noexcept nogil:
-    """dA = ∂C/∂A⁽ᴸ⁾; or dZ at once, where the loss gives that"""
+    """dA = ∂C/∂A⁽ᴸ⁾, C = Σᵢ wᵢ·Cᵢ / Σᵢ wᵢ; or dZ at once, where the loss gives that"""
     cdef const Layer *layer = &model.layers[model.n_layers - 1]
     cdef Py_ssize_t first, last
     cdef char *dA
@@ -58,6 +79,9 @@ cdef inline void output_error(
         last - first, layer.n_out, batch.n, A_of(model, layer, tape, first), layer.stride,
         batch.Y + first * batch.Y_stride * model.itemsize, batch.Y_stride, dA, layer.stride,
         model.loss_hyperparameters)
+    if batch.weights != NULL:
+        model.kernels.weigh[model.dtype](
+            last - first, layer.n_out, batch.weights + first, batch.scale, dA, layer.stride)
 
 
 cdef inline void given_error(
@@ -105,6 +129,28 @@ cdef inline void weight_gradient(
         link.A_prev_stride, link.order, link.dZ, link.layer.stride, dW, link.layer.W_stride)
 
 
+cdef inline void add_penalty(
+    const Model *model, const Link *link, Py_ssize_t k, Py_ssize_t n_rows, char *dW,
+) noexcept nogil:
+    """dW ← dW + l1 · sign(W) + l2 · W for the inputs from k on"""
+    cdef Py_ssize_t stride = link.layer.W_stride
+    model.kernels.add_penalty[model.dtype](
+        n_rows, link.layer.n_out, weights_of(model, link.layer) + k * stride * model.itemsize, dW,
+        stride, model.l1, model.l2)
+
+
+cdef inline double penalty(const Model *model) noexcept nogil:
+    """l1 · Σ|w| + l2/2 · Σw² over all weights, and no biases"""
+    cdef const Layer *layer
+    cdef Py_ssize_t l
+    cdef double total = 0
+    for l in range(model.n_layers):
+        layer = &model.layers[l]
+        total += model.kernels.penalty[model.dtype](
+            layer.n_in, layer.n_out, weights_of(model, layer), layer.W_stride, model.l1, model.l2)
+    return total
+
+
 cdef inline void bias_gradient(const Model *model, const Link *link, char *db) noexcept nogil:
     """db = Σ_rows dZ"""
     model.kernels.dense_backward_b[model.dtype](
@@ -113,8 +159,9 @@ cdef inline void bias_gradient(const Model *model, const Link *link, char *db) n
 
 cdef inline void step(
     Model *model, Py_ssize_t offset, Py_ssize_t n, const char *d_theta,
+    const double *hyperparameters,
 ) noexcept nogil:
-    """θ ← θ − step(dθ) for the n parameters from offset on."""
+    """θ ← θ − step(dθ) for the n parameters from offset on, by what holds for weights or for biases."""
     cdef const Optimizer *optimizer = model.optimizer
     cdef void *states[MAX_STATES]
     cdef Py_ssize_t s
@@ -122,7 +169,7 @@ cdef inline void step(
         states[s] = model.states[s] + offset * model.itemsize
     optimizer.step[model.dtype](
         n, model.parameters + offset * model.itemsize, d_theta, states,
-        model.hyperparameters, model.tally)
+        hyperparameters, model.tally)
 
 
 cdef inline bint step_outer(
@@ -130,8 +177,7 @@ cdef inline bint step_outer(
 ) noexcept nogil:
     """W ← W − step(A_prevᵀ·dZ) for the inputs from k on, without dW; false if there is no such step."""
     cdef const Layer *layer = link.layer
-    cdef const Optimizer *optimizer = model.optimizer
-    return optimizer.step_outer[model.dtype] != NULL and optimizer.step_outer[model.dtype](
+    return model.step_outer != NULL and model.step_outer(
         link.n, n_rows, min(layer.width, layer.W_stride),
         link.A_prev + k * model.itemsize, link.A_prev_stride, link.order, link.dZ, layer.stride,
         weights_of(model, layer) + k * layer.W_stride * model.itemsize, layer.W_stride,

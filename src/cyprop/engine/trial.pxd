@@ -7,9 +7,12 @@ from cyprop.engine.pieces cimport Link
 cdef enum:
     SMALL = 64              # numbers that are looked at here rather than by a kernel
 
+cdef double tame(const Model *model) noexcept nogil
+cdef void look_at_states(Model *model) noexcept nogil
 cdef void begin_update(Model *model) noexcept nogil
 cdef bint is_tame(const Model *model, const Link *link) noexcept nogil
 cdef bint tried(Model *model, const Link *link) noexcept nogil
+cdef bint step_is_tame(Model *model, const char *gradient) noexcept nogil
 cdef bint step_is_finite(Model *model, const char *gradient, char *room) noexcept nogil
 
 
@@ -30,7 +33,7 @@ cdef inline bint below(const Model *model, Py_ssize_t n, const char *x) noexcept
 cdef inline bint is_plainly_tame(const Model *model, const Link *link) noexcept nogil:
     """`is_tame` of one sample of ordinary size, in a few instructions; padding may make it false."""
     cdef const Layer *layer = link.layer
-    if link.n > 1 or layer.width > SMALL or not below(model, by_fours(layer.n_out), link.dZ):
+    if link.n > 1 or layer.width > SMALL or model.penalised or not below(model, by_fours(layer.n_out), link.dZ):
         return False
     if link.ordinary:
         return True

@@ -8,8 +8,8 @@ at and taken back, before it is made for good.
 from libc.math cimport isfinite
 from libc.string cimport memcpy
 
-from cyprop.engine.model cimport MAX_HYPERPARAMETERS, TAME, UNSEEN, Layer, Model
-from cyprop.engine.pieces cimport Link, bias_gradient, step, weight_gradient
+from cyprop.engine.model cimport MAX_HYPERPARAMETERS, TAME, UNSEEN, Layer, Model, weights_of
+from cyprop.engine.pieces cimport Link, add_penalty, bias_gradient, step, weight_gradient
 
 
 cdef double tame(const Model *model) noexcept nogil:
@@ -27,30 +27,37 @@ cdef inline double largest_of(
     return model.kernels.largest[model.dtype](n, n_out, A, stride, NULL)
 
 
-cdef bint states_are_tame(const Model *model) noexcept nogil:
-    """Padding takes no part."""
+cdef bint is_tame_vector(const Model *model, const char *vector) noexcept nogil:
+    """Of a vector laid out like the parameters; padding takes no part."""
     cdef const Layer *layer
-    cdef Py_ssize_t l, s
+    cdef Py_ssize_t l
     for l in range(model.n_layers):
         layer = &model.layers[l]
-        for s in range(model.optimizer.n_states):
-            if not (
-                largest_of(
-                    model, layer.n_in, layer.n_out,
-                    model.states[s] + layer.offset * model.itemsize, layer.W_stride) < tame(model)
-                and largest_of(
-                    model, 1, layer.n_out, model.states[s] + layer.b_offset * model.itemsize, 0)
-                < tame(model)
-            ):
-                return False
+        if not (
+            largest_of(
+                model, layer.n_in, layer.n_out, vector + layer.offset * model.itemsize,
+                layer.W_stride) < tame(model)
+            and largest_of(
+                model, 1, layer.n_out, vector + layer.b_offset * model.itemsize, 0) < tame(model)
+        ):
+            return False
     return True
+
+
+cdef void look_at_states(Model *model) noexcept nogil:
+    """See whether states that nobody has looked at are tame."""
+    cdef Py_ssize_t s
+    if model.wild == UNSEEN:
+        for s in range(model.optimizer.n_states):
+            if not is_tame_vector(model, model.states[s]):
+                return
+        model.wild = TAME
 
 
 cdef void begin_update(Model *model) noexcept nogil:
     """What an update begins with, once."""
     model.overflowed = False
-    if model.wild == UNSEEN and states_are_tame(model):
-        model.wild = TAME
+    look_at_states(model)
     if model.optimizer.begin != NULL:
         memcpy(model.tally_before, model.tally, sizeof(model.tally))
         model.optimizer.begin(model.hyperparameters, model.tally)
@@ -65,11 +72,18 @@ cdef bint is_tame(const Model *model, const Link *link) noexcept nogil:
         a = model.kernels.largest[model.dtype](
             link.n, link.layer.n_in, link.A_prev, link.A_prev_stride, link.order)
     # With 2²⁹ for an |A_prev| that was not looked at, |dZ| may still be 2³⁰.
-    return (bound if a < 1 else bound * a) < tame(model)
+    if a > 1:
+        bound *= a
+    if model.penalised:
+        bound += model.l1 + model.l2 * largest_of(
+            model, link.layer.n_in, link.layer.n_out, weights_of(model, link.layer),
+            link.layer.W_stride)
+    return bound < tame(model)
 
 
 cdef bint stays_finite(
     Model *model, Py_ssize_t offset, Py_ssize_t n, Py_ssize_t stride, const char *d_theta, char *room,
+    const double *hyperparameters,
 ) noexcept nogil:
     """Whether θ and the states would be finite after a step; they are as before when it returns."""
     cdef Py_ssize_t size = n * model.itemsize, place = offset * model.itemsize, s
@@ -78,7 +92,7 @@ cdef bint stays_finite(
     memcpy(room, model.parameters + place, size)
     for s in range(model.optimizer.n_states):
         memcpy(room + (s + 1) * step_of_room, model.states[s] + place, size)
-    step(model, offset, n, d_theta)
+    step(model, offset, n, d_theta, hyperparameters)
     finite = isfinite(largest_of(model, 1, n, model.parameters + place, 0))
     memcpy(model.parameters + place, room, size)
     for s in range(model.optimizer.n_states):
@@ -94,12 +108,17 @@ cdef bint layer_stays_finite(Model *model, const Link *link) noexcept nogil:
     cdef Py_ssize_t k
     for k in range(layer.n_in):
         weight_gradient(model, link, k, 1, link.strip)
+        if model.penalised:
+            add_penalty(model, link, k, 1, link.strip)
         if not stays_finite(
-            model, layer.offset + k * layer.W_stride, layer.n_out, layer.stride, link.strip, room
+            model, layer.offset + k * layer.W_stride, layer.n_out, layer.stride, link.strip, room,
+            model.hyperparameters,
         ):
             return False
     bias_gradient(model, link, link.strip)
-    return stays_finite(model, layer.b_offset, layer.n_out, layer.stride, link.strip, room)
+    return stays_finite(
+        model, layer.b_offset, layer.n_out, layer.stride, link.strip, room,
+        model.hyperparameters_of_biases)
 
 
 cdef bint tried(Model *model, const Link *link) noexcept nogil:
@@ -118,29 +137,31 @@ cdef bint tried(Model *model, const Link *link) noexcept nogil:
     return not model.overflowed
 
 
+cdef bint step_is_tame(Model *model, const char *gradient) noexcept nogil:
+    """Whether `step_by` leaves every number finite beyond doubt, and the states tame."""
+    look_at_states(model)
+    return is_bounded(model) and is_tame_vector(model, gradient)
+
+
 cdef bint step_is_finite(Model *model, const char *gradient, char *room) noexcept nogil:
-    """Whether every number is finite after `step_by`; room is that of a strip."""
+    """Whether every number is finite after `step_by`, found by trying; room is that of a strip."""
     cdef const Layer *layer
-    cdef const char *d_theta
-    cdef double most = 0
+    cdef const double *hyperparameters
     cdef double tally[MAX_HYPERPARAMETERS]
     cdef Py_ssize_t l, k, offset
     cdef bint finite = True
-    for l in range(model.n_layers):
-        layer = &model.layers[l]
-        d_theta = gradient + layer.offset * model.itemsize
-        most = max(most, largest_of(model, layer.n_in, layer.n_out, d_theta, layer.W_stride))
-        d_theta = gradient + layer.b_offset * model.itemsize
-        most = max(most, largest_of(model, 1, layer.n_out, d_theta, 0))
-    if most < tame(model) and is_bounded(model):
-        return True
     memcpy(tally, model.tally, sizeof(tally))
     begin_update(model)
     for l in range(model.n_layers):
         layer = &model.layers[l]
         for k in range(layer.n_in + 1):
-            offset = layer.offset + k * layer.W_stride if k < layer.n_in else layer.b_offset
+            offset = layer.b_offset
+            hyperparameters = model.hyperparameters_of_biases
+            if k < layer.n_in:
+                offset = layer.offset + k * layer.W_stride
+                hyperparameters = model.hyperparameters
             finite = finite and stays_finite(
-                model, offset, layer.n_out, layer.stride, gradient + offset * model.itemsize, room)
+                model, offset, layer.n_out, layer.stride, gradient + offset * model.itemsize, room,
+                hyperparameters)
     memcpy(model.tally, tally, sizeof(tally))
     return finite

@@ -15,7 +15,7 @@ fewer than 8 spaces to a multiple of 8 bytes::
   `Network` takes but for the seed, ``sizes``, ``activation`` (a list, of the hidden layers),
   ``output_activation``, ``loss``, ``optimizer`` and ``dtype``, in this order. An activation, a loss
   or an optimizer is its name, or {"name": …, "hyperparameters": {…}} with all that it has, as
-  decimal numbers. The optimizer's state is not kept.
+  decimal numbers, or true and false for a switch. The optimizer's state is not kept.
 - ``note:KEY``: the user's notes, in ascending order of KEY.
 
 The description has room for what networks do not have yet: dropout, the penalties l1 and l2, maps

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ CODES = {"float32": "F32", "float64": "F64"}
 MAX_SIZE = 1 << 46  # units of a layer; more cannot be addressed
 PIECE = 1 << 14  # characters of a text that are compared at a time
 KEYS = ("version", "sizes", "activation", "output_activation", "loss", "optimizer", "dtype")
+EXTRA_KEYS = ("l1", "l2", "dropout")  # which follow where they are not off
 
 # Of each rule that format 1 knew: the hyperparameters it had then, whatever it has had since.
 FORMAT_1: dict[str, tuple[str, ...]] = {
@@ -74,6 +75,7 @@ def describe(settings: Settings, version: str, number: str = FORMAT) -> str:
         "loss": write(settings.loss),
         "optimizer": write(settings.optimizer),
         "dtype": settings.dtype.name,
+        **settings.extras(),
     }
     return json.dumps(entries, separators=(",", ":"))
 
@@ -149,6 +151,8 @@ def read_description(opening: str) -> Description:
     settings, version = _checked_entries(entries)
     if number == "1":
         _check_names_of_format_1(settings)
+        if settings.extras():
+            raise FormatError(f"its format is 1, which has no {next(iter(settings.extras()))!r}")
     if describe(settings, version, number) != text:
         raise FormatError("the description of the network is not written as save writes it")
     return Description(settings, end)
@@ -246,24 +250,20 @@ def _is_written(value: str, text: str, at: int, end: int) -> bool:
 
 
 def _written(rule: Rule) -> str | dict[str, Any]:
-    """A rule without hyperparameters as its name, any other as its name and all of them.
-
-    A rule that has got hyperparameters since format 2 began is its name while all are the defaults:
-    so it is written by the versions of before, and so they can read it.
-    """
-    if not rule.values or _was_a_name(rule):
-        return rule.name
-    return {"name": rule.name, "hyperparameters": rule.hyperparameters}
-
-
-def _was_a_name(rule: Rule) -> bool:
-    had_none = FORMAT_1.get(rule.name) == ()
-    return had_none and rule == rule_named(rule._kind, rule.name, {})
+    """A rule with its hyperparameters; those that it got after format 1 only if they are set."""
+    known = rule_named(rule._kind, rule.name, {}).hyperparameters
+    first = FORMAT_1.get(rule.name, tuple(known))
+    values = rule.hyperparameters
+    return _with(rule, [key for key in known if key in first or values[key] != known[key]])
 
 
 def _written_in_format_1(rule: Rule) -> str | dict[str, Any]:
     """A rule with no hyperparameters but those that it had in format 1."""
-    keys = FORMAT_1[rule.name]
+    return _with(rule, FORMAT_1[rule.name])
+
+
+def _with(rule: Rule, keys: Sequence[str]) -> str | dict[str, Any]:
+    """A rule as its name alone, or as its name and these hyperparameters."""
     if not keys:
         return rule.name
     return {"name": rule.name, "hyperparameters": {key: rule.hyperparameters[key] for key in keys}}
@@ -287,6 +287,7 @@ def _checked_entries(entries: Any) -> tuple[Settings, str]:
             loss_of(_checked_rule(entries["loss"], "loss")),
             optimizer_of(_checked_rule(entries["optimizer"], "optimizer")),
             entries["dtype"],
+            **{key: entries[key] for key in EXTRA_KEYS if key in entries},
         )
     except (TypeError, ValueError) as error:
         raise FormatError(str(error)) from None
@@ -294,13 +295,14 @@ def _checked_entries(entries: Any) -> tuple[Settings, str]:
 
 
 def _check_keys(entries: Any) -> None:
-    unknown = [key for key in entries if key not in KEYS] if is_dict(entries) else []
+    known = *KEYS, *EXTRA_KEYS
+    unknown = [key for key in entries if key not in known] if is_dict(entries) else []
     if unknown:
         raise FormatError(
             f"the description of the network has the entry {unknown[0][:40]!r}, which this version"
             " of cyprop does not know"
         )
-    if not is_dict(entries) or tuple(entries) != KEYS:
+    if not is_dict(entries) or tuple(entries)[: len(KEYS)] != KEYS:
         raise FormatError(
             "the description of the network does not have, in this order, the keys"
             f" {', '.join(KEYS)}"
@@ -320,6 +322,12 @@ def _check_types(entries: dict[str, Any]) -> None:
         raise FormatError("version is not a text")
     if not isinstance(entries["dtype"], str) or entries["dtype"] not in DTYPES:
         raise FormatError(f"dtype is not one of {', '.join(DTYPES)}")
+    rates = entries.get("dropout", [])
+    if not is_list(rates) or not all(
+        type(number) is float
+        for number in (*rates, *(entries.get(key, 0.0) for key in ("l1", "l2")))
+    ):
+        raise FormatError("l1, l2 or dropout is not made of decimal numbers")
 
 
 def _checked_rule(entry: Any, kind: str) -> Rule:
@@ -331,6 +339,6 @@ def _checked_rule(entry: Any, kind: str) -> Rule:
     name, values = entry["name"], entry["hyperparameters"]
     if not isinstance(name, str) or not is_dict(values):
         raise FormatError(f"{kind} is not a name, or a name and hyperparameters")
-    if not all(type(value) is float for value in values.values()):
-        raise FormatError(f"{kind} has a hyperparameter that is not a decimal number")
+    if not all(type(value) in (float, bool) for value in values.values()):
+        raise FormatError(f"{kind} has a hyperparameter that is no decimal number")
     return rule_named(kind, name, values)

@@ -24,7 +24,8 @@ enum {
     CYPROP_MISALIGNED = -5,
     CYPROP_NOT_FINITE = -6,
     CYPROP_BUSY = -7,
-    CYPROP_HALF_UPDATED = -8
+    CYPROP_HALF_UPDATED = -8,
+    CYPROP_BAD_WEIGHT = -9
 };
 
 enum { CYPROP_FLOAT32 = 32, CYPROP_FLOAT64 = 64 };
@@ -76,6 +77,14 @@ typedef struct cyprop_api {
         void *scratch);
     int (*input_gradient_float64)(
         const struct cyprop_model *model, ptrdiff_t n, const double *X, const double *dA, double *dX,
+        void *scratch);
+
+    /* learn_one by weight times the gradient; weight is finite and at least 0. */
+    int (*learn_weighted_float32)(
+        struct cyprop_model *model, const float *x, const float *y, double weight, double *loss,
+        void *scratch);
+    int (*learn_weighted_float64)(
+        struct cyprop_model *model, const double *x, const double *y, double weight, double *loss,
         void *scratch);
 } cyprop_api;
 

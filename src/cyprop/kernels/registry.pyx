@@ -23,13 +23,17 @@ cdef const void *find(str kind, Entries entries, str name) except NULL:
 
 
 cdef dict hyperparameters(const Rule *rule):
-    """Of each: its default, and low, whether low itself is allowed, and high."""
+    """Of each: its default, and low, whether low itself is allowed, and high.
+
+    The default of a switch is a bool, and that of any other a float.
+    """
     cdef Hyperparameter entry
     cdef Py_ssize_t i
     found = {}
     for i in range(rule.n_hyperparameters):
         entry = rule.hyperparameters[i]
-        found[entry.name.decode()] = (entry.default, entry.low, bool(entry.low_allowed), entry.high)
+        default = bool(entry.default) if entry.is_switch else entry.default
+        found[entry.name.decode()] = (default, entry.low, bool(entry.low_allowed), entry.high)
     return found
 
 

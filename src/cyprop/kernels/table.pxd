@@ -69,7 +69,8 @@ ctypedef void (*OptimizerStep)(
     const double *hyperparameters, const double *tally) noexcept nogil
 
 # How far a step goes at most, as a multiple of the largest gradient that there was, in float32 (0) or
-# float64 (1); infinite where nothing bounds it.
+# float64 (1); infinite where nothing bounds it. What the states gather is bounded by it too, or by what
+# rounding leaves; a decay that makes no parameter larger does not count.
 ctypedef double (*OptimizerReach)(const double *hyperparameters, Py_ssize_t dtype) noexcept nogil
 
 # Where a step is a multiple of dW, the product that gives dW can make it, with no gradient in between.
@@ -84,12 +85,49 @@ ctypedef double (*Largest)(
     Py_ssize_t n, Py_ssize_t n_out, const void *A, Py_ssize_t A_stride,
     const Py_ssize_t *order) noexcept nogil
 
+# D = A · M, and M, for rows of one update from `first` on; A, M and D share a stride.
+cdef struct Dropout:
+    double rate
+    unsigned long long seed
+    long long update
+    Py_ssize_t layer
+
+ctypedef void (*Drop)(
+    Py_ssize_t n, Py_ssize_t n_out, const Dropout *dropout, Py_ssize_t first,
+    const void *A, void *M, void *D, Py_ssize_t stride) noexcept nogil
+
+# dA = dD · M, in place
+ctypedef void (*Silence)(
+    Py_ssize_t n, Py_ssize_t n_out, const void *M, void *dA, Py_ssize_t stride) noexcept nogil
+
+# dA_i ← dA_i · w_i · scale for each row
+ctypedef void (*Weigh)(
+    Py_ssize_t n, Py_ssize_t n_out, const double *weights, double scale,
+    void *dA, Py_ssize_t dA_stride) noexcept nogil
+
+ctypedef double (*Penalty)(
+    Py_ssize_t n_in, Py_ssize_t n_out, const void *W, Py_ssize_t W_stride,
+    double l1, double l2) noexcept nogil
+
+# dW gets the derivative of the penalty; W and dW share a stride.
+ctypedef void (*AddPenalty)(
+    Py_ssize_t n_in, Py_ssize_t n_out, const void *W, void *dW, Py_ssize_t W_stride,
+    double l1, double l2) noexcept nogil
+
+ctypedef void (*SquaresOfRows)(
+    Py_ssize_t n, Py_ssize_t n_out, const void *dW, Py_ssize_t dW_stride,
+    double *sums) noexcept nogil
+
+# n numbers, each clipped to ±number, or multiplied by it
+ctypedef void (*Clip)(Py_ssize_t n, void *dW, double number) noexcept nogil
+
 cdef struct Hyperparameter:
     const char *name
     double default
     double low                     # low < value < high; low <= value where low_allowed
     bint low_allowed
     double high
+    bint is_switch                 # 0 or 1, which Python knows as False and True
 
 cdef struct Rule:                  # what an activation, a loss and an optimizer begin with
     const char *name
@@ -117,6 +155,7 @@ cdef struct Loss:                  # several may share a name: one for each outp
 cdef struct Optimizer:
     Rule rule
     Py_ssize_t n_states            # flat vectors shaped like the parameters, zero at first
+    Py_ssize_t weight_decay        # which hyperparameter pulls weights, never biases, to zero; or -1
     OptimizerBegin begin           # NULL, or called once before the steps of an update
     OptimizerReach reach           # NULL where it is not known: every update is then tried first
     OptimizerStep step[2]
@@ -128,6 +167,14 @@ cdef struct Table:
     DenseBackwardB dense_backward_b[2]
     DenseBackwardA dense_backward_A[2]
     Largest largest[2]
+    Drop drop[2]
+    Silence silence[2]
+    Weigh weigh[2]
+    Penalty penalty[2]
+    AddPenalty add_penalty[2]
+    SquaresOfRows squares_of_rows[2]
+    Clip clip[2]
+    Clip scale[2]
     Py_ssize_t n_activations, n_losses, n_optimizers
     Activation activations[MAX_ENTRIES]
     Loss losses[MAX_ENTRIES]

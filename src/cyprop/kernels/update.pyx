@@ -34,7 +34,10 @@ def names() -> tuple[str, ...]:
 
 
 def hyperparameters(str name not None) -> dict[str, tuple[float, float, bool, float]]:
-    """Of each hyperparameter: its default, and low, whether low itself is allowed, and high."""
+    """Of each hyperparameter: its default, and low, whether low itself is allowed, and high.
+
+    The default of a switch is a bool, and that of any other a float.
+    """
     return registry.hyperparameters(&find(name).rule)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,9 +11,11 @@ import numpy as np
 
 from cyprop.checks.arrays import check_same_rows, matrix
 from cyprop.checks.labels import targets_of_rows
-from cyprop.checks.numbers import whole_number
+from cyprop.checks.numbers import real_number, whole_number
+from cyprop.checks.weights import weights_of_rows
 from cyprop.engine import memory
-from cyprop.engine.engine import Engine, train
+from cyprop.engine.course import Course
+from cyprop.engine.engine import Engine
 from cyprop.engine.finite import is_ordinary, place_of_nonfinite
 from cyprop.engine.threads import threads_for_batches
 from cyprop.errors import DivergenceError
@@ -74,14 +77,14 @@ def check_weights(network: Engine) -> None:
 class Plan(NamedTuple):
     """What to learn from and how, checked: all that the epochs of one training share."""
 
-    X: Array
-    Y: Array
+    course: Course
+    n_rows: int
+    weight: float  # of all rows together
     batch_size: int
     shuffle: bool
-    validation: tuple[Array, Array] | None
+    validation: tuple[Array, Array, Array | None] | None
     n_threads: int  # that were asked for
-    n_parts: int  # threads that share a batch
-    ordinary: bool  # whether no number in X is so large that updates must look at it again
+    schedule: Any  # what `Pace` takes, or None
 
 
 def plan(
@@ -91,8 +94,12 @@ def plan(
     *,
     batch_size: int,
     shuffle: bool = True,
-    validation_data: tuple[Any, Any] | None = None,
+    validation_data: tuple[Any, ...] | None = None,
     n_threads: int = 1,
+    sample_weight: Any = None,
+    schedule: Any = None,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
 ) -> Plan:
     """Check all but the number of epochs. Parameters, errors: see `Network.fit`.
 
@@ -103,20 +110,36 @@ def plan(
     settings = memory.settings_of(network)
     batch_size = min(batch_size, len(X))
     n_parts = threads_for_batches(n_threads, len(X), batch_size, settings.n_parameters)
-    validation = None
-    if validation_data is not None:
-        try:
-            X_validation, Y_validation = validation_data
-        except (TypeError, ValueError):
-            raise TypeError("validation_data must be a pair (X, Y)") from None
-        held_X, held_Y, _ = checked_data(
-            network, X_validation, Y_validation, "validation X", "validation Y"
-        )
-        validation = held_X, held_Y
+    weights, weight = None, float(len(X))
+    if sample_weight is not None:
+        weights = weights_of_rows(sample_weight, len(X))
+        weight = float(weights.sum())
+    bounds = [
+        None if bound is None else real_number(bound, name, 0, math.inf)
+        for bound, name in ((clip_norm, "clip_norm"), (clip_value, "clip_value"))
+    ]
+    validation = None if validation_data is None else _validation(network, validation_data)
+    if schedule is not None:
+        from cyprop.training.pace import checked_schedule
+
+        schedule = checked_schedule(schedule, validation is not None)
     check_weights(network)
     if not warn_of_what_is_out_of_reach(Y, "Y", settings, 3) and validation is not None:
         warn_of_what_is_out_of_reach(validation[1], "validation Y", settings, 3)
-    return Plan(X, Y, batch_size, shuffle, validation, n_threads, n_parts, ordinary)
+    course = Course(network, X, Y, weights, batch_size, n_parts, ordinary, *bounds)
+    return Plan(course, len(X), weight, batch_size, shuffle, validation, n_threads, schedule)
+
+
+def _validation(
+    network: Engine, validation_data: tuple[Any, ...]
+) -> tuple[Array, Array, Array | None]:
+    """The rows that are not learned from, checked, and their weights if there are any."""
+    if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
+        raise TypeError("validation_data must be a pair (X, Y) or a triple (X, Y, sample_weight)")
+    X, Y, _ = checked_data(network, *validation_data[:2], "validation X", "validation Y")
+    if len(validation_data) == 2:
+        return X, Y, None
+    return X, Y, weights_of_rows(validation_data[2], len(X), "validation sample_weight")
 
 
 def epochs(network: Engine, plan: Plan, n_epochs: int) -> Iterator[History]:
@@ -137,12 +160,24 @@ def _new_history(network: Engine) -> History:
 
 def _epochs(network: Engine, plan: Plan, n_epochs: int, history: History) -> Iterator[History]:
     last_finite = memory.empty_like_parameters(network)
+    pace = None
+    if plan.schedule is not None:
+        from cyprop.training.pace import Pace  # here and below: which not every program needs
+
+        settings = memory.settings_of(network)
+        pace = Pace(
+            plan.schedule,
+            n_epochs,
+            -(-plan.n_rows // plan.batch_size),
+            settings.optimizer.hyperparameters["learning_rate"],
+            settings.dtype.name,
+        )
     for epoch in range(n_epochs):
         memory.read_parameters(network, last_finite)
-        order = memory.rng_of(network).permutation(len(plan.X)) if plan.shuffle else None
+        order = memory.rng_of(network).permutation(plan.n_rows) if plan.shuffle else None
         started = time.perf_counter()
         try:
-            loss = _one_epoch(network, plan, order)
+            loss = _one_epoch(network, plan, order, None if pace is None else pace.rates(epoch))
         except _NotFiniteError as found:
             memory.go_back(network, last_finite)
             check_weights(network)  # which the caller, or another thread, may have assigned
@@ -150,10 +185,12 @@ def _epochs(network: Engine, plan: Plan, n_epochs: int, history: History) -> Ite
         seconds = time.perf_counter() - started
         # Only now are there entries: an interrupted epoch has none, and all lists are as long.
         if plan.validation is not None:
-            X, Y = plan.validation
-            history.validation_loss.append(network.evaluate(X, Y, plan.n_threads))
+            X, Y, weights = plan.validation
+            history.validation_loss.append(network.evaluate(X, Y, plan.n_threads, weights))
         history.seconds.append(seconds)
         history.loss.append(loss)
+        if pace is not None:
+            pace.after_epoch(history)
         yield history
 
 
@@ -166,27 +203,17 @@ class _NotFiniteError(Exception):
         self.what = what
 
 
-def _one_epoch(network: Engine, plan: Plan, order: Array | None) -> float:
+def _one_epoch(network: Engine, plan: Plan, order: Array | None, rates: Array | None) -> float:
     """The mean loss of one pass over the rows."""
-    n, total, row = len(plan.X), 0.0, 0
+    n, total, row = plan.n_rows, 0.0, 0
     while row < n:
-        total, row = train(
-            network,
-            plan.X,
-            plan.Y,
-            order,
-            plan.batch_size,
-            row,
-            total,
-            plan.n_parts,
-            plan.ordinary,
-        )
+        total, row = plan.course.train(order, rates, row, total)
         if not np.isfinite(total):
             what = "a parameter" if memory.overflowed(network) else "the loss"
             raise _NotFiniteError(row // plan.batch_size, what)
     if not memory.is_finite(network):
         raise _NotFiniteError((n - 1) // plan.batch_size, "a parameter")
-    return total / n
+    return total / plan.weight
 
 
 def fit(network: Engine, plan: Plan, n_epochs: int, progress: bool) -> History:

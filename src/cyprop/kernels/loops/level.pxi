@@ -5,9 +5,10 @@ from cpython.pycapsule cimport PyCapsule_New
 
 from cyprop.kernels.table cimport (
     LINE_BYTES, MAX_ENTRIES, MAX_HYPERPARAMETERS, MAX_STATES, Activation, ActivationBackward,
-    ActivationForward, DenseBackwardA, DenseBackwardB, DenseBackwardW, DenseForward, Hyperparameter,
-    Largest, Loss, LossBackward, LossForward, Optimizer, OptimizerReach, OptimizerStep,
-    OptimizerStepOuter, Rule, Table,
+    ActivationForward, AddPenalty, Clip, DenseBackwardA, DenseBackwardB, DenseBackwardW, DenseForward,
+    Drop, Dropout, Hyperparameter, Largest, Loss, LossBackward, LossForward, Optimizer,
+    OptimizerReach, OptimizerStep, OptimizerStepOuter, Penalty, Rule, Silence, SquaresOfRows, Table,
+    Weigh,
 )
 
 cdef Table table
@@ -23,6 +24,8 @@ include "activation.pxi"
 include "elementwise.pxi"
 include "loss.pxi"
 include "outer.pxi"
+include "gradient.pxi"
+include "dropout.pxi"
 
 # Optimizers, a file each: θ ← θ − step(dθ), one loop over a stretch of the flat parameter vector. The
 # engine may call step on any stretch, in any order, once per update; `begin` is called before the
@@ -41,6 +44,9 @@ cdef inline double rounded(double value, Py_ssize_t dtype) noexcept nogil:
 
 include "sgd.pxi"
 include "adam.pxi"
+include "adamw.pxi"
+include "rmsprop.pxi"
+include "adagrad.pxi"
 
 table.dense_forward[0] = <DenseForward> dense_forward[float]
 table.dense_forward[1] = <DenseForward> dense_forward[double]

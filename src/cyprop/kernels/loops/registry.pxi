@@ -40,6 +40,14 @@ cdef int hyperparameter(
     entry.low = low
     entry.low_allowed = low_allowed
     entry.high = high
+    entry.is_switch = False
+    return 0
+
+
+cdef int switch_hyperparameter(Rule *rule, const char *name) except -1:
+    """Give a rule one more that is 0 or 1, off unless it is asked for."""
+    hyperparameter(rule, name, 0, 0, True, 2)
+    rule.hyperparameters[rule.n_hyperparameters - 1].is_switch = True
     return 0
 
 
@@ -96,6 +104,7 @@ cdef Optimizer *new_optimizer(const char *name, Py_ssize_t n_states) except NULL
         )
     table.n_optimizers += 1
     entry.n_states = n_states
+    entry.weight_decay = -1
     entry.begin = NULL
     entry.reach = NULL
     entry.step_outer[0] = entry.step_outer[1] = NULL

@@ -1,0 +1,51 @@
+"""How much a row counts: weights of samples."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cyprop.checks.arrays import real_array
+from cyprop.checks.numbers import real_number
+
+
+def weight_of_a_row(value: Any, name: str) -> float:
+    """The weight of one sample, a finite number of at least 0.
+
+    Raises
+    ------
+    TypeError
+        If it is not a real number.
+    ValueError
+        If it is negative, infinite or NaN.
+    """
+    return real_number(value, name, 0, math.inf, low_allowed=True)
+
+
+def weights_of_rows(value: Any, n: int, name: str = "sample_weight") -> npt.NDArray[np.float64]:
+    """The weights of n rows as a vector of float64.
+
+    Raises
+    ------
+    TypeError
+        If they are not real numbers.
+    ValueError
+        If there are not n of them, one is negative, infinite or NaN (the message names the row), or
+        they add up to 0 or to infinity.
+    """
+    weights = real_array(value, name, np.float64, f"an array of shape ({n},)")
+    if weights.shape != (n,):
+        raise ValueError(f"{name} has shape {weights.shape}, expected ({n},), one for each row")
+    wrong = ~((weights >= 0) & (weights < math.inf))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(
+            f"{name} holds {weights[row]} at row {row}, expected finite numbers of at least 0"
+        )
+    total = float(weights.sum())
+    if not 0 < total < math.inf:
+        raise ValueError(f"{name} adds up to {total}, expected a positive, finite sum")
+    return weights

@@ -1,0 +1,259 @@
+"""Learning from many batches, without the GIL, with a look at Ctrl-C now and then.
+
+There are two ways to learn from a batch. Fused: a strip of W is updated as soon as its dW is known, and the
+gradient never exists as a whole; this is the way unless more is asked for. Whole: gradient, what is done to
+it (here: clipping), and the step from it.
+
+X is (n, n_in), Y (n, n_out), C-contiguous and of the model's dtype. Scratch belongs to the caller. A task is
+shared among n_parts threads, and ends in the same bits for any number of them. Nothing here can fail.
+"""
+
+from libc.math cimport INFINITY, NAN, isfinite, sqrt
+from libc.string cimport memcpy
+
+from cyprop.engine.batches cimport forward_in_pieces, losses_size, sum_of, weight_of, whole_lines
+from cyprop.engine.chain cimport backward, step_by, tape_size, wait_for_others
+from cyprop.engine.memory cimport set_rate
+from cyprop.engine.model cimport (
+    UNSEEN, UPDATE, UPDATES, VECTOR, Layer, Part, Sink, Tape, input_size, next_update, share,
+    tape_in,
+)
+from cyprop.engine.pieces cimport penalty
+from cyprop.engine.team cimport Team, run
+from cyprop.engine.trial cimport is_bounded, look_at_states, step_is_finite, tame
+
+cdef enum:
+    SLICE = 1 << 24              # multiplications after which training stops for a look at Ctrl-C
+    TEAM_SLICE = 1 << 27         # the same for each of several threads: longer, to repay their start
+
+
+cdef struct Training:
+    Model *model
+    Batch data
+    const Recipe *recipe
+    Py_ssize_t batch_size
+    Py_ssize_t start, end                # the rows this slice goes from and got to
+    double total_before, total           # of the losses of the rows before them
+    char *scratch
+
+
+cdef struct Room:                        # what a slice needs beside a tape, for one batch
+    char *Y                              # rows of Y, where an order names them,
+    double *weights                      # and their weights
+    double *C                            # their losses
+    char *gradient                       # and, where it is made as a whole, the gradient,
+    double *squares                      # and the sum of squares of each of its rows
+    char *tape
+
+
+cdef inline bint is_whole(const Recipe *recipe) noexcept nogil:
+    """Whether the gradient has to be there as a whole before a step is made."""
+    return recipe.clip_value < INFINITY or recipe.clip_norm < INFINITY
+
+
+cdef Py_ssize_t place_room(
+    const Model *model, const Recipe *recipe, Py_ssize_t batch_size, char *start, Room *room,
+) noexcept nogil:
+    """Say where each thing is; the size of all but the tape."""
+    cdef Py_ssize_t l, n_rows = 0, at = 0
+    for l in range(model.n_layers):
+        n_rows += model.layers[l].n_in + 1
+    room.Y = start
+    at += whole_lines(batch_size * model.n_targets * model.itemsize)
+    room.weights = <double *> (start + at)
+    at += losses_size(batch_size)
+    room.C = <double *> (start + at)
+    at += losses_size(batch_size)
+    room.gradient = start + at
+    if is_whole(recipe):
+        at += whole_lines(model.n_parameters * model.itemsize)
+        room.squares = <double *> (start + at)
+        at += losses_size(n_rows)
+    room.tape = start + at
+    return at
+
+
+cdef Py_ssize_t train_scratch_size(
+    const Model *model, const Recipe *recipe, Py_ssize_t batch_size, Py_ssize_t n_parts,
+) noexcept nogil:
+    cdef Room room
+    return (
+        place_room(model, recipe, batch_size, <char *> NULL, &room)
+        + tape_size(model, batch_size, n_parts)
+    )
+
+
+cdef Py_ssize_t train(
+    Model *model, const Batch *data, const Recipe *recipe, Py_ssize_t batch_size, Py_ssize_t start,
+    double *total, char *scratch, Py_ssize_t n_parts,
+) noexcept nogil:
+    """Train on batch after batch from row `start` on, for some milliseconds or to the end.
+
+    With an order, batches are made up of the rows it names. The losses of the rows, before their
+    updates, times their weights, are added to total. Returns the row to go on from. A batch whose loss is
+    not finite, or whose update would not be, is not learned, and is where it stops; total is then not
+    finite. One whose weights are all zero is passed over.
+    """
+    cdef double rate = model.hyperparameters[0]
+    cdef Training work = Training(
+        model, data[0], recipe, batch_size, start, start, total[0], total[0], scratch)
+    run(train_part, &work, n_parts)
+    if recipe.rates != NULL:
+        set_rate(model, rate)
+    total[0] = work.total
+    return work.end
+
+
+cdef inline void gather(
+    const Model *model, const Part *part, const Batch *data, Py_ssize_t start, const Room *room,
+    Batch *batch,
+) noexcept nogil:
+    """Point a batch at its rows of data from `start` on, whose targets an order puts one behind the other.
+
+    Each part gathers its share of the targets, and all of the weights, which all parts add up.
+    """
+    cdef Py_ssize_t i, end, row = model.n_targets * model.itemsize
+    if data.order == NULL:
+        batch.X = data.X + start * input_size(model) * model.itemsize
+        batch.Y = data.Y + start * row
+        if data.weights != NULL:
+            batch.weights = data.weights + start
+        return
+    batch.order = data.order + start
+    batch.Y = room.Y
+    i, end = share(part, batch.n, 1)
+    while i < end:
+        memcpy(room.Y + i * row, data.Y + batch.order[i] * row, row)
+        i += 1
+    if data.weights != NULL:
+        batch.weights = room.weights
+        for i in range(batch.n):
+            room.weights[i] = data.weights[batch.order[i]]
+
+
+cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
+    """Every part adds up the losses by itself, so that all agree, unasked, on when to stop."""
+    cdef Training *task = <Training *> work
+    cdef Part part = Part(index, team.n_parts, team, True)
+    cdef Model *model = task.model
+    cdef Room room
+    cdef Batch batch = task.data
+    cdef Tape tape
+    cdef double total = task.total_before, weight
+    cdef Py_ssize_t left = SLICE if part.n_parts == 1 else TEAM_SLICE * part.n_parts
+    cdef Py_ssize_t start = task.start
+    place_room(model, task.recipe, task.batch_size, task.scratch, &room)
+    batch.update = next_update(model)
+    while start < task.data.n and left > 0:
+        batch.n = min(task.batch_size, task.data.n - start)
+        tape = tape_in(model, batch.n, room.tape)
+        gather(model, &part, &task.data, start, &room, &batch)
+        weight = weight_of(&batch)
+        if weight > 0:
+            batch.scale = batch.n / weight
+            if index == 0 and task.recipe.rates != NULL:
+                set_rate(model, task.recipe.rates[start // task.batch_size])
+            if forward_in_pieces(model, &part, &batch, &tape, room.C):
+                break
+            total = sum_of(&batch, room.C, total)
+            if model.penalised:
+                total += weight * penalty(model)
+            if not isfinite(total):
+                break
+            if learn_batch(model, &part, &batch, &tape, task.recipe, &room):
+                if model.overflowed:
+                    total = NAN
+                break
+            batch.update += 1
+        start += batch.n
+        left -= batch.n * model.n_parameters
+    if index == 0:
+        model.tally[UPDATES] = batch.update
+        task.end = start
+        task.total = total
+
+
+cdef inline bint learn_batch(
+    Model *model, const Part *part, const Batch *batch, const Tape *tape, const Recipe *recipe,
+    const Room *room,
+) noexcept nogil:
+    """Update by a batch that went forward; true if interrupted, or if a number would not be finite."""
+    cdef Sink sink = Sink(UPDATE, NULL, NULL, False)
+    if not is_whole(recipe):
+        return backward(model, part, batch, tape, &sink)
+    sink = Sink(VECTOR, room.gradient, NULL, model.penalised)
+    if backward(model, part, batch, tape, &sink):
+        return True
+    clip(model, part, recipe, room)
+    if wait_for_others(part) or model.overflowed:
+        return True
+    step_by(model, part, room.gradient, True)
+    return wait_for_others(part)
+
+
+cdef void clip(
+    Model *model, const Part *part, const Recipe *recipe, const Room *room,
+) noexcept nogil:
+    """dθ ← clip(dθ, ±clip_value),  dθ ← dθ · min(1, clip_norm / ‖dθ‖);  whether a step may then be made
+
+    Pascanu, Mikolov and Bengio (2013), algorithm 1, over all weights and biases. Each part has its share of
+    the rows. Where it is not plain that the step leaves all numbers finite, the first part tries it.
+    """
+    cdef double norm = norm_of_clipped(model, part, recipe, room)
+    if isfinite(norm) and norm > recipe.clip_norm:
+        scale_rows(model, part, room.gradient, recipe.clip_norm / norm)
+        norm = recipe.clip_norm
+        wait_for_others(part)
+    if part.index == 0:
+        look_at_states(model)
+        if norm < tame(model) and is_bounded(model):
+            model.overflowed = False
+            return
+        model.overflowed = not (isfinite(norm) and step_is_finite(model, room.gradient, room.tape))
+        if not model.overflowed:
+            model.wild = UNSEEN            # now that all numbers have been tried
+
+
+cdef double norm_of_clipped(
+    const Model *model, const Part *part, const Recipe *recipe, const Room *room,
+) noexcept nogil:
+    """‖dθ‖ after every number was clipped: the sums of the rows, added in order by each part."""
+    cdef const Layer *layer
+    cdef char *dW
+    cdef double *squares = room.squares
+    cdef double total = 0
+    cdef Py_ssize_t l, k, k_end, n_rows = 0
+    for l in range(model.n_layers):
+        layer = &model.layers[l]
+        k, k_end = share(part, layer.n_in + 1, 1)
+        while k < k_end:
+            dW = room.gradient + model.itemsize * (
+                layer.offset + k * layer.W_stride if k < layer.n_in else layer.b_offset)
+            if recipe.clip_value < INFINITY:
+                model.kernels.clip[model.dtype](layer.n_out, dW, recipe.clip_value)
+            model.kernels.squares_of_rows[model.dtype](
+                1, layer.n_out, dW, layer.W_stride, squares + k)
+            k += 1
+        squares += layer.n_in + 1
+        n_rows += layer.n_in + 1
+    wait_for_others(part)
+    for k in range(n_rows):
+        total += room.squares[k]
+    return sqrt(total)
+
+
+cdef void scale_rows(
+    const Model *model, const Part *part, char *gradient, double factor,
+) noexcept nogil:
+    """dθ ← factor · dθ for this part's rows; padding is zero and stays so."""
+    cdef const Layer *layer
+    cdef Py_ssize_t l, k, k_end
+    for l in range(model.n_layers):
+        layer = &model.layers[l]
+        k, k_end = share(part, layer.n_in, 1)
+        model.kernels.scale[model.dtype](
+            (k_end - k) * layer.W_stride,
+            gradient + (layer.offset + k * layer.W_stride) * model.itemsize, factor)
+        if part.index == 0:
+            model.kernels.scale[model.dtype](
+                layer.n_out, gradient + layer.b_offset * model.itemsize, factor)
