@@ -66,6 +66,7 @@ cdef Py_ssize_t place_room(
     room.C = <double *> (start + at)
     at += losses_size(batch_size)
     room.gradient = start + at
+    room.squares = NULL
     if is_whole(recipe):
         at += whole_lines(model.n_parameters * model.itemsize)
         room.squares = <double *> (start + at)
