@@ -25,7 +25,7 @@ def state_of(network: Engine) -> dict[str, Any]:
     settings, parameters, states, tally = memory.state(network)
     attributes = dict(vars(network))
     attributes.pop("history", None)
-    state = {
+    state: dict[str, Any] = {
         "settings": settings,
         "parameters": parameters,
         "optimizer_states": states,

@@ -70,7 +70,7 @@ def _may_be_labels(Y: Any) -> bool:
 def _whole(value: Any) -> int | None:
     """The value as an int if it is a whole number, or True or False."""
     if isinstance(value, bool | np.bool_):
-        return int(value)
+        return 1 if value else 0
     if is_array(value) and (value.ndim or value.dtype.kind not in WHOLE_KINDS):
         return None
     try:

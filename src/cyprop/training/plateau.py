@@ -120,6 +120,7 @@ class Plateau:
     """
 
     __slots__ = ("_best", "_n_without", "_rule", "rate")
+    rate: float
 
     def __init__(self, rule: ReduceOnPlateau, rate: float) -> None:
         self.rate = rate
