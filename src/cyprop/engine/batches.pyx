@@ -11,7 +11,8 @@ from cyprop.engine.chain cimport (
     wait_for_others,
 )
 from cyprop.engine.model cimport (
-    NOTHING, UNSEEN, Part, Tape, count_update, input_size, output_size, rows_of, share, tape_in,
+    NOTHING, UNSEEN, Part, Tape, count_update, input_size, output_size, rows_of, share, sink_of,
+    tape_in,
     whole,
 )
 from cyprop.engine.team cimport LOOK, Team, now, run
@@ -119,7 +120,7 @@ cdef void input_gradient_part(void *work, Py_ssize_t index, Team *team) noexcept
     cdef char *scratch = task.scratch + input_gradient_scratch_size(model, task.data.n, index)
     cdef Batch batch
     cdef Tape tape
-    cdef Sink sink = Sink(NOTHING, NULL, NULL, False)
+    cdef Sink sink = sink_of(NOTHING)
     cdef Py_ssize_t i, end
     i, end = share(&part, task.data.n, 1)
     while i < end:

@@ -29,10 +29,12 @@ from libc.string cimport memcpy
 
 from cyprop.engine.model cimport (
     LINE_BYTES, UPDATE, VECTOR, A_of, Batch, D_of, Layer, Model, Part, Sink, Tape, Z_of,
-    biases_of, count_update, drops, next_update, rows_of, share, tape_in, weights_of, whole,
+    biases_of, count_update, drops, next_update, rows_of, share, sink_of, tape_in,
+    weights_of, whole,
 )
 from cyprop.engine.pieces cimport (
-    Link, activate, add_penalty, bias_gradient, clear_padding, drop_out, error_behind_dropout,
+    Link, activate, add_penalty, bias_gradient, clear_padding, clip_rows, drop_out,
+    error_behind_dropout,
     error_below, error_of_layer, given_error, output_error, penalty, step, step_outer,
     weight_gradient,
 )
@@ -205,7 +207,7 @@ cdef inline bint derive_weights(
     if part.n_parts > 1:
         k, k_end = share(
             part, layer.n_in, 1 if link.dA_prev == NULL else LINE_BYTES // model.itemsize)
-    if n_rows > STRIP_ROWS and (sink.target == UPDATE or (
+    if n_rows > STRIP_ROWS and (sink.target == UPDATE or sink.squares != NULL or (
         part.stoppable and link.n * n_rows * layer.W_stride > POLL
     )):
         n_rows = strip_rows(model, layer)
@@ -223,6 +225,8 @@ cdef inline bint derive_weights(
             weight_gradient(model, link, k, n_rows, dW)
             if sink.penalised:
                 add_penalty(model, link, k, n_rows, dW)
+            if sink.squares != NULL:
+                clip_rows(model, layer, sink, k, n_rows, dW)
         k += n_rows
         work += link.n * n_rows * layer.W_stride
         if part.stoppable and work > POLL:
@@ -234,12 +238,16 @@ cdef inline bint derive_weights(
 
 cdef inline void derive_biases(Model *model, const Link *link, const Sink *sink) noexcept nogil:
     cdef Py_ssize_t offset = link.layer.b_offset
+    cdef char *db
     if sink.target == UPDATE:
         bias_gradient(model, link, link.strip)
         step(
             model, offset, link.layer.W_stride, link.strip, model.hyperparameters_of_biases)
     elif sink.target == VECTOR:
-        bias_gradient(model, link, sink.gradient + offset * model.itemsize)
+        db = sink.gradient + offset * model.itemsize
+        bias_gradient(model, link, db)
+        if sink.squares != NULL:
+            clip_rows(model, link.layer, sink, link.layer.n_in, 1, db)
 
 
 cdef inline void choose_input(
@@ -398,7 +406,7 @@ cdef double learn(
     cdef Part part = whole()
     cdef Batch batch = rows_of(model, 1, x, y)
     cdef Tape tape = tape_in(model, 1, scratch)
-    cdef Sink sink = Sink(UPDATE, NULL, NULL, False)
+    cdef Sink sink = sink_of(UPDATE)
     batch.weights = weight
     batch.update = next_update(model)
     forward(model, &part, &batch, &tape, &loss)

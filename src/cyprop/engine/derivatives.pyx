@@ -24,7 +24,7 @@ from cyprop.engine.engine cimport Engine
 from cyprop.engine.memory cimport allocate, settings_of
 from cyprop.engine.stack cimport STACK_OF_KERNELS, need_stack
 from cyprop.engine.turns cimport Call, raise_what_is_set
-from cyprop.engine.model cimport VECTOR, Batch, Model, Sink, aligned, next_update, rows_of
+from cyprop.engine.model cimport VECTOR, Batch, Model, Sink, aligned, next_update, rows_of, sink_of
 from cyprop.engine.pieces cimport penalty
 
 cnp.import_array()
@@ -59,8 +59,9 @@ def derive(
         batch.weights = <const double *> cnp.PyArray_DATA(<cnp.ndarray> weights)
     weight = weight_of(&batch)
     batch.scale = n / weight
-    sink = Sink(
-        VECTOR, cnp.PyArray_BYTES(<cnp.ndarray> gradient), NULL, model.penalised and dA is None)
+    sink = sink_of(VECTOR)
+    sink.gradient = cnp.PyArray_BYTES(<cnp.ndarray> gradient)
+    sink.penalised = model.penalised and dA is None
     if inputs:
         sink.dX = cnp.PyArray_BYTES(<cnp.ndarray> dX)
     need_stack(STACK_OF_KERNELS)

@@ -17,7 +17,7 @@ from cyprop.engine.chain cimport backward, step_by, tape_size, wait_for_others
 from cyprop.engine.memory cimport set_rate
 from cyprop.engine.model cimport (
     UNSEEN, UPDATE, UPDATES, VECTOR, Layer, Part, Sink, Tape, input_size, next_update, share,
-    tape_in,
+    sink_of, tape_in,
 )
 from cyprop.engine.pieces cimport penalty
 from cyprop.engine.team cimport Team, run
@@ -56,9 +56,8 @@ cdef Py_ssize_t place_room(
     const Model *model, const Recipe *recipe, Py_ssize_t batch_size, char *start, Room *room,
 ) noexcept nogil:
     """Say where each thing is; the size of all but the tape."""
-    cdef Py_ssize_t l, n_rows = 0, at = 0
-    for l in range(model.n_layers):
-        n_rows += model.layers[l].n_in + 1
+    cdef const Layer *last = &model.layers[model.n_layers - 1]
+    cdef Py_ssize_t at = 0
     room.Y = start
     at += whole_lines(batch_size * model.n_targets * model.itemsize)
     room.weights = <double *> (start + at)
@@ -70,7 +69,7 @@ cdef Py_ssize_t place_room(
     if is_whole(recipe):
         at += whole_lines(model.n_parameters * model.itemsize)
         room.squares = <double *> (start + at)
-        at += losses_size(n_rows)
+        at += losses_size(last.first_row + last.n_in + 1)
     room.tape = start + at
     return at
 
@@ -180,29 +179,35 @@ cdef inline bint learn_batch(
     const Room *room,
 ) noexcept nogil:
     """Update by a batch that went forward; true if interrupted, or if a number would not be finite."""
-    cdef Sink sink = Sink(UPDATE, NULL, NULL, False)
+    cdef Sink sink = sink_of(UPDATE)
     if not is_whole(recipe):
         return backward(model, part, batch, tape, &sink)
-    sink = Sink(VECTOR, room.gradient, NULL, model.penalised)
+    sink = Sink(
+        VECTOR, room.gradient, NULL, model.penalised, recipe.clip_value, room.squares)
     if backward(model, part, batch, tape, &sink):
         return True
-    clip(model, part, recipe, room)
+    clip_norm(model, part, recipe, room)
     if wait_for_others(part) or model.overflowed:
         return True
     step_by(model, part, room.gradient, True)
     return wait_for_others(part)
 
 
-cdef void clip(
+cdef void clip_norm(
     Model *model, const Part *part, const Recipe *recipe, const Room *room,
 ) noexcept nogil:
-    """dθ ← clip(dθ, ±clip_value),  dθ ← dθ · min(1, clip_norm / ‖dθ‖)
+    """dθ ← dθ · min(1, clip_norm / ‖dθ‖)
 
-    Pascanu, Mikolov and Bengio (2013), algorithm 1, over all weights and biases. Each part has its
-    share of the rows. Where it is not plain that the step leaves all numbers finite, the first part
-    tries it, and says so in `model.overflowed`.
+    Pascanu, Mikolov and Bengio (2013), algorithm 1, over all weights and biases. Each part adds up the
+    squares of all rows, in order, and has its share of the rows to scale. Where it is not plain that
+    the step leaves all numbers finite, the first part tries it, and says so in `model.overflowed`.
     """
-    cdef double norm = norm_of_clipped(model, part, recipe, room)
+    cdef const Layer *last = &model.layers[model.n_layers - 1]
+    cdef Py_ssize_t k
+    cdef double norm = 0
+    for k in range(last.first_row + last.n_in + 1):
+        norm += room.squares[k]
+    norm = sqrt(norm)
     if isfinite(norm) and norm > recipe.clip_norm:
         scale_rows(model, part, room.gradient, recipe.clip_norm / norm)
         norm = recipe.clip_norm
@@ -215,42 +220,6 @@ cdef void clip(
         model.overflowed = not (isfinite(norm) and step_is_finite(model, room.gradient, room.tape))
         if not model.overflowed:
             model.wild = UNSEEN            # now that all numbers have been tried
-
-
-cdef double norm_of_clipped(
-    const Model *model, const Part *part, const Recipe *recipe, const Room *room,
-) noexcept nogil:
-    """‖dθ‖ after every number was clipped: the sums of the rows, added in order by each part."""
-    cdef const Layer *layer
-    cdef double *squares = room.squares
-    cdef double total = 0
-    cdef Py_ssize_t l, k, k_end, n_rows = 0
-    for l in range(model.n_layers):
-        layer = &model.layers[l]
-        k, k_end = share(part, layer.n_in, 1)
-        clip_rows(
-            model, layer, k_end - k, layer.W_stride, recipe.clip_value,
-            room.gradient + (layer.offset + k * layer.W_stride) * model.itemsize, squares + k)
-        if part.index == 0:
-            clip_rows(
-                model, layer, 1, layer.n_out, recipe.clip_value,
-                room.gradient + layer.b_offset * model.itemsize, squares + layer.n_in)
-        squares += layer.n_in + 1
-        n_rows += layer.n_in + 1
-    wait_for_others(part)
-    for k in range(n_rows):
-        total += room.squares[k]
-    return sqrt(total)
-
-
-cdef inline void clip_rows(
-    const Model *model, const Layer *layer, Py_ssize_t n, Py_ssize_t stride, double clip_value,
-    char *dW, double *squares,
-) noexcept nogil:
-    """Clip n rows of a gradient, and find the sum of squares of each; padding is zero and stays so."""
-    if clip_value < INFINITY:
-        model.kernels.clip[model.dtype](n * stride, dW, clip_value)
-    model.kernels.squares_of_rows[model.dtype](n, layer.n_out, dW, stride, squares)
 
 
 cdef void scale_rows(

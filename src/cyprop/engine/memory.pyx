@@ -212,7 +212,8 @@ def lay_out(Memory network not None, settings):
 cdef int place_layers(Model *model, settings) except -1:
     """Say where W and b lie in the parameters, and A and Z on a tape."""
     cdef Layer *layer
-    cdef Py_ssize_t l, n_layers = len(settings.sizes) - 1, n_parameters = 0, kept = 0
+    cdef Py_ssize_t l, n_layers = len(settings.sizes) - 1
+    cdef Py_ssize_t n_parameters = 0, n_rows = 0, kept = 0
     for l in range(n_layers):
         layer = &model.layers[l]
         layer.n_in = settings.sizes[l]
@@ -229,6 +230,8 @@ cdef int place_layers(Model *model, settings) except -1:
             )
         layer.W_stride = weight_stride(layer.n_out, model.itemsize)
         layer.offset = n_parameters
+        layer.first_row = n_rows
+        n_rows += layer.n_in + 1
         layer.b_offset = n_parameters + round_up(layer.n_in * layer.W_stride, model.itemsize)
         n_parameters = layer.b_offset + layer.stride
         layer.dropout = settings.dropout[l] if l < n_layers - 1 else 0

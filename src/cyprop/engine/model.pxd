@@ -4,6 +4,7 @@ Strides are counted in elements, sizes in bytes, offsets in elements of the para
 scratch that one row takes.
 """
 
+from libc.math cimport INFINITY
 from libc.stdint cimport uint64_t, uintptr_t
 
 from cyprop.kernels.table cimport (
@@ -19,6 +20,7 @@ cdef struct Layer:
     Py_ssize_t W_stride              # from one row of W to the next; less than a line for few outputs
     Py_ssize_t offset                # of W in the parameter vector, in elements
     Py_ssize_t b_offset              # of b
+    Py_ssize_t first_row             # how many rows of W, and b, stand in front of it
     Py_ssize_t A_offset              # of A in the scratch of one row, in elements
     Py_ssize_t Z_offset              # the same for Z; equal to A_offset where Z need not be kept
     double dropout                   # the probability that a unit is silent in an update
@@ -93,6 +95,8 @@ cdef struct Sink:                    # where the derivatives go
     char *gradient                   # the VECTOR, laid out like the parameters
     char *dX                         # (n, n_in) without gaps; NULL where it is not wanted
     bint penalised                   # with the derivative of the penalty
+    double clip_value                # the largest |dθ| that is let through; infinite: all are
+    double *squares                  # where Σ dθ² of each row of the VECTOR goes; NULL: nowhere
 
 cdef struct Part:                    # one thread's part of a batch; see `share`
     Py_ssize_t index
@@ -131,6 +135,11 @@ cdef inline Py_ssize_t input_size(const Model *model) noexcept nogil:
 
 cdef inline Py_ssize_t output_size(const Model *model) noexcept nogil:
     return model.layers[model.n_layers - 1].n_out
+
+
+cdef inline Sink sink_of(Target target) noexcept nogil:
+    """A sink for derivatives by the parameters, as they are."""
+    return Sink(target, NULL, NULL, False, INFINITY, NULL)
 
 
 cdef inline Batch rows_of(

@@ -3,10 +3,12 @@
 dX means ∂C/∂X and has the shape of X. chain.pyx puts the pieces together.
 """
 
+from libc.math cimport INFINITY
 from libc.string cimport memcpy, memset
 
 from cyprop.engine.model cimport (
-    MAX_STATES, A_of, Batch, D_of, Layer, M_of, Model, Part, Tape, Z_of, share, weights_of,
+    MAX_STATES, A_of, Batch, D_of, Layer, M_of, Model, Part, Sink, Tape, Z_of, share,
+    weights_of,
 )
 from cyprop.kernels.table cimport Dropout, Optimizer
 
@@ -137,6 +139,20 @@ cdef inline void add_penalty(
     model.kernels.add_penalty[model.dtype](
         n_rows, link.layer.n_out, weights_of(model, link.layer) + k * stride * model.itemsize, dW,
         stride, model.l1, model.l2)
+
+
+cdef inline void clip_rows(
+    const Model *model, const Layer *layer, const Sink *sink, Py_ssize_t k, Py_ssize_t n_rows,
+    char *dW,
+) noexcept nogil:
+    """dW ← clip(dW, ±clip_value), and Σ dW² of each row, for the rows from k on; row n_in is db.
+
+    Padding is zero, and stays so.
+    """
+    if sink.clip_value < INFINITY:
+        model.kernels.clip[model.dtype](n_rows * layer.W_stride, dW, sink.clip_value)
+    model.kernels.squares_of_rows[model.dtype](
+        n_rows, layer.n_out, dW, layer.W_stride, sink.squares + layer.first_row + k)
 
 
 cdef inline double penalty(const Model *model) noexcept nogil:
