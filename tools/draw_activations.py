@@ -22,7 +22,7 @@ def main() -> None:
     names = [name for name in activation.names() if not activation.couples_units(name)]
     n_lines = -(-len(names) // COLUMNS)
     figure = Figure(figsize=(9, 1.75 * n_lines), layout="constrained")
-    Z = np.linspace(-4.5, 4.5, 901).reshape(1, -1)
+    Z = np.linspace(-4.5, 7.5, 1201).reshape(1, -1)
     A, slope = np.empty_like(Z), np.empty_like(Z)
     for axes, name in zip(figure.subplots(n_lines, COLUMNS).flat, names, strict=False):
         activation.forward(name, Z, A)
@@ -31,7 +31,7 @@ def main() -> None:
         axes.axvline(0, color="#d8d4cb", linewidth=0.8)
         axes.plot(Z[0], slope[0], color="#d9822b", linewidth=1)
         axes.plot(Z[0], A[0], color="#3d6ea5")
-        axes.set(ylim=(-2.2, 4.5), xticks=[-4, 0, 4], yticks=[-2, 0, 2, 4])
+        axes.set(ylim=(-2.3, 7), xticks=[-4, 0, 4], yticks=[-2, 0, 2, 4, 6])
         axes.set_title(name, fontsize=9)
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
