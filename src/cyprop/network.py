@@ -345,7 +345,11 @@ class Network(Deriving):
         epochs: int = 10,
         batch_size: int = 32,
         shuffle: bool = True,
-        validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        validation_data: (
+            tuple[npt.ArrayLike, npt.ArrayLike]
+            | tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]
+            | None
+        ) = None,
         progress: bool = False,
         n_threads: int = 1,
         sample_weight: npt.ArrayLike | None = None,
