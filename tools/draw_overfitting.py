@@ -26,7 +26,8 @@ NETWORKS = {
 
 def curves(**extras: float) -> tuple[list[float], list[float]]:
     """After each epoch: the loss on the labels that were learned, and the share of unseen digits
-    that are read right."""
+    that are read right.
+    """
     pixels, labels = digits()
     X = pixels / 16
     unseen = held_out(len(X), 0.5, labels=labels)
