@@ -1,4 +1,4 @@
-"""The derivatives of activations: at kinks, beside central differences, and far out in the tails."""
+"""Derivatives of activations: at kinks, beside central differences, and far out in the tails."""
 
 import numpy as np
 import numpy_twin as twin

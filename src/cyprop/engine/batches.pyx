@@ -11,8 +11,7 @@ from cyprop.engine.chain cimport (
     wait_for_others,
 )
 from cyprop.engine.model cimport (
-    LINE_BYTES, NOTHING, UNSEEN, Part, Tape, count_update, input_size, output_size, rows_of, share,
-    tape_in,
+    NOTHING, UNSEEN, Part, Tape, count_update, input_size, output_size, rows_of, share, tape_in,
     whole,
 )
 from cyprop.engine.team cimport LOOK, Team, now, run

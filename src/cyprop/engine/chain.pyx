@@ -4,8 +4,8 @@
     backward   dA = ∂C/∂A⁽ᴸ⁾;   dZ = dA · f′,   dW = A_prevᵀ · dZ,
                db = Σ_rows dZ,   dA_prev = dZ · Wᵀ                    for each layer downwards
 
-and, where they are asked for: D = A · M in place of A for the next layer, and dA = dD · M (dropout); the
-derivative of a penalty added to dW.
+and, where they are asked for: D = A · M in place of A for the next layer, and dA = dD · M (dropout);
+the derivative of a penalty added to dW.
 
 dX means ∂C/∂X, and C the mean of the loss over a batch (`backward`), or whatever a given ∂C/∂A⁽ᴸ⁾ is
 the derivative of (`pull_back`). Each derivative is one function of pieces.pxd: output_error or

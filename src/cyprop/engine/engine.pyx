@@ -293,8 +293,7 @@ cdef class Engine(Memory):
         elif read_vector(y, self.typenum, self.n_targets, room + ROOM, &found):
             y_data = found.data
         else:
-            settings = settings_of(self)
-            y = targets_of_row(y, "y", self.n_targets, settings.dtype, settings.n_classes)
+            y = targets_of_row(y, "y", self.n_targets, settings_of(self).dtype, self.n_classes)
             y_data = cnp.PyArray_BYTES(<cnp.ndarray> y)
         if (
             model.n_parameters < LONG_CALL and not self.closed and self.readers == 0
@@ -458,8 +457,8 @@ def checked_batch(Engine network not None, X, Y):
     """X (n, n_in) and Y (n, n_targets) as the network takes them, with as many rows each."""
     if network.model.n_layers == 0:
         raise RuntimeError("the network has not been initialised")
-    settings = settings_of(network)
-    X = matrix(X, "X", network.n_in, settings.dtype)
-    Y = targets_of_rows(Y, "Y", network.n_targets, settings.dtype, settings.n_classes)
+    dtype = settings_of(network).dtype
+    X = matrix(X, "X", network.n_in, dtype)
+    Y = targets_of_rows(Y, "Y", network.n_targets, dtype, network.n_classes)
     check_same_rows(X, Y)
     return X, Y

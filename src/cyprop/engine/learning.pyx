@@ -1,11 +1,12 @@
 """Learning from many batches, without the GIL, with a look at Ctrl-C now and then.
 
-There are two ways to learn from a batch. Fused: a strip of W is updated as soon as its dW is known, and the
-gradient never exists as a whole; this is the way unless more is asked for. Whole: gradient, what is done to
-it (here: clipping), and the step from it.
+There are two ways to learn from a batch. Fused: a strip of W is updated as soon as its dW is known, and
+the gradient never exists as a whole; this is the way unless more is asked for. Whole: the gradient,
+what is done to it (here: clipping), and the step from it.
 
-X is (n, n_in), Y (n, n_out), C-contiguous and of the model's dtype. Scratch belongs to the caller. A task is
-shared among n_parts threads, and ends in the same bits for any number of them. Nothing here can fail.
+X is (n, n_in), Y (n, n_targets), C-contiguous and of the model's dtype. Scratch belongs to the caller.
+A task is shared among n_parts threads, and ends in the same bits for any number of them. Nothing here
+can fail.
 """
 
 from libc.math cimport INFINITY, NAN, isfinite, sqrt
@@ -65,6 +66,7 @@ cdef Py_ssize_t place_room(
     room.C = <double *> (start + at)
     at += losses_size(batch_size)
     room.gradient = start + at
+    room.squares = NULL
     if is_whole(recipe):
         at += whole_lines(model.n_parameters * model.itemsize)
         room.squares = <double *> (start + at)
@@ -90,9 +92,9 @@ cdef Py_ssize_t train(
     """Train on batch after batch from row `start` on, for some milliseconds or to the end.
 
     With an order, batches are made up of the rows it names. The losses of the rows, before their
-    updates, times their weights, are added to total. Returns the row to go on from. A batch whose loss is
-    not finite, or whose update would not be, is not learned, and is where it stops; total is then not
-    finite. One whose weights are all zero is passed over.
+    updates, times their weights, are added to total. Returns the row to go on from. A batch whose loss
+    is not finite, or whose update would not be, is not learned, and is where it stops; total is then
+    not finite. One whose weights are all zero is passed over.
     """
     cdef double rate = model.hyperparameters[0]
     cdef Training work = Training(
@@ -108,7 +110,7 @@ cdef inline void gather(
     const Model *model, const Part *part, const Batch *data, Py_ssize_t start, const Room *room,
     Batch *batch,
 ) noexcept nogil:
-    """Point a batch at its rows of data from `start` on, whose targets an order puts one behind the other.
+    """Point a batch at its rows of data from `start` on; where there is an order, gather their targets.
 
     Each part gathers its share of the targets, and all of the weights, which all parts add up.
     """
@@ -194,10 +196,11 @@ cdef inline bint learn_batch(
 cdef void clip(
     Model *model, const Part *part, const Recipe *recipe, const Room *room,
 ) noexcept nogil:
-    """dθ ← clip(dθ, ±clip_value),  dθ ← dθ · min(1, clip_norm / ‖dθ‖);  whether a step may then be made
+    """dθ ← clip(dθ, ±clip_value),  dθ ← dθ · min(1, clip_norm / ‖dθ‖)
 
-    Pascanu, Mikolov and Bengio (2013), algorithm 1, over all weights and biases. Each part has its share of
-    the rows. Where it is not plain that the step leaves all numbers finite, the first part tries it.
+    Pascanu, Mikolov and Bengio (2013), algorithm 1, over all weights and biases. Each part has its
+    share of the rows. Where it is not plain that the step leaves all numbers finite, the first part
+    tries it, and says so in `model.overflowed`.
     """
     cdef double norm = norm_of_clipped(model, part, recipe, room)
     if isfinite(norm) and norm > recipe.clip_norm:
@@ -219,27 +222,35 @@ cdef double norm_of_clipped(
 ) noexcept nogil:
     """‖dθ‖ after every number was clipped: the sums of the rows, added in order by each part."""
     cdef const Layer *layer
-    cdef char *dW
     cdef double *squares = room.squares
     cdef double total = 0
     cdef Py_ssize_t l, k, k_end, n_rows = 0
     for l in range(model.n_layers):
         layer = &model.layers[l]
-        k, k_end = share(part, layer.n_in + 1, 1)
-        while k < k_end:
-            dW = room.gradient + model.itemsize * (
-                layer.offset + k * layer.W_stride if k < layer.n_in else layer.b_offset)
-            if recipe.clip_value < INFINITY:
-                model.kernels.clip[model.dtype](layer.n_out, dW, recipe.clip_value)
-            model.kernels.squares_of_rows[model.dtype](
-                1, layer.n_out, dW, layer.W_stride, squares + k)
-            k += 1
+        k, k_end = share(part, layer.n_in, 1)
+        clip_rows(
+            model, layer, k_end - k, layer.W_stride, recipe.clip_value,
+            room.gradient + (layer.offset + k * layer.W_stride) * model.itemsize, squares + k)
+        if part.index == 0:
+            clip_rows(
+                model, layer, 1, layer.n_out, recipe.clip_value,
+                room.gradient + layer.b_offset * model.itemsize, squares + layer.n_in)
         squares += layer.n_in + 1
         n_rows += layer.n_in + 1
     wait_for_others(part)
     for k in range(n_rows):
         total += room.squares[k]
     return sqrt(total)
+
+
+cdef inline void clip_rows(
+    const Model *model, const Layer *layer, Py_ssize_t n, Py_ssize_t stride, double clip_value,
+    char *dW, double *squares,
+) noexcept nogil:
+    """Clip n rows of a gradient, and find the sum of squares of each; padding is zero and stays so."""
+    if clip_value < INFINITY:
+        model.kernels.clip[model.dtype](n * stride, dW, clip_value)
+    model.kernels.squares_of_rows[model.dtype](n, layer.n_out, dW, stride, squares)
 
 
 cdef void scale_rows(

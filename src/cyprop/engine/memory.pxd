@@ -13,6 +13,7 @@ cdef class Memory(Turns):
     cdef Model model
     cdef int typenum
     cdef Py_ssize_t n_in, n_out, n_targets
+    cdef Py_ssize_t n_classes        # that whole numbers may name; 0 where they may not
     cdef char *scratch               # of training; predictions bring their own
     cdef Py_ssize_t scratch_size
     cdef cnp.ndarray kept_parameters

@@ -202,6 +202,7 @@ def lay_out(Memory network not None, settings):
     network.n_in = settings.sizes[0]
     network.n_out = settings.sizes[n_layers]
     network.n_targets = model.n_targets = settings.n_targets
+    network.n_classes = settings.n_classes
     model.n_layers = n_layers
     network.kept_weights, network.kept_biases = views(network, network.kept_parameters)
     network.kept_settings = settings

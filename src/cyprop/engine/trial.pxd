@@ -33,7 +33,9 @@ cdef inline bint below(const Model *model, Py_ssize_t n, const char *x) noexcept
 cdef inline bint is_plainly_tame(const Model *model, const Link *link) noexcept nogil:
     """`is_tame` of one sample of ordinary size, in a few instructions; padding may make it false."""
     cdef const Layer *layer = link.layer
-    if link.n > 1 or layer.width > SMALL or model.penalised or not below(model, by_fours(layer.n_out), link.dZ):
+    if link.n > 1 or layer.width > SMALL or model.penalised:
+        return False
+    if not below(model, by_fours(layer.n_out), link.dZ):
         return False
     if link.ordinary:
         return True

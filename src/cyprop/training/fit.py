@@ -136,11 +136,11 @@ def _validation(
     """The rows that are not learned from, checked, and their weights if there are any."""
     if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
         raise TypeError("validation_data must be a pair (X, Y) or a triple (X, Y, sample_weight)")
-    X, Y, *weights = validation_data
+    X, Y = validation_data[:2]
     X, Y, _ = checked_data(network, X, Y, "validation X", "validation Y")
-    if not weights:
+    if len(validation_data) == 2:
         return X, Y, None
-    return X, Y, weights_of_rows(weights[0], len(X), "validation sample_weight")
+    return X, Y, weights_of_rows(validation_data[2], len(X), "validation sample_weight")
 
 
 def epochs(network: Engine, plan: Plan, n_epochs: int) -> Iterator[History]:

@@ -1,17 +1,15 @@
 # Dropout: while a network learns, each unit of a hidden layer is silent with a probability.
 #
-# Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15 (2014),
-# in the inverted form: what is left is made larger by as much as is lost, so that predictions need nothing.
-# Whether a unit is silent is a function of (seed, update, layer, row in the update, unit) alone.
+# Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15, 2014,
+# in the inverted form: what is left is made larger by as much as is lost, so that predictions need
+# nothing. Whether a unit is silent is a function of (seed, update, layer, row in the update, unit)
+# alone.
 
 cdef extern from "philox.h" nogil:
     enum:
-        COUNTERS "CYPROP_COUNTERS"
+        WORDS "CYPROP_WORDS"
     void random_words "cyprop_random_words"(
         uint64_t key, uint32_t first, uint32_t c1, uint32_t c2, uint32_t c3, uint32_t *words)
-
-cdef enum:
-    WORDS = 64                # of a draw: four of each counter
 
 
 cdef void drop(
@@ -20,7 +18,7 @@ cdef void drop(
 ) noexcept nogil:
     """D = A · M,  M = 0 with probability rate, else 1 / (1 − rate)
 
-    Rows are those of the update from `first` on. Unit j of a row has word (j mod 64) of the draw ⌊j / 64⌋,
+    Rows are those of the update from `first` on. Unit j of a row has word j mod 64 of draw ⌊j / 64⌋,
     whose counters are (16·⌊j / 64⌋ + 0…15, row, update mod 2³², layer·2¹⁶ + ⌊update / 2³²⌋).
     """
     cdef uint32_t words[WORDS]
@@ -35,8 +33,7 @@ cdef void drop(
         start = 0
         while start < n_out:
             random_words(
-                dropout.seed, <uint32_t> (start // WORDS * COUNTERS), <uint32_t> (first + i), c2, c3,
-                words)
+                dropout.seed, <uint32_t> (start // 4), <uint32_t> (first + i), c2, c3, words)
             count = min(n_out - start, <Py_ssize_t> WORDS)
             m = M + i * stride + start
             for j in range(count):

@@ -1,15 +1,19 @@
-# What is done with gradients between deriving and stepping: the weights of samples, penalties, clipping.
-# Sums are of eight lanes and then of the lanes, in an order that is written here.
+# What is done with gradients between deriving and stepping: weights of samples, penalties, clipping.
+# Sums are of 32 lanes and then of the lanes, in an order that is written here: a chain of additions for
+# each vector, and enough of them to hide their latency.
 
 cdef enum:
-    SUM_LANES = 8
+    SUM_LANES = 32
 
 
-cdef inline double sum_of_lanes(const double *lanes) noexcept nogil:
-    return (
-        ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6]))
-        + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]))
-    )
+cdef inline double sum_of_lanes(double *lanes) noexcept nogil:
+    """Lane i and lane i + 16, then i and i + 8, and so on to one."""
+    cdef Py_ssize_t half = SUM_LANES // 2, lane
+    while half > 0:
+        for lane in range(half):
+            lanes[lane] = lanes[lane] + lanes[lane + half]
+        half = half // 2
+    return lanes[0]
 
 
 cdef void weigh(

@@ -7,9 +7,22 @@
 
 #include <stdint.h>
 
-#define CYPROP_COUNTERS 16 /* side by side, so that a compiler makes vectors of them */
+/* Counters side by side, so that a compiler makes vectors of them: some multiple of 16. */
+#ifdef __AVX512F__
+#define CYPROP_COUNTERS 32
+#else
+#define CYPROP_COUNTERS 16
+#endif
+#define CYPROP_WORDS (4 * CYPROP_COUNTERS)
 
-/* words[16 * k + i]: the k-th of the four words of the counter (first + i, c1, c2, c3). */
+#if defined(__GNUC__) && !defined(__clang__)
+#define CYPROP_KEEP_LOOP _Pragma("GCC unroll 1") /* GCC makes no vectors of what it has unrolled */
+#else
+#define CYPROP_KEEP_LOOP
+#endif
+
+/* words[64 * g + 16 * k + i]: the k-th of the four words of the counter (first + 16 * g + i, c1, c2,
+   c3), so that how many there are side by side does not show. */
 static inline void cyprop_random_words(
     uint64_t key, uint32_t first, uint32_t c1, uint32_t c2, uint32_t c3, uint32_t *words)
 {
@@ -22,6 +35,7 @@ static inline void cyprop_random_words(
         d[i] = c3;
     }
     for (int round = 0; round < 10; round++) {
+        CYPROP_KEEP_LOOP
         for (int i = 0; i < CYPROP_COUNTERS; i++) {
             uint64_t ab = (uint64_t)0xD2511F53 * a[i], cd = (uint64_t)0xCD9E8D57 * c[i];
             a[i] = (uint32_t)(cd >> 32) ^ b[i] ^ key0;
@@ -32,12 +46,13 @@ static inline void cyprop_random_words(
         key0 += 0x9E3779B9; /* the golden ratio, and the root of 3 less 1, as fractions of 2^32 */
         key1 += 0xBB67AE85;
     }
-    for (int i = 0; i < CYPROP_COUNTERS; i++) {
-        words[i] = a[i];
-        words[CYPROP_COUNTERS + i] = b[i];
-        words[2 * CYPROP_COUNTERS + i] = c[i];
-        words[3 * CYPROP_COUNTERS + i] = d[i];
-    }
+    for (int g = 0; g < CYPROP_COUNTERS; g += 16)
+        for (int i = 0; i < 16; i++) {
+            words[4 * g + i] = a[g + i];
+            words[4 * g + 16 + i] = b[g + i];
+            words[4 * g + 32 + i] = c[g + i];
+            words[4 * g + 48 + i] = d[g + i];
+        }
 }
 
 #endif

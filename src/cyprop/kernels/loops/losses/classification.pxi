@@ -7,8 +7,6 @@ cdef inline double share_of_each(
     """label_smoothing/N_out · Σ_i Y_i: what each class gets of the part that is spread evenly."""
     cdef double total = 0
     cdef Py_ssize_t j
-    if label_smoothing == 0:
-        return 0
     for j in range(n_out):
         total = total + y[j]
     return label_smoothing / n_out * total
@@ -37,11 +35,15 @@ cdef void cross_entropy_forward(
         for j in range(n_out):
             total = total + exp(<double> z[j] - largest)
         log_total = log(total) if total == total else total
-        share = share_of_each(n_out, y, hyperparameters[0])
         total = 0
-        for j in range(n_out):
-            total = fma64(
-                fma64(kept, <double> y[j], share), log_total - (<double> z[j] - largest), total)
+        if hyperparameters[0] == 0:
+            for j in range(n_out):
+                total = fma64(<double> y[j], log_total - (<double> z[j] - largest), total)
+        else:
+            share = share_of_each(n_out, y, hyperparameters[0])
+            for j in range(n_out):
+                total = fma64(
+                    fma64(kept, <double> y[j], share), log_total - (<double> z[j] - largest), total)
         C[i] = total
 
 
@@ -60,9 +62,14 @@ cdef void cross_entropy_backward(
         total = 0
         for j in range(n_out):
             total = total + y[j]
-        share = <floating> share_of_each(n_out, y, hyperparameters[0])
-        for j in range(n_out):
-            dZ[i * dZ_stride + j] = scale * fma(A[i * A_stride + j], total, -fma(kept, y[j], share))
+        if hyperparameters[0] == 0:
+            for j in range(n_out):
+                dZ[i * dZ_stride + j] = scale * fma(A[i * A_stride + j], total, -y[j])
+        else:
+            share = <floating> share_of_each(n_out, y, hyperparameters[0])
+            for j in range(n_out):
+                dZ[i * dZ_stride + j] = scale * fma(
+                    A[i * A_stride + j], total, -fma(kept, y[j], share))
 
 loss = new_loss(b"cross_entropy", b"softmax")
 loss.gives_dZ = True
