@@ -162,3 +162,9 @@ def test_what_makes_no_settings(arguments, error, match):
     with pytest.raises(error, match=match) as caught:
         cyprop.Settings(**{"sizes": [3, 4, 2], **arguments})
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [[0.1, 0.2], (0.1, 0.2), np.array([0.1, 0.2])])
+def test_dropout_may_be_a_number_for_each_hidden_layer(given):
+    assert cyprop.Settings([2, 3, 4, 1], dropout=given).dropout == (0.1, 0.2)
+    assert cyprop.Settings([2, 3, 4, 1], dropout=0.25).dropout == (0.25, 0.25)

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 OF_THE_OPTIMIZER = {
     **dict.fromkeys(("lr", "learning_rate"), "give optimizer=cyprop.SGD(learning_rate=…)"),
     "momentum": "give optimizer=cyprop.SGD(momentum=…)",
+    "weight_decay": "give optimizer=cyprop.AdamW(weight_decay=…), or l2=",
+    "random_state": "it is called seed",
+    **dict.fromkeys(("clip_norm", "clip_value", "schedule"), "give it to fit"),
 }
 OF_A_TRAINING = {
     **dict.fromkeys(("lr", "learning_rate"), "set net.learning_rate"),
@@ -47,6 +50,9 @@ OF_A_TRAINING = {
     "loss": "give it to Network",
     "n_epochs": "it is called epochs",
     "verbose": "it is called progress",
+    "validation_split": "give validation_data; cyprop.datasets.held_out sets rows aside",
+    "class_weight": "give each row the weight of its class, as sample_weight",
+    **dict.fromkeys(("dropout", "l1", "l2"), "give it to Network"),
 }
 
 
@@ -345,7 +351,11 @@ class Network(Deriving):
         epochs: int = 10,
         batch_size: int = 32,
         shuffle: bool = True,
-        validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        validation_data: (
+            tuple[npt.ArrayLike, npt.ArrayLike]
+            | tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]
+            | None
+        ) = None,
         progress: bool = False,
         n_threads: int = 1,
         sample_weight: npt.ArrayLike | None = None,

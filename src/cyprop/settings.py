@@ -390,6 +390,7 @@ def checked_penalty(value: Any, name: str, dtype: np.dtype[Any]) -> float:
 
 def checked_dropout(value: Any, n_hidden: int) -> tuple[float, ...]:
     """The dropout of each hidden layer."""
+    value = value.tolist() if isinstance(value, np.ndarray) else value
     if not is_sequence(value):
         rate = real_number(value, "dropout", 0, 1, low_allowed=True)
         if rate and not n_hidden:

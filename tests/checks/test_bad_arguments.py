@@ -277,6 +277,13 @@ def test_a_sample_or_batch_whose_loss_is_not_finite_is_not_learned(bad):
          "Network has no argument 'lr': give optimizer=cyprop.SGD(learning_rate=…)"),
         (lambda: cyprop.Network([2, 1], learning_rate=0.1),
          "Network has no argument 'learning_rate': give optimizer=cyprop.SGD(learning_rate=…)"),
+        (lambda: cyprop.Network([2, 1], weight_decay=0.1),
+         "Network has no argument 'weight_decay': give"
+         " optimizer=cyprop.AdamW(weight_decay=…), or l2="),
+        (lambda: cyprop.Network([2, 1], clip_norm=1),
+         "Network has no argument 'clip_norm': give it to fit"),
+        (lambda: cyprop.Network([2, 1]).fit([[1, 2]], [1], dropout=0.5),
+         "fit has no argument 'dropout': give it to Network"),
         (lambda: cyprop.Network([2, 1], hidden=3),
          "Network has no argument 'hidden': it has sizes, activation, output_activation, loss,"
          " optimizer, dtype, seed, l1, l2, dropout, initializer"),

@@ -18,9 +18,10 @@ fewer than 8 spaces to a multiple of 8 bytes::
   decimal numbers, or true and false for a switch. The optimizer's state is not kept.
 - ``note:KEY``: the user's notes, in ascending order of KEY.
 
-The description has room for what networks do not have yet: dropout, the penalties l1 and l2, maps
-of inputs and outputs, labels. Such an entry comes after ``dtype``, in an order that is fixed once
-and for all, and is left out where it is at its default; so is a hyperparameter that a rule gets
+The penalties ``l1`` and ``l2``, numbers, and ``dropout``, a list of one for each hidden layer, come
+after ``dtype`` where they are not off; there is room for what networks do not have yet, such as
+maps of inputs and outputs, or labels. The order of such entries is fixed once and for all, and each
+is left out where it is at its default; so is a hyperparameter that a rule gets
 later. Files of networks that do without stay the same, byte for byte, and older versions read them.
 Arrays that an entry needs are tensors whose names begin with ``cyprop.``, after those of the
 layers. A version that does not know an entry refuses the file with a sentence that names it. Only a
