@@ -278,4 +278,4 @@ cdef bint step_by_vector(
 cdef void step_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     cdef Step *task = <Step *> work
     cdef Part part = Part(index, team.n_parts, team, False)
-    step_by(task.model, &part, task.gradient, False)
+    step_by(task.model, &part, task.gradient)

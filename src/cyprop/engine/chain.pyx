@@ -51,8 +51,6 @@ cdef extern from "Python.h":
 
 cdef enum:
     POLL = 1 << 24          # multiplications between two looks for Ctrl-C
-    STRIP_BYTES = 16384     # of dW at a time while learning: half a first-level cache
-    STRIP_ROWS = 32         # of W at least, and in multiples: what a tile of dA_prev likes
 
 
 cdef bint wait_for_others(const Part *part) noexcept nogil:
@@ -95,10 +93,6 @@ cdef Py_ssize_t tape_size(const Model *model, Py_ssize_t n, Py_ssize_t n_parts) 
         n * (model.kept + 2 * model.widest) * model.itemsize
         + n_parts * strip_size(model)
     )
-
-
-cdef inline Py_ssize_t strip_size(const Model *model) noexcept nogil:
-    return STRIP_BYTES + STRIP_ROWS * model.widest * model.itemsize
 
 
 cdef inline Py_ssize_t strip_rows(const Model *model, const Layer *layer) noexcept nogil:
@@ -303,7 +297,7 @@ cdef bint descend(
     link.order = NULL
     link.dZ = tape.dZ
     link.dA_prev = tape.dA_prev
-    link.strip = tape.strips + part.index * strip_size(model)
+    link.strip = strip_of(model, tape, part)
     for l in range(model.n_layers - 1, -1, -1):
         link.layer = &model.layers[l]
         choose_input(model, batch, tape, sink, dropping, &link)
@@ -362,13 +356,9 @@ cdef bint pull_back(
 
 
 cdef void step_by(
-    Model *model, const Part *part, const char *gradient, bint own,
+    Model *model, const Part *part, const char *gradient,
 ) noexcept nogil:
-    """θ ← θ − step(dθ) for a whole gradient, laid out like the parameters.
-
-    One of our own has zeros in its padding, and is known not to be too large. In another, padding takes
-    no part.
-    """
+    """θ ← θ − step(dθ) for a whole gradient, laid out like the parameters; padding takes no part."""
     cdef const Layer *layer
     cdef Py_ssize_t l, k, k_end, offset
     if part.index == 0:
@@ -378,9 +368,9 @@ cdef void step_by(
         layer = &model.layers[l]
         k, k_end = share(part, layer.n_in, 1)
         offset = layer.offset + k * layer.W_stride
-        if own or layer.W_stride == layer.n_out:
+        if layer.W_stride == layer.n_out:
             step(
-                model, offset, (k_end - k) * layer.W_stride, gradient + offset * model.itemsize,
+                model, offset, (k_end - k) * layer.n_out, gradient + offset * model.itemsize,
                 model.hyperparameters)
         else:
             for k in range(k, k_end):

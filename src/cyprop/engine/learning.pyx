@@ -13,15 +13,15 @@ from libc.math cimport INFINITY, NAN, isfinite, sqrt
 from libc.string cimport memcpy
 
 from cyprop.engine.batches cimport forward_in_pieces, losses_size, sum_of, weight_of, whole_lines
-from cyprop.engine.chain cimport backward, step_by, tape_size, wait_for_others
+from cyprop.engine.chain cimport STRIP_BYTES, backward, strip_of, tape_size, wait_for_others
 from cyprop.engine.memory cimport set_rate
 from cyprop.engine.model cimport (
-    UNSEEN, UPDATE, UPDATES, VECTOR, Layer, Part, Sink, Tape, input_size, next_update, share,
-    sink_of, tape_in,
+    LINE_BYTES, UNSEEN, UPDATE, UPDATES, VECTOR, Layer, Part, Sink, Tape, input_size, next_update,
+    share, sink_of, tape_in,
 )
-from cyprop.engine.pieces cimport penalty
+from cyprop.engine.pieces cimport penalty, step
 from cyprop.engine.team cimport Team, run
-from cyprop.engine.trial cimport is_bounded, look_at_states, step_is_finite, tame
+from cyprop.engine.trial cimport begin_update, is_bounded, look_at_states, step_is_finite, tame
 
 cdef enum:
     SLICE = 1 << 24              # multiplications after which training stops for a look at Ctrl-C
@@ -43,7 +43,8 @@ cdef struct Room:                        # what a slice needs beside a tape, for
     double *weights                      # and their weights
     double *C                            # their losses
     char *gradient                       # and, where it is made as a whole, the gradient,
-    double *squares                      # and the sum of squares of each of its rows
+    double *squares                      # the sum of squares of each of its rows,
+    double *factor                       # and what it is multiplied by
     char *tape
 
 
@@ -65,11 +66,13 @@ cdef Py_ssize_t place_room(
     room.C = <double *> (start + at)
     at += losses_size(batch_size)
     room.gradient = start + at
-    room.squares = NULL
+    room.squares = room.factor = NULL
     if is_whole(recipe):
         at += whole_lines(model.n_parameters * model.itemsize)
         room.squares = <double *> (start + at)
         at += losses_size(last.first_row + last.n_in + 1)
+        room.factor = <double *> (start + at)
+        at += LINE_BYTES
     room.tape = start + at
     return at
 
@@ -186,54 +189,88 @@ cdef inline bint learn_batch(
         VECTOR, room.gradient, NULL, model.penalised, recipe.clip_value, room.squares)
     if backward(model, part, batch, tape, &sink):
         return True
-    clip_norm(model, part, recipe, room)
+    if part.index == 0:
+        room.factor[0] = factor_of(model, recipe, room)
     if wait_for_others(part) or model.overflowed:
         return True
-    step_by(model, part, room.gradient, True)
+    step_by_own(model, part, room.gradient, room.factor[0], strip_of(model, tape, part))
     return wait_for_others(part)
 
 
-cdef void clip_norm(
-    Model *model, const Part *part, const Recipe *recipe, const Room *room,
-) noexcept nogil:
-    """dθ ← dθ · min(1, clip_norm / ‖dθ‖)
+cdef double factor_of(Model *model, const Recipe *recipe, const Room *room) noexcept nogil:
+    """min(1, clip_norm / ‖dθ‖), which dθ is multiplied by before the step
 
-    Pascanu, Mikolov and Bengio (2013), algorithm 1, over all weights and biases. Each part adds up the
-    squares of all rows, in order, and has its share of the rows to scale. Where it is not plain that
-    the step leaves all numbers finite, the first part tries it, and says so in `model.overflowed`.
+    Pascanu, Mikolov and Bengio (2013), algorithm 1, over all weights and biases. Where it is not plain
+    that the step leaves all numbers finite, it is tried; `model.overflowed` says what came of it.
     """
     cdef const Layer *last = &model.layers[model.n_layers - 1]
     cdef Py_ssize_t k
-    cdef double norm = 0
+    cdef double norm = 0, factor = 1
     for k in range(last.first_row + last.n_in + 1):
         norm += room.squares[k]
     norm = sqrt(norm)
     if isfinite(norm) and norm > recipe.clip_norm:
-        scale_rows(model, part, room.gradient, recipe.clip_norm / norm)
-        norm = recipe.clip_norm
-        wait_for_others(part)
-    if part.index == 0:
-        look_at_states(model)
-        if norm < tame(model) and is_bounded(model):
-            model.overflowed = False
-            return
-        model.overflowed = not (isfinite(norm) and step_is_finite(model, room.gradient, room.tape))
-        if not model.overflowed:
-            model.wild = UNSEEN            # now that all numbers have been tried
+        factor = recipe.clip_norm / norm
+    look_at_states(model)
+    model.overflowed = not isfinite(norm)
+    if model.overflowed or (factor * norm < tame(model) and is_bounded(model)):
+        return factor
+    if factor < 1:
+        scale_layers(model, room.gradient, factor)
+    model.overflowed = not step_is_finite(model, room.gradient, room.tape)
+    if not model.overflowed:
+        model.wild = UNSEEN                # now that all numbers have been tried
+    return 1
 
 
-cdef void scale_rows(
-    const Model *model, const Part *part, char *gradient, double factor,
+cdef void scale_layers(const Model *model, char *gradient, double factor) noexcept nogil:
+    """dθ ← factor · dθ; padding is zero and stays so."""
+    cdef const Layer *layer
+    cdef char *dW
+    cdef char *db
+    cdef Py_ssize_t l
+    for l in range(model.n_layers):
+        layer = &model.layers[l]
+        dW = gradient + layer.offset * model.itemsize
+        db = gradient + layer.b_offset * model.itemsize
+        model.kernels.scale[model.dtype](layer.n_in * layer.W_stride, dW, factor, dW)
+        model.kernels.scale[model.dtype](layer.n_out, db, factor, db)
+
+
+cdef void step_by_own(
+    Model *model, const Part *part, const char *gradient, double factor, char *strip,
 ) noexcept nogil:
-    """dθ ← factor · dθ for this part's rows; padding is zero and stays so."""
+    """θ ← θ − step(factor · dθ) for a gradient whose padding is zero, each part its share."""
     cdef const Layer *layer
     cdef Py_ssize_t l, k, k_end
+    if part.index == 0:
+        begin_update(model)
+    wait_for_others(part)
     for l in range(model.n_layers):
         layer = &model.layers[l]
         k, k_end = share(part, layer.n_in, 1)
-        model.kernels.scale[model.dtype](
-            (k_end - k) * layer.W_stride,
-            gradient + (layer.offset + k * layer.W_stride) * model.itemsize, factor)
+        step_in_strips(
+            model, layer.offset + k * layer.W_stride, (k_end - k) * layer.W_stride, gradient, factor,
+            strip, model.hyperparameters)
         if part.index == 0:
-            model.kernels.scale[model.dtype](
-                layer.n_out, gradient + layer.b_offset * model.itemsize, factor)
+            step_in_strips(
+                model, layer.b_offset, layer.n_out, gradient, factor, strip,
+                model.hyperparameters_of_biases)
+
+
+cdef inline void step_in_strips(
+    Model *model, Py_ssize_t offset, Py_ssize_t n, const char *gradient, double factor, char *strip,
+    const double *hyperparameters,
+) noexcept nogil:
+    """The step of n parameters, multiplying a strip at a time, while it is in the cache."""
+    cdef Py_ssize_t count
+    if factor == 1:
+        step(model, offset, n, gradient + offset * model.itemsize, hyperparameters)
+        return
+    while n > 0:
+        count = min(n, STRIP_BYTES // model.itemsize)
+        model.kernels.scale[model.dtype](
+            count, gradient + offset * model.itemsize, factor, strip)
+        step(model, offset, count, strip, hyperparameters)
+        offset += count
+        n -= count

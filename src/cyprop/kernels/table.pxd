@@ -118,8 +118,11 @@ ctypedef void (*SquaresOfRows)(
     Py_ssize_t n, Py_ssize_t n_out, const void *dW, Py_ssize_t dW_stride,
     double *sums) noexcept nogil
 
-# n numbers, each clipped to ±number, or multiplied by it
-ctypedef void (*Clip)(Py_ssize_t n, void *dW, double number) noexcept nogil
+# n numbers, each clipped to ±bound
+ctypedef void (*Clip)(Py_ssize_t n, void *dW, double bound) noexcept nogil
+
+# n numbers times a factor; both may be the same place
+ctypedef void (*Scale)(Py_ssize_t n, const void *dW, double factor, void *scaled) noexcept nogil
 
 cdef struct Hyperparameter:
     const char *name
@@ -174,7 +177,7 @@ cdef struct Table:
     AddPenalty add_penalty[2]
     SquaresOfRows squares_of_rows[2]
     Clip clip[2]
-    Clip scale[2]
+    Scale scale[2]
     Py_ssize_t n_activations, n_losses, n_optimizers
     Activation activations[MAX_ENTRIES]
     Loss losses[MAX_ENTRIES]

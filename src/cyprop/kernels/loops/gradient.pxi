@@ -97,12 +97,14 @@ cdef void clip(Py_ssize_t n, floating *dW, double bound) noexcept nogil:
         dW[j] = -high if dW[j] < -high else dW[j]
 
 
-cdef void scale(Py_ssize_t n, floating *dW, double factor) noexcept nogil:
-    """dW ← factor · dW"""
+cdef void scale(
+    Py_ssize_t n, const floating *dW, double factor, floating *scaled,
+) noexcept nogil:
+    """scaled = factor · dW, which may be the same place"""
     cdef floating own_factor = <floating> factor
     cdef Py_ssize_t j
     for j in range(n):
-        dW[j] = own_factor * dW[j]
+        scaled[j] = own_factor * dW[j]
 
 table.weigh[0] = <Weigh> weigh[float]
 table.weigh[1] = <Weigh> weigh[double]
@@ -114,5 +116,5 @@ table.squares_of_rows[0] = <SquaresOfRows> squares_of_rows[float]
 table.squares_of_rows[1] = <SquaresOfRows> squares_of_rows[double]
 table.clip[0] = <Clip> clip[float]
 table.clip[1] = <Clip> clip[double]
-table.scale[0] = <Clip> scale[float]
-table.scale[1] = <Clip> scale[double]
+table.scale[0] = <Scale> scale[float]
+table.scale[1] = <Scale> scale[double]

@@ -7,8 +7,8 @@ from cyprop.kernels.table cimport (
     LINE_BYTES, MAX_ENTRIES, MAX_HYPERPARAMETERS, MAX_STATES, Activation, ActivationBackward,
     ActivationForward, AddPenalty, Clip, DenseBackwardA, DenseBackwardB, DenseBackwardW, DenseForward,
     Drop, Dropout, Hyperparameter, Largest, Loss, LossBackward, LossForward, Optimizer,
-    OptimizerReach, OptimizerStep, OptimizerStepOuter, Penalty, Rule, Silence, SquaresOfRows, Table,
-    Weigh,
+    OptimizerReach, OptimizerStep, OptimizerStepOuter, Penalty, Rule, Scale, Silence, SquaresOfRows,
+    Table, Weigh,
 )
 
 cdef Table table

@@ -5,6 +5,7 @@
 #ifndef CYPROP_PHILOX_H
 #define CYPROP_PHILOX_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Counters side by side, so that a compiler makes vectors of them: some multiple of 16. */
@@ -16,9 +17,9 @@
 #define CYPROP_WORDS (4 * CYPROP_COUNTERS)
 
 #if defined(__GNUC__) && !defined(__clang__)
-#define CYPROP_KEEP_LOOP _Pragma("GCC unroll 1") /* GCC makes no vectors of what it has unrolled */
+#define CYPROP_SIDE_BY_SIDE _Pragma("GCC ivdep") /* without it, GCC 12 makes no vectors of the rounds */
 #else
-#define CYPROP_KEEP_LOOP
+#define CYPROP_SIDE_BY_SIDE
 #endif
 
 /* words[64 * g + 16 * k + i]: the k-th of the four words of the counter (first + 16 * g + i, c1, c2,
@@ -28,15 +29,15 @@ static inline void cyprop_random_words(
 {
     uint32_t a[CYPROP_COUNTERS], b[CYPROP_COUNTERS], c[CYPROP_COUNTERS], d[CYPROP_COUNTERS];
     uint32_t key0 = (uint32_t)key, key1 = (uint32_t)(key >> 32);
-    for (uint32_t i = 0; i < CYPROP_COUNTERS; i++) {
-        a[i] = first + i;
+    for (ptrdiff_t i = 0; i < CYPROP_COUNTERS; i++) {
+        a[i] = first + (uint32_t)i;
         b[i] = c1;
         c[i] = c2;
         d[i] = c3;
     }
     for (int round = 0; round < 10; round++) {
-        CYPROP_KEEP_LOOP
-        for (int i = 0; i < CYPROP_COUNTERS; i++) {
+        CYPROP_SIDE_BY_SIDE
+        for (ptrdiff_t i = 0; i < CYPROP_COUNTERS; i++) {
             uint64_t ab = (uint64_t)0xD2511F53 * a[i], cd = (uint64_t)0xCD9E8D57 * c[i];
             a[i] = (uint32_t)(cd >> 32) ^ b[i] ^ key0;
             b[i] = (uint32_t)cd;
@@ -46,8 +47,8 @@ static inline void cyprop_random_words(
         key0 += 0x9E3779B9; /* the golden ratio, and the root of 3 less 1, as fractions of 2^32 */
         key1 += 0xBB67AE85;
     }
-    for (int g = 0; g < CYPROP_COUNTERS; g += 16)
-        for (int i = 0; i < 16; i++) {
+    for (ptrdiff_t g = 0; g < CYPROP_COUNTERS; g += 16)
+        for (ptrdiff_t i = 0; i < 16; i++) {
             words[4 * g + i] = a[g + i];
             words[4 * g + 16 + i] = b[g + i];
             words[4 * g + 32 + i] = c[g + i];
