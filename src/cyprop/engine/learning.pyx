@@ -11,7 +11,7 @@ shared among n_parts threads, and ends in the same bits for any number of them. 
 from libc.math cimport INFINITY, NAN, isfinite, sqrt
 from libc.string cimport memcpy
 
-from cyprop.engine.batches cimport forward_in_pieces, losses_size, sum_of, weight_of, whole_lines
+from cyprop.engine.batches cimport forward_in_pieces, losses_size, sum_of, whole_lines
 from cyprop.engine.chain cimport backward, step_by, tape_size, wait_for_others
 from cyprop.engine.memory cimport set_rate
 from cyprop.engine.model cimport (
@@ -25,6 +25,8 @@ from cyprop.engine.trial cimport is_bounded, look_at_states, step_is_finite, tam
 cdef enum:
     SLICE = 1 << 24              # multiplications after which training stops for a look at Ctrl-C
     TEAM_SLICE = 1 << 27         # the same for each of several threads: longer, to repay their start
+
+cdef double TINY = 2.0 ** -600   # times the largest number of float64: something whose square is one too
 
 
 cdef struct Training:
@@ -65,6 +67,7 @@ cdef Py_ssize_t place_room(
     room.C = <double *> (start + at)
     at += losses_size(batch_size)
     room.gradient = start + at
+    room.squares = NULL
     if is_whole(recipe):
         at += whole_lines(model.n_parameters * model.itemsize)
         room.squares = <double *> (start + at)
@@ -110,7 +113,7 @@ cdef inline void gather(
 ) noexcept nogil:
     """Point a batch at its rows of data from `start` on, whose targets an order puts one behind the other.
 
-    Each part gathers its share of the targets, and all of the weights, which all parts add up.
+    Each part gathers its share of the targets and of the weights.
     """
     cdef Py_ssize_t i, end, row = model.n_targets * model.itemsize
     if data.order == NULL:
@@ -122,13 +125,30 @@ cdef inline void gather(
     batch.order = data.order + start
     batch.Y = room.Y
     i, end = share(part, batch.n, 1)
-    while i < end:
-        memcpy(room.Y + i * row, data.Y + batch.order[i] * row, row)
-        i += 1
     if data.weights != NULL:
         batch.weights = room.weights
-        for i in range(batch.n):
+    while i < end:
+        memcpy(room.Y + i * row, data.Y + batch.order[i] * row, row)
+        if data.weights != NULL:
             room.weights[i] = data.weights[batch.order[i]]
+        i += 1
+
+
+cdef inline double weight_from(
+    const Batch *data, Py_ssize_t start, Py_ssize_t n,
+) noexcept nogil:
+    """What n rows of data weigh together, from `start` on.
+
+    It is added up before they are gathered: where it is zero, the parts go on to the next batch without
+    a wait, so none of them may look at what another gathers.
+    """
+    cdef Py_ssize_t i
+    cdef double total = 0
+    if data.weights == NULL:
+        return n
+    for i in range(start, start + n):
+        total += data.weights[i if data.order == NULL else data.order[i]]
+    return total
 
 
 cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
@@ -147,10 +167,10 @@ cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     while start < task.data.n and left > 0:
         batch.n = min(task.batch_size, task.data.n - start)
         tape = tape_in(model, batch.n, room.tape)
-        gather(model, &part, &task.data, start, &room, &batch)
-        weight = weight_of(&batch)
+        weight = weight_from(&task.data, start, batch.n)
         if weight > 0:
-            batch.scale = batch.n / weight
+            gather(model, &part, &task.data, start, &room, &batch)
+            batch.weight = weight
             if index == 0 and task.recipe.rates != NULL:
                 set_rate(model, task.recipe.rates[start // task.batch_size])
             if forward_in_pieces(model, &part, &batch, &tape, room.C):
@@ -199,17 +219,26 @@ cdef void clip(
     Pascanu, Mikolov and Bengio (2013), algorithm 1, over all weights and biases. Each part has its share of
     the rows. Where it is not plain that the step leaves all numbers finite, the first part tries it.
     """
-    cdef double norm = norm_of_clipped(model, part, recipe, room)
-    if isfinite(norm) and norm > recipe.clip_norm:
+    cdef double norm = norm_of_clipped(model, part, recipe, room), unit = 1
+    if norm == INFINITY and recipe.clip_norm < INFINITY:     # squares may be, where numbers are not
+        unit = TINY
+        scale_rows(model, part, room.gradient, unit)
+        wait_for_others(part)
+        norm = norm_of_clipped(model, part, recipe, room)
+    if isfinite(norm) and norm > recipe.clip_norm * unit:
         scale_rows(model, part, room.gradient, recipe.clip_norm / norm)
         norm = recipe.clip_norm
+        wait_for_others(part)
+    elif unit < 1:
+        scale_rows(model, part, room.gradient, 1 / unit)
+        norm = INFINITY
         wait_for_others(part)
     if part.index == 0:
         look_at_states(model)
         if norm < tame(model) and is_bounded(model):
             model.overflowed = False
             return
-        model.overflowed = not (isfinite(norm) and step_is_finite(model, room.gradient, room.tape))
+        model.overflowed = not step_is_finite(model, room.gradient, room.tape)
         if not model.overflowed:
             model.wild = UNSEEN            # now that all numbers have been tried
 
