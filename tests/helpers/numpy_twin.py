@@ -322,6 +322,70 @@ loss = SimpleNamespace(
 )
 
 
+# gradient: weights of rows, penalties and clipping
+
+
+def _penalty(W, l1, l2):
+    W = _wide(W)[0]
+    return l1 * np.abs(W).sum() + l2 / 2 * (W**2).sum()
+
+
+def _clip_all(arrays, clip_norm=None, clip_value=None):
+    """The arrays, each number clipped to ±clip_value, and then all to the norm clip_norm."""
+    arrays = _wide(*arrays)
+    if clip_value is not None:
+        arrays = [np.clip(array, -clip_value, clip_value) for array in arrays]
+    norm = np.sqrt(sum((array**2).sum() for array in arrays))
+    if clip_norm is not None and norm > clip_norm:
+        arrays = [array * (clip_norm / norm) for array in arrays]
+    return arrays
+
+
+gradient = SimpleNamespace(
+    weigh=lambda weights, dA: _wide(dA)[0] * (weights * len(dA) / weights.sum())[:, None],
+    penalty=_penalty,
+    penalty_derivative=lambda W, l1, l2: l1 * np.sign(W) + l2 * _wide(W)[0],
+    clip_all=_clip_all,
+)
+
+
+# dropout: D = A · M
+
+
+def _philox(counters, key):
+    """Philox4x32-10 of four arrays of counters, by whole numbers that do not overflow."""
+    a, b, c, d = (np.asarray(counter, np.uint64) for counter in counters)
+    key0, key1 = key & 0xFFFFFFFF, key >> 32
+    low = np.uint64(0xFFFFFFFF)
+    for _ in range(10):
+        ab, cd = a * np.uint64(0xD2511F53), c * np.uint64(0xCD9E8D57)
+        a, b, c, d = (
+            (cd >> np.uint64(32)) ^ b ^ np.uint64(key0),
+            cd & low,
+            (ab >> np.uint64(32)) ^ d ^ np.uint64(key1),
+            ab & low,
+        )
+        key0, key1 = (key0 + 0x9E3779B9) % 2**32, (key1 + 0xBB67AE85) % 2**32
+    return a, b, c, d
+
+
+def _dropout_mask(shape, rate, seed, update, layer, first=0):
+    """Zeros for the units that are silent in rows of an update from `first` on, else 1/(1 − rate).
+
+    Unit j has word j mod 64 of the draw ⌊j / 64⌋, whose words are those of 16 counters: first the
+    first word of each, then the second, and so on.
+    """
+    row, unit = np.indices(shape)
+    draw, word = np.divmod(unit, 64)
+    counters = 16 * draw + word % 16, first + row, update % 2**32, (layer << 16) + (update >> 32)
+    words = _philox(np.broadcast_arrays(*counters), seed % 2**64)
+    chosen = np.choose(word // 16, words)
+    return np.where(chosen >= int(rate * 2**32), 1 / (1 - rate), 0.0)
+
+
+dropout = SimpleNamespace(philox=_philox, mask=_dropout_mask)
+
+
 # update: θ ← θ − step(dθ), in place
 
 
