@@ -1,8 +1,8 @@
 """Derivatives of whole networks beside central differences, with everything that learning may have.
 
-Every hidden activation, with every loss and each output that it goes with, in networks of one to three
-layers, in float64: to 1e-6 of each component of weights, biases and inputs. Kinks are kept out of
-reach by name.
+Every hidden activation, with every loss and each output that it goes with, in networks of one to
+three layers, in float64: to 1e-6 of each component of weights, biases and inputs. Kinks are kept
+out of reach by name.
 """
 
 import itertools
