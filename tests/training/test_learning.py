@@ -405,7 +405,8 @@ def test_what_is_not_learned_is_not_counted(rng):
 def test_the_rate_is_the_optimizers_own_again(rng, monkeypatch):
     X, Y, _ = data(rng)
     net = network()
-    for schedule in (cyprop.OneCycle(), cyprop.ReduceOnPlateau(monitor="loss"), lambda update: 0.5):
+    plateau = cyprop.ReduceOnPlateau(monitor="loss")
+    for schedule in (cyprop.OneCycle(), plateau, lambda update: 0.5):
         net.fit(X, Y, 2, 8, schedule=schedule)
         assert net.learning_rate == 0.01
 
@@ -423,7 +424,7 @@ def test_the_rate_is_the_optimizers_own_again(rng, monkeypatch):
     monkeypatch.undo()
     assert net.learning_rate == 0.01
     with pytest.raises(cyprop.DivergenceError):
-        net.fit(X * 1e300, Y, 3, 8, schedule=lambda update: 0.3)
+        net.fit(X, Y * 1e300, 3, 8, schedule=lambda update: 0.3)
     with pytest.raises(ZeroDivisionError):
         net.fit(X, Y, 3, 8, schedule=lambda update: 1 / (3 - update))
     assert net.learning_rate == 0.01
