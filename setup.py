@@ -110,7 +110,8 @@ modules += [
     for name in (
         *(f"engine.{name}" for name in ("engine", "bound", "course", "derivatives")),
         *(f"engine.{name}" for name in ("memory", "turns")),
-        *(f"kernels.{name}" for name in ("activation", "dense", "loss", "update")),
+        *(f"kernels.{name}" for name in ("activation", "dense", "dropout", "gradient", "loss")),
+        "kernels.update",
         *(f"kernels.{name}" for name in ("registry", "shapes")),
         "interface",
     )

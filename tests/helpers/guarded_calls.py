@@ -13,7 +13,7 @@ import numpy as np
 from compiled_calls import function
 
 import cyprop
-from cyprop.kernels import activation, dense, dispatch, loss, update
+from cyprop.kernels import activation, dense, dispatch, dropout, gradient, loss, update
 
 SIZES = range(1, 71)
 REGION = 1 << 19  # bytes between two forbidden pages
@@ -137,6 +137,46 @@ def call_updates(call):
                 )
 
 
+def call_gradients_and_dropout(call):
+    for size in (*SIZES, 128, 130):
+        for shape in ((1, size), (3, size), (size, 5)):
+            A, M, D = (call.numbers(*shape) for _ in range(3))
+            numbers = np.ones(shape[0])
+            call("weigh", lambda w, dA: gradient.weigh(w, 1.0, len(w), dA), numbers, A)
+            call("penalty", lambda W: gradient.penalty(W, 0.1, 0.1), A)
+            call("add_penalty", lambda W, dW: gradient.add_penalty(W, dW, 0.1, 0.1), A, D)
+            call("squares_of_rows", gradient.squares_of_rows, A, numbers)
+            call("clip", lambda dW: gradient.clip(dW, 0.5), A[0])
+            call("scale", lambda dW: gradient.scale(dW, 0.5), A[0])
+            call("drop", lambda A, M, D: dropout.drop(A, M, D, 0.5, 1, 2, 3), A, M, D)
+            call("silence", dropout.silence, M, A)
+
+
+def call_networks_with_everything(call):
+    """Weights of rows, penalties, dropout, a schedule and clipping at once."""
+
+    def learn(X, Y, w, net):
+        net.train_on_batch(X, Y, 1, w)
+        net.gradients(X, Y, sample_weight=w, training=True)
+        net.evaluate(X, Y, 1, w)
+        for shuffle in (False, True):
+            net.fit(
+                X, Y, 1, 7, shuffle, (X, Y, w), sample_weight=w, schedule="cosine",
+                clip_norm=0.1, clip_value=0.05,
+            )  # fmt: skip
+
+    for size in SIZES:
+        n, n_out = (int(drawn) for drawn in call.rng.integers(1, 71, 2))
+        for hidden, first in (((size,), 3), ((5, 33), size)):
+            net = cyprop.Network(
+                [first, *hidden, n_out], "relu", "identity", optimizer=cyprop.AdamW(1e-4),
+                dtype=call.dtype, l1=0.01, l2=0.01, dropout=0.3,
+            )  # fmt: skip
+            X, Y, w = call.numbers(n, first), call.numbers(n, n_out), 1 + call.rng.random(n)
+            call("everything", lambda X, Y, w, net=net: learn(X, Y, w, net), X, Y, w)
+            call("learn_one", lambda x, y, net=net: net.learn_one(x, y, 2.0), X[0], Y[0])
+
+
 def call_networks(call):
     def network(n_in, hidden, n_out, optimizer):
         sizes = [n_in, *hidden, n_out]
@@ -205,6 +245,8 @@ def main(level, dtype, path):
             call_dense(call)
             call_activations_and_losses(call)
             call_updates(call)
+            call_gradients_and_dropout(call)
+            call_networks_with_everything(call)
             call_networks(call)
             call_compiled_functions(call)
     print("no call left its arrays")

@@ -322,6 +322,70 @@ loss = SimpleNamespace(
 )
 
 
+# gradient: weights of rows, penalties and clipping
+
+
+def _penalty(W, l1, l2):
+    W = _wide(W)[0]
+    return l1 * np.abs(W).sum() + l2 / 2 * (W**2).sum()
+
+
+def _clip_all(arrays, clip_norm=None, clip_value=None):
+    """The arrays, each number clipped to ±clip_value, and then all to the norm clip_norm."""
+    arrays = _wide(*arrays)
+    if clip_value is not None:
+        arrays = [np.clip(array, -clip_value, clip_value) for array in arrays]
+    norm = np.sqrt(sum((array**2).sum() for array in arrays))
+    if clip_norm is not None and norm > clip_norm:
+        arrays = [array * (clip_norm / norm) for array in arrays]
+    return arrays
+
+
+gradient = SimpleNamespace(
+    weigh=lambda weights, dA: _wide(dA)[0] * (weights * len(dA) / weights.sum())[:, None],
+    penalty=_penalty,
+    penalty_derivative=lambda W, l1, l2: l1 * np.sign(W) + l2 * _wide(W)[0],
+    clip_all=_clip_all,
+)
+
+
+# dropout: D = A · M
+
+
+def _philox(counters, key):
+    """Philox4x32-10 of four arrays of counters, by whole numbers that do not overflow."""
+    a, b, c, d = (np.asarray(counter, np.uint64) for counter in counters)
+    key0, key1 = key & 0xFFFFFFFF, key >> 32
+    low = np.uint64(0xFFFFFFFF)
+    for _ in range(10):
+        ab, cd = a * np.uint64(0xD2511F53), c * np.uint64(0xCD9E8D57)
+        a, b, c, d = (
+            (cd >> np.uint64(32)) ^ b ^ np.uint64(key0),
+            cd & low,
+            (ab >> np.uint64(32)) ^ d ^ np.uint64(key1),
+            ab & low,
+        )
+        key0, key1 = (key0 + 0x9E3779B9) % 2**32, (key1 + 0xBB67AE85) % 2**32
+    return a, b, c, d
+
+
+def _dropout_mask(shape, rate, seed, update, layer, first=0):
+    """Zeros for the units that are silent in rows of an update from `first` on, else 1/(1 − rate).
+
+    Unit j has word j mod 64 of the draw ⌊j / 64⌋, whose words are those of 16 counters: first the
+    first word of each, then the second, and so on.
+    """
+    row, unit = np.indices(shape)
+    draw, word = np.divmod(unit, 64)
+    counters = 16 * draw + word % 16, first + row, update % 2**32, (layer << 16) + (update >> 32)
+    words = _philox(np.broadcast_arrays(*counters), seed % 2**64)
+    chosen = np.choose(word // 16, words)
+    return np.where(chosen >= int(rate * 2**32), 1 / (1 - rate), 0.0)
+
+
+dropout = SimpleNamespace(philox=_philox, mask=_dropout_mask)
+
+
 # update: θ ← θ − step(dθ), in place
 
 
@@ -379,9 +443,12 @@ def update_all(optimizer, weights, biases, d_weights, d_biases, states):
 
 
 class Network:
-    """The chain rule over the functions above; takes its first weights from a compiled network."""
+    """The chain rule over the functions above; takes its first weights from a compiled network.
 
-    def __init__(self, net):
+    The seed is that of dropout, and `n_updates` counts what it has learned.
+    """
+
+    def __init__(self, net, seed=0):
         self.weights = [np.array(W, np.float64) for W in net.weights]
         self.biases = [np.array(b, np.float64) for b in net.biases]
         rules = getattr(net, "settings", net)  # with the values of their hyperparameters
@@ -390,28 +457,51 @@ class Network:
         self.loss = rules.loss
         self.optimizer = net.optimizer
         self.states = [{} for _ in self.weights + self.biases]
+        self.penalties = getattr(rules, "l1", 0), getattr(rules, "l2", 0)
+        self.rates = getattr(rules, "dropout", ())
+        self.seed, self.n_updates = seed, 0
 
-    def forward(self, X):
+    def masks(self, n):
+        """What the next update multiplies A of each layer by."""
+        return [
+            dropout.mask((n, len(b)), rate, self.seed, self.n_updates, layer) if rate else 1
+            for layer, (b, rate) in enumerate(zip(self.biases, (*self.rates, 0), strict=False))
+        ]
+
+    def penalty(self):
+        return sum(gradient.penalty(W, *self.penalties) for W in self.weights)
+
+    def forward(self, X, masks=None):
         """A⁽⁰⁾ … A⁽ᴸ⁾, and Z⁽¹⁾ … Z⁽ᴸ⁾."""
-        A, Z = [_wide(X)[0]], []
-        for W, b, rule in zip(self.weights, self.biases, self.activations, strict=True):
-            Z.append(dense.forward(A[-1], W, b))
+        A, Z, A_prev = [_wide(X)[0]], [], _wide(X)[0]
+        masks = masks or [1] * len(self.weights)
+        for W, b, rule, M in zip(self.weights, self.biases, self.activations, masks, strict=True):
+            Z.append(dense.forward(A_prev, W, b))
             A.append(activation.forward(rule, Z[-1]))
+            A_prev = A[-1] * M
         return A, Z
 
     def predict(self, X):
         return self.forward(X)[0][-1]
 
-    def evaluate(self, X, Y):
+    def evaluate(self, X, Y, weights=None):
         A, Z = self.forward(X)
-        return loss.forward(self.loss, Z[-1], A[-1], Y, self.output).mean()
+        return np.average(loss.forward(self.loss, Z[-1], A[-1], Y, self.output), weights=weights)
 
-    def gradients(self, X, Y):
+    def gradients(self, X, Y, weights=None, training=False):
         """Every derivative by name, as lists over the layers; dA has one more, dA⁽⁰⁾ first."""
-        A, Z = self.forward(X)
+        masks = self.masks(len(X)) if training else None
+        A, Z = self.forward(X, masks)
         derivative = loss.backward(self.loss, A[-1], Y, self.output)
-        g = self._descend(A, Z, derivative, loss.gives_dZ(self.loss, self.output))
-        g.loss = loss.forward(self.loss, Z[-1], A[-1], Y, self.output).mean()
+        if weights is not None:
+            derivative = gradient.weigh(weights, derivative)
+        g = self._descend(A, Z, derivative, loss.gives_dZ(self.loss, self.output), masks)
+        g.dW = [
+            dW + gradient.penalty_derivative(W, *self.penalties)
+            for dW, W in zip(g.dW, self.weights, strict=True)
+        ]
+        C = loss.forward(self.loss, Z[-1], A[-1], Y, self.output)
+        g.loss = np.average(C, weights=weights) + self.penalty()
         return g
 
     def vjp(self, X, dA):
@@ -429,24 +519,34 @@ class Network:
             J = own @ (W.T @ J)
         return J
 
-    def _descend(self, A, Z, derivative, is_dZ):
+    def _descend(self, A, Z, derivative, is_dZ, masks=None):
         L = len(self.weights)
+        masks = masks or [1] * L
         g = SimpleNamespace(dA=[None] * (L + 1), dZ=[None] * L, dW=[None] * L, db=[None] * L)
         for layer in reversed(range(L)):
             if layer == L - 1 and is_dZ:
                 g.dZ[layer] = derivative
             else:
+                derivative = derivative * masks[layer]
                 g.dA[layer + 1] = derivative
                 g.dZ[layer] = activation.backward(
                     self.activations[layer], Z[layer], A[layer + 1], derivative
                 )
-            g.dW[layer] = dense.backward_W(A[layer], g.dZ[layer])
+            A_prev = A[layer] * masks[layer - 1] if layer else A[0]
+            g.dW[layer] = dense.backward_W(A_prev, g.dZ[layer])
             g.db[layer] = dense.backward_b(g.dZ[layer])
             derivative = dense.backward_A(g.dZ[layer], self.weights[layer])
         g.dA[0] = derivative
         return g
 
-    def train_on_batch(self, X, Y):
-        g = self.gradients(X, Y)
-        update_all(self.optimizer, self.weights, self.biases, g.dW, g.db, self.states)
+    def train_on_batch(self, X, Y, weights=None, rate=None, **bounds):
+        """One update; bounds are those of `gradient.clip_all`."""
+        g = self.gradients(X, Y, weights, training=True)
+        clipped = gradient.clip_all([*g.dW, *g.db], **bounds)
+        optimizer = self.optimizer
+        if rate is not None:
+            optimizer = optimizer.with_hyperparameters(learning_rate=rate)
+        L = len(self.weights)
+        update_all(optimizer, self.weights, self.biases, clipped[:L], clipped[L:], self.states)
+        self.n_updates += 1
         return g.loss

@@ -58,7 +58,7 @@ def derive(
     if weights is not None:
         batch.weights = <const double *> cnp.PyArray_DATA(<cnp.ndarray> weights)
     weight = weight_of(&batch)
-    batch.scale = n / weight
+    batch.weight = weight
     sink = sink_of(VECTOR)
     sink.gradient = cnp.PyArray_BYTES(<cnp.ndarray> gradient)
     sink.penalised = model.penalised and dA is None

@@ -12,7 +12,7 @@ can fail.
 from libc.math cimport INFINITY, NAN, isfinite, sqrt
 from libc.string cimport memcpy
 
-from cyprop.engine.batches cimport forward_in_pieces, losses_size, sum_of, weight_of, whole_lines
+from cyprop.engine.batches cimport forward_in_pieces, losses_size, sum_of, whole_lines
 from cyprop.engine.chain cimport STRIP_BYTES, backward, strip_of, tape_size, wait_for_others
 from cyprop.engine.memory cimport set_rate
 from cyprop.engine.model cimport (
@@ -26,6 +26,8 @@ from cyprop.engine.trial cimport begin_update, is_bounded, look_at_states, step_
 cdef enum:
     SLICE = 1 << 24              # multiplications after which training stops for a look at Ctrl-C
     TEAM_SLICE = 1 << 27         # the same for each of several threads: longer, to repay their start
+
+cdef double TINY = 2.0 ** -600     # of any float64, something whose square is finite
 
 
 cdef struct Training:
@@ -114,7 +116,7 @@ cdef inline void gather(
 ) noexcept nogil:
     """Point a batch at its rows of data from `start` on; where there is an order, gather their targets.
 
-    Each part gathers its share of the targets, and all of the weights, which all parts add up.
+    Each part gathers its share of the targets and of the weights.
     """
     cdef Py_ssize_t i, end, row = model.n_targets * model.itemsize
     if data.order == NULL:
@@ -126,13 +128,30 @@ cdef inline void gather(
     batch.order = data.order + start
     batch.Y = room.Y
     i, end = share(part, batch.n, 1)
-    while i < end:
-        memcpy(room.Y + i * row, data.Y + batch.order[i] * row, row)
-        i += 1
     if data.weights != NULL:
         batch.weights = room.weights
-        for i in range(batch.n):
+    while i < end:
+        memcpy(room.Y + i * row, data.Y + batch.order[i] * row, row)
+        if data.weights != NULL:
             room.weights[i] = data.weights[batch.order[i]]
+        i += 1
+
+
+cdef inline double weight_from(
+    const Batch *data, Py_ssize_t start, Py_ssize_t n,
+) noexcept nogil:
+    """What n rows of data weigh together, from `start` on.
+
+    It is added up before they are gathered: where it is zero, the parts go on to the next batch without
+    a wait, so none of them may look at what another gathers.
+    """
+    cdef Py_ssize_t i
+    cdef double total = 0
+    if data.weights == NULL:
+        return n
+    for i in range(start, start + n):
+        total += data.weights[i if data.order == NULL else data.order[i]]
+    return total
 
 
 cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
@@ -151,10 +170,10 @@ cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     while start < task.data.n and left > 0:
         batch.n = min(task.batch_size, task.data.n - start)
         tape = tape_in(model, batch.n, room.tape)
-        gather(model, &part, &task.data, start, &room, &batch)
-        weight = weight_of(&batch)
+        weight = weight_from(&task.data, start, batch.n)
         if weight > 0:
-            batch.scale = batch.n / weight
+            gather(model, &part, &task.data, start, &room, &batch)
+            batch.weight = weight
             if index == 0 and task.recipe.rates != NULL:
                 set_rate(model, task.recipe.rates[start // task.batch_size])
             if forward_in_pieces(model, &part, &batch, &tape, room.C):
@@ -203,24 +222,52 @@ cdef double factor_of(Model *model, const Recipe *recipe, const Room *room) noex
     Pascanu, Mikolov and Bengio (2013), algorithm 1, over all weights and biases. Where it is not plain
     that the step leaves all numbers finite, it is tried; `model.overflowed` says what came of it.
     """
-    cdef const Layer *last = &model.layers[model.n_layers - 1]
-    cdef Py_ssize_t k
-    cdef double norm = 0, factor = 1
-    for k in range(last.first_row + last.n_in + 1):
-        norm += room.squares[k]
-    norm = sqrt(norm)
-    if isfinite(norm) and norm > recipe.clip_norm:
+    cdef double norm = norm_of(model, room), unit = 1, factor = 1
+    if norm == INFINITY:                   # squares may be infinite where numbers are not
+        unit = TINY
+        measure_scaled(model, room, unit)
+        norm = norm_of(model, room)
+    if isfinite(norm) and norm > recipe.clip_norm * unit:
         factor = recipe.clip_norm / norm
+        norm = recipe.clip_norm
+    else:
+        factor = 1 / unit
+        norm *= factor
     look_at_states(model)
-    model.overflowed = not isfinite(norm)
-    if model.overflowed or (factor * norm < tame(model) and is_bounded(model)):
+    model.overflowed = False
+    if norm < tame(model) and is_bounded(model):
         return factor
-    if factor < 1:
+    if factor != 1:
         scale_layers(model, room.gradient, factor)
     model.overflowed = not step_is_finite(model, room.gradient, room.tape)
     if not model.overflowed:
         model.wild = UNSEEN                # now that all numbers have been tried
     return 1
+
+
+cdef inline double norm_of(const Model *model, const Room *room) noexcept nogil:
+    """‖dθ‖: the sums of squares of all rows, in order"""
+    cdef const Layer *last = &model.layers[model.n_layers - 1]
+    cdef Py_ssize_t k
+    cdef double total = 0
+    for k in range(last.first_row + last.n_in + 1):
+        total += room.squares[k]
+    return sqrt(total)
+
+
+cdef void measure_scaled(const Model *model, const Room *room, double unit) noexcept nogil:
+    """dθ ← unit · dθ, and the sum of squares of each row of it."""
+    cdef const Layer *layer
+    cdef Py_ssize_t l
+    scale_layers(model, room.gradient, unit)
+    for l in range(model.n_layers):
+        layer = &model.layers[l]
+        model.kernels.squares_of_rows[model.dtype](
+            layer.n_in, layer.n_out, room.gradient + layer.offset * model.itemsize, layer.W_stride,
+            room.squares + layer.first_row)
+        model.kernels.squares_of_rows[model.dtype](
+            1, layer.n_out, room.gradient + layer.b_offset * model.itemsize, layer.n_out,
+            room.squares + layer.first_row + layer.n_in)
 
 
 cdef void scale_layers(const Model *model, char *gradient, double factor) noexcept nogil:

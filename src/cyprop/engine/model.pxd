@@ -75,7 +75,7 @@ cdef struct Batch:                   # rows that go through a network together
     const Py_ssize_t *order          # which rows of X the batch is made of; NULL: all, in turn
     bint ordinary                    # every |X| is known to be below 2²⁹
     const double *weights            # of the rows; NULL where all count alike
-    double scale                     # what makes shares of the mean of them, n / Σ w
+    double weight                    # of the rows together, Σ w
     long long update                 # that they are for, counted from 0, or NO_UPDATE: no dropout
 
 cdef struct Tape:                    # what `forward` leaves in scratch for `backward`, of n rows

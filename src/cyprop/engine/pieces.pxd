@@ -83,7 +83,7 @@ cdef inline void output_error(
         model.loss_hyperparameters)
     if batch.weights != NULL:
         model.kernels.weigh[model.dtype](
-            last - first, layer.n_out, batch.weights + first, batch.scale, dA, layer.stride)
+            last - first, layer.n_out, batch.n, batch.weights + first, batch.weight, dA, layer.stride)
 
 
 cdef inline void given_error(

@@ -100,9 +100,9 @@ ctypedef void (*Drop)(
 ctypedef void (*Silence)(
     Py_ssize_t n, Py_ssize_t n_out, const void *M, void *dA, Py_ssize_t stride) noexcept nogil
 
-# dA_i ← dA_i · w_i · scale for each row
+# dA_i ← dA_i · w_i / weight · n_batch for each row of a batch whose rows weigh `weight` together
 ctypedef void (*Weigh)(
-    Py_ssize_t n, Py_ssize_t n_out, const double *weights, double scale,
+    Py_ssize_t n, Py_ssize_t n_out, Py_ssize_t n_batch, const double *weights, double weight,
     void *dA, Py_ssize_t dA_stride) noexcept nogil
 
 ctypedef double (*Penalty)(

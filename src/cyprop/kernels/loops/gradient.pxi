@@ -17,14 +17,14 @@ cdef inline double sum_of_lanes(double *lanes) noexcept nogil:
 
 
 cdef void weigh(
-    Py_ssize_t n, Py_ssize_t n_out, const double *weights, double scale,
+    Py_ssize_t n, Py_ssize_t n_out, Py_ssize_t n_batch, const double *weights, double weight,
     floating *dA, Py_ssize_t dA_stride,
 ) noexcept nogil:
-    """dA_i ← dA_i · w_i · scale for each row i"""
+    """dA_i ← dA_i · w_i / weight · n_batch for each row i"""
     cdef Py_ssize_t i, j
     cdef floating factor
     for i in range(n):
-        factor = <floating> (weights[i] * scale)
+        factor = <floating> (weights[i] / weight * n_batch)
         for j in range(i * dA_stride, i * dA_stride + n_out):
             dA[j] = dA[j] * factor
 
@@ -50,7 +50,11 @@ cdef double penalty(
         for lane in range(n_out - j):
             sizes[lane] = sizes[lane] + fabs(w[j + lane])
             squares[lane] = fma64(w[j + lane], w[j + lane], squares[lane])
-    return l1 * sum_of_lanes(sizes) + 0.5 * l2 * sum_of_lanes(squares)
+    # Squares of large weights may be infinite, which is no matter where l2 is zero.
+    return (
+        (l1 * sum_of_lanes(sizes) if l1 > 0 else 0)
+        + (0.5 * l2 * sum_of_lanes(squares) if l2 > 0 else 0)
+    )
 
 
 cdef void add_penalty(
