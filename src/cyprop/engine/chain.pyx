@@ -268,11 +268,14 @@ cdef inline void choose_input(
 cdef inline bint may_learn(Model *model, const Part *part, const Link *link) noexcept nogil:
     """Whether a layer's update leaves every number finite (trial.pyx); all parts find the same."""
     cdef Link copied
-    cdef bint bounded = is_bounded(model)
+    cdef bint tame, bounded = is_bounded(model)
     if bounded and is_plainly_tame(model, link):
         return True
     copied = link[0]                 # so that the compiler may keep the link itself in registers
-    if bounded and is_tame(model, &copied):
+    tame = bounded and is_tame(model, &copied)
+    if model.penalised:              # all have looked at W before a part changes it, or tries to
+        wait_for_others(part)
+    if tame:
         return True
     if part.index == 0:
         tried(model, &copied)
