@@ -34,7 +34,7 @@ from cyprop.engine.model cimport (
 from cyprop.engine.pieces cimport (
     Link, activate, add_penalty, bias_gradient, clear_padding, drop_out, error_behind_dropout,
     error_below, error_of_layer, given_error, output_error, penalty, step, step_outer,
-    weight_gradient,
+    step_rows, weight_gradient,
 )
 from cyprop.engine.team cimport LOOK, Team, desert, meet, now, stop, stops
 from cyprop.engine.trial cimport (
@@ -190,9 +190,7 @@ cdef inline void learn_strip(
         weight_gradient(model, link, k, n_rows, link.strip)
         if model.penalised:
             add_penalty(model, link, k, n_rows, link.strip)
-        step(
-            model, layer.offset + k * layer.W_stride, n_rows * layer.W_stride, link.strip,
-            model.hyperparameters)
+        step_rows(model, layer, k, n_rows, link.strip, padded=True)
 
 
 cdef inline bint derive_weights(
@@ -373,16 +371,7 @@ cdef void step_by(
         layer = &model.layers[l]
         k, k_end = share(part, layer.n_in, 1)
         offset = layer.offset + k * layer.W_stride
-        if own or layer.W_stride == layer.n_out:
-            step(
-                model, offset, (k_end - k) * layer.W_stride, gradient + offset * model.itemsize,
-                model.hyperparameters)
-        else:
-            for k in range(k, k_end):
-                offset = layer.offset + k * layer.W_stride
-                step(
-                    model, offset, layer.n_out, gradient + offset * model.itemsize,
-                    model.hyperparameters)
+        step_rows(model, layer, k, k_end - k, gradient + offset * model.itemsize, padded=own)
         if part.index == 0:
             offset = layer.b_offset
             step(
