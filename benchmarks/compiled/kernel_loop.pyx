@@ -43,4 +43,5 @@ def backward_A(floating[:, :] dZ, floating[:, :] W, floating[:, ::1] dA_prev,
     with nogil:
         for _i in range(repeats):
             kernels.dense_backward_A[floating is double](
-                n, n_in, n_out, &dZ[0, 0], W_stride, &W[0, 0], W_stride, &dA_prev[0, 0], n_in)
+                n, n_in, n_out, n_out, &dZ[0, 0], W_stride, &W[0, 0], W_stride, &dA_prev[0, 0],
+                n_in)

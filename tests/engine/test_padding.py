@@ -20,7 +20,14 @@ VALUES = {
     "-0.0": -0.0,
 }  # fmt: skip
 ACTIVATIONS = ["sigmoid", "tanh", "relu", "identity"]
-OPTIMIZERS = [cyprop.SGD(0.01), cyprop.SGD(0.001, momentum=0.9), cyprop.Adam(0.01)]
+OPTIMIZERS = [
+    cyprop.SGD(0.01),
+    cyprop.SGD(0.001, momentum=0.9),
+    cyprop.Adam(0.01),
+    cyprop.AdamW(0.01, weight_decay=0.5),
+    cyprop.RMSprop(0.01, momentum=0.5),
+    cyprop.AdaGrad(0.01),
+]
 # Narrower than a cache line, of a line, wider, and so wide that rows have a line more.
 SIZES = [[5, 3, 20, 2], [3, 1, 5], [17, 33, 16, 7], [4, 256, 9], [6, 130, 3]]
 

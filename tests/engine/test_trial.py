@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from arrays_for_tests import same_bits
 from compiled_calls import NOT_FINITE, OK, Calls
+from extremes_for_tests import all_finite, extremes, numbers_of, snapshot
 
 import cyprop
 from cyprop.engine import memory
@@ -40,22 +41,6 @@ PLAIN = [OPTIMIZERS[i] for i in (0, 1, 2, 3, 8, 9, 12, 13, 16)]  # of rates as p
 LARGE_RATE = 2.0**41  # beyond which every update is tried
 
 
-def numbers_of(net):
-    """Weights, biases and what the optimizer keeps, without padding."""
-    _, parameters, states, _ = memory.state(net)
-    vectors = [memory.views(net, vector) for vector in (parameters, *states)]
-    return [part for pair in vectors for parts in pair for part in parts]
-
-
-def all_finite(net):
-    return all(np.isfinite(part).all() for part in numbers_of(net))
-
-
-def snapshot(net):
-    _, parameters, states, tally = memory.state(net)
-    return [vector.tobytes() for vector in (parameters, *states)], tally
-
-
 def learn_one(net, X, Y):
     return net.learn_one(X[0], Y[0])
 
@@ -84,34 +69,6 @@ def compiled(net, X, Y):
 
 
 WAYS = [learn_one, train_on_batch, train_on_two_threads, fit, compiled]
-
-
-def extremes(dtype):
-    """Name and how to spoil a network's weights, X or Y."""
-    most = float(np.finfo(dtype).max)
-
-    def scale(part, factor):
-        def spoil(net, X, Y):
-            for array in {"W": net.weights, "b": net.biases, "X": [X], "Y": [Y]}[part]:
-                array *= dtype.type(factor)
-
-        return spoil
-
-    def put(part, value):
-        def spoil(net, X, Y):
-            {"X": X, "Y": Y}[part].flat[-1] = value
-
-        return spoil
-
-    yield "ordinary", scale("X", 1)
-    for factor in (1e15, most**0.5, most / 64):
-        for part in "XYW":
-            yield f"{part} times {factor:.0e}", scale(part, factor)
-    yield "weights near the end", lambda net, X, Y: net.weights[-1].fill(most)
-    yield "biases near the end", lambda net, X, Y: net.biases[0].fill(-most)
-    for value in (np.nan, np.inf, -np.inf, most, -most):
-        yield f"{value} in X", put("X", value)
-        yield f"{value} in Y", put("Y", value)
 
 
 @pytest.mark.usefixtures("eager", "level")

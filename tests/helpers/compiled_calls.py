@@ -10,6 +10,7 @@ from cyprop.interface import address
 OK, NULL_POINTER, STALE, WRONG_DTYPE, NEGATIVE_COUNT, MISALIGNED, NOT_FINITE, BUSY = range(
     0, -8, -1
 )
+BAD_WEIGHT = -9
 
 POINTER, COUNT = ctypes.c_void_p, ctypes.c_ssize_t
 
@@ -23,6 +24,7 @@ ARGUMENTS = {
     "predict": [POINTER, POINTER, POINTER, POINTER],
     "predict_rows": [POINTER, COUNT, POINTER, POINTER, POINTER],
     "learn_one": [POINTER, POINTER, POINTER, POINTER, POINTER],
+    "learn_weighted": [POINTER, POINTER, POINTER, ctypes.c_double, POINTER, POINTER],
     "input_gradient": [POINTER, COUNT, POINTER, POINTER, POINTER, POINTER],
 }
 RESULTS = {"error_message": ctypes.c_char_p, "dtype": ctypes.c_int}
@@ -56,6 +58,10 @@ class Calls:
     def learn_one(self, x, y):
         loss = np.empty(1)
         return self._call("learn_one", x, y, loss), loss[0]
+
+    def learn_weighted(self, x, y, weight):
+        loss = np.full(1, 12345.0)
+        return self._call("learn_weighted", x, y, weight, loss), loss[0]
 
     def input_gradient(self, X, dA):
         dX = np.empty_like(X)

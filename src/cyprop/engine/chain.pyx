@@ -36,7 +36,7 @@ from cyprop.engine.pieces cimport (
     Link, activate, add_penalty, bias_gradient, clear_padding, clip_rows, drop_out,
     error_behind_dropout,
     error_below, error_of_layer, given_error, output_error, penalty, step, step_outer,
-    weight_gradient,
+    step_rows, weight_gradient,
 )
 from cyprop.engine.team cimport LOOK, Team, desert, meet, now, stop, stops
 from cyprop.engine.trial cimport (
@@ -186,9 +186,7 @@ cdef inline void learn_strip(
         weight_gradient(model, link, k, n_rows, link.strip)
         if model.penalised:
             add_penalty(model, link, k, n_rows, link.strip)
-        step(
-            model, layer.offset + k * layer.W_stride, n_rows * layer.W_stride, link.strip,
-            model.hyperparameters)
+        step_rows(model, layer, k, n_rows, link.strip, padded=True)
 
 
 cdef inline bint derive_weights(
@@ -270,11 +268,14 @@ cdef inline void choose_input(
 cdef inline bint may_learn(Model *model, const Part *part, const Link *link) noexcept nogil:
     """Whether a layer's update leaves every number finite (trial.pyx); all parts find the same."""
     cdef Link copied
-    cdef bint bounded = is_bounded(model)
+    cdef bint tame, bounded = is_bounded(model)
     if bounded and is_plainly_tame(model, link):
         return True
     copied = link[0]                 # so that the compiler may keep the link itself in registers
-    if bounded and is_tame(model, &copied):
+    tame = bounded and is_tame(model, &copied)
+    if model.penalised:              # all have looked at W before a part changes it, or tries to
+        wait_for_others(part)
+    if tame:
         return True
     if part.index == 0:
         tried(model, &copied)
@@ -368,16 +369,7 @@ cdef void step_by(
         layer = &model.layers[l]
         k, k_end = share(part, layer.n_in, 1)
         offset = layer.offset + k * layer.W_stride
-        if layer.W_stride == layer.n_out:
-            step(
-                model, offset, (k_end - k) * layer.n_out, gradient + offset * model.itemsize,
-                model.hyperparameters)
-        else:
-            for k in range(k, k_end):
-                offset = layer.offset + k * layer.W_stride
-                step(
-                    model, offset, layer.n_out, gradient + offset * model.itemsize,
-                    model.hyperparameters)
+        step_rows(model, layer, k, k_end - k, gradient + offset * model.itemsize, padded=False)
         if part.index == 0:
             offset = layer.b_offset
             step(

@@ -19,7 +19,7 @@ from cyprop.engine.model cimport (
     LINE_BYTES, UNSEEN, UPDATE, UPDATES, VECTOR, Layer, Part, Sink, Tape, input_size, next_update,
     share, sink_of, tape_in,
 )
-from cyprop.engine.pieces cimport penalty, step
+from cyprop.engine.pieces cimport penalty, step, step_rows
 from cyprop.engine.team cimport Team, run
 from cyprop.engine.trial cimport begin_update, is_bounded, look_at_states, step_is_finite, tame
 
@@ -289,35 +289,35 @@ cdef void step_by_own(
 ) noexcept nogil:
     """θ ← θ − step(factor · dθ) for a gradient whose padding is zero, each part its share."""
     cdef const Layer *layer
-    cdef Py_ssize_t l, k, k_end
+    cdef Py_ssize_t l, k, k_end, n_rows
     if part.index == 0:
         begin_update(model)
     wait_for_others(part)
     for l in range(model.n_layers):
         layer = &model.layers[l]
         k, k_end = share(part, layer.n_in, 1)
-        step_in_strips(
-            model, layer.offset + k * layer.W_stride, (k_end - k) * layer.W_stride, gradient, factor,
-            strip, model.hyperparameters)
+        n_rows = k_end - k if factor == 1 else max(
+            STRIP_BYTES // (layer.W_stride * model.itemsize), <Py_ssize_t> 1)
+        while k < k_end:
+            n_rows = min(n_rows, k_end - k)
+            step_rows(
+                model, layer, k, n_rows, scaled(
+                    model, n_rows * layer.W_stride,
+                    gradient + (layer.offset + k * layer.W_stride) * model.itemsize, factor, strip),
+                padded=True)
+            k += n_rows
         if part.index == 0:
-            step_in_strips(
-                model, layer.b_offset, layer.n_out, gradient, factor, strip,
+            step(
+                model, layer.b_offset, layer.n_out, scaled(
+                    model, layer.n_out, gradient + layer.b_offset * model.itemsize, factor, strip),
                 model.hyperparameters_of_biases)
 
 
-cdef inline void step_in_strips(
-    Model *model, Py_ssize_t offset, Py_ssize_t n, const char *gradient, double factor, char *strip,
-    const double *hyperparameters,
+cdef inline const char *scaled(
+    const Model *model, Py_ssize_t n, const char *gradient, double factor, char *strip,
 ) noexcept nogil:
-    """The step of n parameters, multiplying a strip at a time, while it is in the cache."""
-    cdef Py_ssize_t count
+    """n numbers times factor, in a strip, or where they are if it is 1."""
     if factor == 1:
-        step(model, offset, n, gradient + offset * model.itemsize, hyperparameters)
-        return
-    while n > 0:
-        count = min(n, STRIP_BYTES // model.itemsize)
-        model.kernels.scale[model.dtype](
-            count, gradient + offset * model.itemsize, factor, strip)
-        step(model, offset, count, strip, hyperparameters)
-        offset += count
-        n -= count
+        return gradient
+    model.kernels.scale[model.dtype](n, gradient, factor, strip)
+    return strip

@@ -271,7 +271,8 @@ cdef void take_hyperparameters(Model *model, const double *numbers) noexcept nog
     cdef const Optimizer *optimizer = model.optimizer
     memcpy(model.hyperparameters, numbers, sizeof(model.hyperparameters))
     memcpy(model.hyperparameters_of_biases, numbers, sizeof(model.hyperparameters))
-    if optimizer.weight_decay >= 0:
+    model.decays = optimizer.weight_decay >= 0 and numbers[optimizer.weight_decay] != 0
+    if model.decays:
         model.hyperparameters_of_biases[optimizer.weight_decay] = 0
     model.reach = INFINITY
     if optimizer.reach != NULL:

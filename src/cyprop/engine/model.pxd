@@ -51,6 +51,7 @@ cdef struct Model:
     OptimizerStepOuter step_outer    # NULL where it has none, or where a penalty comes in between
     double hyperparameters[MAX_HYPERPARAMETERS]       # of the optimizer, as weights follow it
     double hyperparameters_of_biases[MAX_HYPERPARAMETERS]     # the same, but nothing decays them
+    bint decays                      # whether these pull weights to zero
     double tally[MAX_HYPERPARAMETERS]                 # kept from one update to the next: see UPDATES
     double tally_before[MAX_HYPERPARAMETERS]          # the update that is under way
     double reach                     # of a step, as a multiple of the largest gradient

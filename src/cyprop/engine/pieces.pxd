@@ -188,6 +188,21 @@ cdef inline void step(
         hyperparameters, model.tally)
 
 
+cdef inline void step_rows(
+    Model *model, const Layer *layer, Py_ssize_t k, Py_ssize_t n_rows, const char *dW, bint padded,
+) noexcept nogil:
+    """W ← W − step(dW) for the inputs from k on; padded: dW has zeros in its padding"""
+    cdef Py_ssize_t stride = layer.W_stride, offset = layer.offset + k * stride, i
+    # A step by zero changes nothing in the padding of W, but for a decay.
+    if stride == layer.n_out or (padded and not model.decays):
+        step(model, offset, n_rows * stride, dW, model.hyperparameters)
+    else:
+        for i in range(n_rows):
+            step(
+                model, offset + i * stride, layer.n_out, dW + i * stride * model.itemsize,
+                model.hyperparameters)
+
+
 cdef inline bint step_outer(
     Model *model, const Link *link, Py_ssize_t k, Py_ssize_t n_rows,
 ) noexcept nogil:
