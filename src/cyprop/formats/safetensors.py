@@ -18,8 +18,9 @@ fewer than 8 spaces to a multiple of 8 bytes::
   decimal numbers, or true and false for a switch. The optimizer's state is not kept.
 - ``note:KEY``: the user's notes, in ascending order of KEY.
 
-The description has room for what networks do not have yet: dropout, the penalties l1 and l2, maps
-of inputs and outputs, labels. Such an entry comes after ``dtype``, in an order that is fixed once
+Behind ``dtype`` come ``l1``, ``l2`` and ``dropout`` (a list, of the hidden layers), as decimal
+numbers, each left out where it is off. The description has room for what networks do not have yet:
+maps of inputs and outputs, labels. Such an entry comes after these, in an order that is fixed once
 and for all, and is left out where it is at its default; so is a hyperparameter that a rule gets
 later. Files of networks that do without stay the same, byte for byte, and older versions read them.
 Arrays that an entry needs are tensors whose names begin with ``cyprop.``, after those of the

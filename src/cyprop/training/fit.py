@@ -136,7 +136,9 @@ def _validation(
     """The rows that are not learned from, checked, and their weights if there are any."""
     if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
         raise TypeError("validation_data must be a pair (X, Y) or a triple (X, Y, sample_weight)")
-    X, Y, _ = checked_data(network, *validation_data[:2], "validation X", "validation Y")
+    X, Y, _ = checked_data(
+        network, validation_data[0], validation_data[1], "validation X", "validation Y"
+    )
     if len(validation_data) == 2:
         return X, Y, None
     return X, Y, weights_of_rows(validation_data[2], len(X), "validation sample_weight")
