@@ -42,7 +42,7 @@ def clip(leaves, clip_norm=None, clip_value=None):
     if clip_value is not None:
         torch.nn.utils.clip_grad_value_(leaves, clip_value)
     if clip_norm is not None:
-        # PyTorch adds 1e-6 to the norm that it divides by; a bound that is so much larger undoes it.
+        # PyTorch adds 1e-6 to the norm that it divides by; a larger bound undoes it.
         norm = torch.linalg.vector_norm(torch.cat([leaf.grad.ravel() for leaf in leaves])).item()
         torch.nn.utils.clip_grad_norm_(leaves, clip_norm * (norm + 1e-6) / norm)
         assert norm > clip_norm
