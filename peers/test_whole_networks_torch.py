@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch_twin as twin
+from numpy_twin import dropout
 
 import cyprop
 
@@ -22,11 +23,11 @@ def cases():
                     yield loss, hidden, None, n_layers
 
 
-def made(loss, hidden, output, n_layers, dtype):
+def made(loss, hidden, output, n_layers, dtype, **others):
     arguments = SIZES[n_layers], [hidden] * (n_layers - 1), output
     # e to the e to the x leaves no digits for anything else.
     scale = 0.2 if hidden == "exponential" else 1.0
-    return twin.pair(*arguments, loss=loss, dtype=dtype, scale=scale)
+    return twin.pair(*arguments, loss=loss, dtype=dtype, scale=scale, **others)
 
 
 def inputs(rng, dtype):
@@ -34,8 +35,9 @@ def inputs(rng, dtype):
     return rng.normal(scale=4.0, size=(N, 5)).astype(dtype)
 
 
-def check(net, peer, X, Y, tolerance):
-    found, expected = net.gradients(X, Y), peer.gradients(X, Y)
+def check(net, peer, X, Y, tolerance, weights=None, masks=None):
+    found = net.gradients(X, Y, sample_weight=weights, training=masks is not None)
+    expected = peer.gradients(X, Y, weights, masks)
     assert type(found) is cyprop.Gradients
     for mine, theirs in zip(
         [*found.weights, *found.biases, found.inputs],
@@ -51,6 +53,22 @@ def test_gradients_meet_autograd(rng, dtype, loss, hidden, output, n_layers):
     X = inputs(rng, dtype)
     Y = twin.targets(loss, rng, (N, 4)).astype(dtype)
     check(net, peer, X, Y, TOLERANCE[dtype.name])
+
+
+@pytest.mark.parametrize(("loss", "hidden", "output", "n_layers"), list(cases()))
+def test_gradients_of_weighted_rows_with_penalties_and_dropout_meet_autograd(
+    rng, loss, hidden, output, n_layers
+):
+    rates = [0.3, 0.5][: n_layers - 1]
+    net, peer = made(
+        loss, hidden, output, n_layers, "float64", l1=0.02, l2=0.3, dropout=rates or 0.0
+    )
+    X, Y = inputs(rng, "float64"), twin.targets(loss, rng, (N, 4))
+    masks = [
+        twin.tensor(dropout.mask((N, n_out), rate, 3, 0, layer))
+        for layer, (rate, n_out) in enumerate(zip(rates, SIZES[n_layers][1:], strict=False))
+    ]
+    check(net, peer, X, Y, 1e-10, weights=rng.random(N) + 0.1, masks=masks)
 
 
 def test_predictions_meet_those_of_pytorch(rng, dtype):

@@ -111,26 +111,32 @@ class Network:
         self.weights = [tensor(W).requires_grad_() for W in net.weights]
         self.biases = [tensor(b).requires_grad_() for b in net.biases]
 
-    def forward(self, X):
-        """Z and A of the last layer."""
-        A = X
-        for W, b, rule in zip(self.weights, self.biases, self.settings.activations, strict=True):
+    def forward(self, X, masks=None):
+        """Z and A of the last layer; masks: what dropout multiplies A of each hidden layer by."""
+        A, masks = X, [*(masks or [1] * (len(self.weights) - 1)), 1]
+        parts = self.weights, self.biases, self.settings.activations, masks
+        for W, b, rule, M in zip(*parts, strict=True):
             Z = A @ W + b
-            A = formula(ACTIVATIONS, rule)(Z)
+            A = formula(ACTIVATIONS, rule)(Z) * M
         return Z, A
+
+    def penalty(self):
+        """l1 · Σ|w| + l2/2 · Σw² over all weights."""
+        l1, l2 = self.settings.l1, self.settings.l2
+        return sum(l1 * W.abs().sum() + l2 / 2 * (W**2).sum() for W in self.weights)
 
     def costs(self, X, Y):
         """C of each row."""
         Z, A = self.forward(tensor(X))
         return formula(LOSSES, self.settings.loss)(Z, A, tensor(Y))
 
-    def gradients(self, X, Y, sample_weight=None):
+    def gradients(self, X, Y, sample_weight=None, masks=None):
         """The mean loss and its derivatives, as `Network.gradients` of cyprop gives them."""
         X = tensor(X).requires_grad_()
-        Z, A = self.forward(X)
+        Z, A = self.forward(X, masks)
         costs = formula(LOSSES, self.settings.loss)(Z, A, tensor(Y))
         share = torch.ones(len(costs)) if sample_weight is None else tensor(sample_weight)
-        C = (costs * share).sum() / share.sum()
+        C = (costs * share).sum() / share.sum() + self.penalty()
         found = torch.autograd.grad(C, [*self.weights, *self.biases, X])
         n = len(self.weights)
         arrays = [array.numpy() for array in found]

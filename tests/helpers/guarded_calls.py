@@ -145,7 +145,7 @@ def call_gradients_and_dropout(call):
             call("weigh", lambda w, dA: gradient.weigh(w, 1.0, len(w), dA), numbers, A)
             call("penalty", lambda W: gradient.penalty(W, 0.1, 0.1), A)
             call("add_penalty", lambda W, dW: gradient.add_penalty(W, dW, 0.1, 0.1), A, D)
-            call("squares_of_rows", gradient.squares_of_rows, A, numbers)
+            call("squares_of_blocks", gradient.squares_of_blocks, A, numbers[: -(-len(A) // 8)])
             call("clip", lambda dW: gradient.clip(dW, 0.5), A[0])
             call("scale", lambda dW: gradient.scale(dW, 0.5), A[0])
             call("drop", lambda A, M, D: dropout.drop(A, M, D, 0.5, 1, 2, 3), A, M, D)

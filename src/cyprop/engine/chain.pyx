@@ -43,7 +43,7 @@ from cyprop.engine.trial cimport (
     begin_update, is_bounded, is_plainly_tame, is_tame, tried,
 )
 from cyprop.engine.turns cimport n_forks
-from cyprop.kernels.table cimport Table
+from cyprop.kernels.table cimport BLOCK_ROWS, Table
 
 cdef extern from "Python.h":
     int PyErr_CheckSignals()
@@ -198,7 +198,8 @@ cdef inline bint derive_weights(
     cdef Py_ssize_t k = 0, k_end = layer.n_in, n_rows = layer.n_in, work = 0
     if part.n_parts > 1:
         k, k_end = share(
-            part, layer.n_in, 1 if link.dA_prev == NULL else LINE_BYTES // model.itemsize)
+            part, layer.n_in,
+            BLOCK_ROWS if link.dA_prev == NULL else LINE_BYTES // model.itemsize)
     if n_rows > STRIP_ROWS and (sink.target == UPDATE or sink.squares != NULL or (
         part.stoppable and link.n * n_rows * layer.W_stride > POLL
     )):

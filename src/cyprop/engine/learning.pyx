@@ -16,8 +16,8 @@ from cyprop.engine.batches cimport forward_in_pieces, losses_size, sum_of, whole
 from cyprop.engine.chain cimport STRIP_BYTES, backward, strip_of, tape_size, wait_for_others
 from cyprop.engine.memory cimport set_rate
 from cyprop.engine.model cimport (
-    LINE_BYTES, UNSEEN, UPDATE, UPDATES, VECTOR, Layer, Part, Sink, Tape, input_size, next_update,
-    share, sink_of, tape_in,
+    LINE_BYTES, UNSEEN, UPDATE, UPDATES, VECTOR, Layer, Part, Sink, Tape, blocks_of,
+    input_size, n_blocks, next_update, share, sink_of, tape_in,
 )
 from cyprop.engine.pieces cimport penalty, step, step_rows
 from cyprop.engine.team cimport Team, run
@@ -45,7 +45,7 @@ cdef struct Room:                        # what a slice needs beside a tape, for
     double *weights                      # and their weights
     double *C                            # their losses
     char *gradient                       # and, where it is made as a whole, the gradient,
-    double *squares                      # the sum of squares of each of its rows,
+    double *squares                      # the sum of squares of each of its blocks,
     double *factor                       # and what it is multiplied by
     char *tape
 
@@ -59,7 +59,6 @@ cdef Py_ssize_t place_room(
     const Model *model, const Recipe *recipe, Py_ssize_t batch_size, char *start, Room *room,
 ) noexcept nogil:
     """Say where each thing is; the size of all but the tape."""
-    cdef const Layer *last = &model.layers[model.n_layers - 1]
     cdef Py_ssize_t at = 0
     room.Y = start
     at += whole_lines(batch_size * model.n_targets * model.itemsize)
@@ -72,7 +71,7 @@ cdef Py_ssize_t place_room(
     if is_whole(recipe):
         at += whole_lines(model.n_parameters * model.itemsize)
         room.squares = <double *> (start + at)
-        at += losses_size(last.first_row + last.n_in + 1)
+        at += losses_size(n_blocks(model))
         room.factor = <double *> (start + at)
         at += LINE_BYTES
     room.tape = start + at
@@ -246,28 +245,27 @@ cdef double factor_of(Model *model, const Recipe *recipe, const Room *room) noex
 
 
 cdef inline double norm_of(const Model *model, const Room *room) noexcept nogil:
-    """‖dθ‖: the sums of squares of all rows, in order"""
-    cdef const Layer *last = &model.layers[model.n_layers - 1]
+    """‖dθ‖: the sums of squares of all blocks, in order"""
     cdef Py_ssize_t k
     cdef double total = 0
-    for k in range(last.first_row + last.n_in + 1):
+    for k in range(n_blocks(model)):
         total += room.squares[k]
     return sqrt(total)
 
 
 cdef void measure_scaled(const Model *model, const Room *room, double unit) noexcept nogil:
-    """dθ ← unit · dθ, and the sum of squares of each row of it."""
+    """dθ ← unit · dθ, and the sum of squares of each block of it."""
     cdef const Layer *layer
     cdef Py_ssize_t l
     scale_layers(model, room.gradient, unit)
     for l in range(model.n_layers):
         layer = &model.layers[l]
-        model.kernels.squares_of_rows[model.dtype](
+        model.kernels.squares_of_blocks[model.dtype](
             layer.n_in, layer.n_out, room.gradient + layer.offset * model.itemsize, layer.W_stride,
-            room.squares + layer.first_row)
-        model.kernels.squares_of_rows[model.dtype](
+            room.squares + layer.first_block)
+        model.kernels.squares_of_blocks[model.dtype](
             1, layer.n_out, room.gradient + layer.b_offset * model.itemsize, layer.n_out,
-            room.squares + layer.first_row + layer.n_in)
+            room.squares + layer.first_block + blocks_of(layer.n_in))
 
 
 cdef void scale_layers(const Model *model, char *gradient, double factor) noexcept nogil:

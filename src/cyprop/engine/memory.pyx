@@ -22,6 +22,7 @@ import numpy as np
 from cyprop.engine.finite cimport first_nonfinite
 from cyprop.engine.model cimport (
     FOREIGN, LINE_BYTES, MAX_HYPERPARAMETERS, MAX_STATES, TAME, UNSEEN, UPDATES, Layer, Model,
+    blocks_of,
 )
 from cyprop.engine.turns cimport Call, Turns
 from cyprop.kernels cimport activation as activation_kernels
@@ -213,7 +214,7 @@ cdef int place_layers(Model *model, settings) except -1:
     """Say where W and b lie in the parameters, and A and Z on a tape."""
     cdef Layer *layer
     cdef Py_ssize_t l, n_layers = len(settings.sizes) - 1
-    cdef Py_ssize_t n_parameters = 0, n_rows = 0, kept = 0
+    cdef Py_ssize_t n_parameters = 0, n_blocks = 0, kept = 0
     for l in range(n_layers):
         layer = &model.layers[l]
         layer.n_in = settings.sizes[l]
@@ -230,8 +231,8 @@ cdef int place_layers(Model *model, settings) except -1:
             )
         layer.W_stride = weight_stride(layer.n_out, model.itemsize)
         layer.offset = n_parameters
-        layer.first_row = n_rows
-        n_rows += layer.n_in + 1
+        layer.first_block = n_blocks
+        n_blocks += blocks_of(layer.n_in) + 1
         layer.b_offset = n_parameters + round_up(layer.n_in * layer.W_stride, model.itemsize)
         n_parameters = layer.b_offset + layer.stride
         layer.dropout = settings.dropout[l] if l < n_layers - 1 else 0

@@ -8,8 +8,8 @@ from libc.math cimport INFINITY
 from libc.stdint cimport uint64_t, uintptr_t
 
 from cyprop.kernels.table cimport (
-    LINE_BYTES, MAX_HYPERPARAMETERS, MAX_STATES, Activation, Loss, Optimizer, OptimizerStepOuter,
-    Table,
+    BLOCK_ROWS, LINE_BYTES, MAX_HYPERPARAMETERS, MAX_STATES, Activation, Loss, Optimizer,
+    OptimizerStepOuter, Table,
 )
 
 cdef struct Layer:
@@ -20,7 +20,7 @@ cdef struct Layer:
     Py_ssize_t W_stride              # from one row of W to the next; less than a line for few outputs
     Py_ssize_t offset                # of W in the parameter vector, in elements
     Py_ssize_t b_offset              # of b
-    Py_ssize_t first_row             # how many rows of W, and b, stand in front of it
+    Py_ssize_t first_block           # how many blocks of rows of W, and b, stand in front of it
     Py_ssize_t A_offset              # of A in the scratch of one row, in elements
     Py_ssize_t Z_offset              # the same for Z; equal to A_offset where Z need not be kept
     double dropout                   # the probability that a unit is silent in an update
@@ -97,7 +97,7 @@ cdef struct Sink:                    # where the derivatives go
     char *dX                         # (n, n_in) without gaps; NULL where it is not wanted
     bint penalised                   # with the derivative of the penalty
     double clip_value                # the largest |dθ| that is let through; infinite: all are
-    double *squares                  # where Σ dθ² of each row of the VECTOR goes; NULL: nowhere
+    double *squares                  # where Σ dθ² of each block of the VECTOR goes; NULL: nowhere
 
 cdef struct Part:                    # one thread's part of a batch; see `share`
     Py_ssize_t index
@@ -136,6 +136,17 @@ cdef inline Py_ssize_t input_size(const Model *model) noexcept nogil:
 
 cdef inline Py_ssize_t output_size(const Model *model) noexcept nogil:
     return model.layers[model.n_layers - 1].n_out
+
+
+cdef inline Py_ssize_t blocks_of(Py_ssize_t n_rows) noexcept nogil:
+    """How many blocks the rows make up, the last of which may be smaller."""
+    return (n_rows + BLOCK_ROWS - 1) // BLOCK_ROWS
+
+
+cdef inline Py_ssize_t n_blocks(const Model *model) noexcept nogil:
+    """Of all layers: those of W, and b is one more."""
+    cdef const Layer *last = &model.layers[model.n_layers - 1]
+    return last.first_block + blocks_of(last.n_in) + 1
 
 
 cdef inline Sink sink_of(Target target) noexcept nogil:

@@ -7,8 +7,8 @@ from libc.math cimport INFINITY
 from libc.string cimport memcpy, memset
 
 from cyprop.engine.model cimport (
-    MAX_STATES, A_of, Batch, D_of, Layer, M_of, Model, Part, Sink, Tape, Z_of, share,
-    weights_of,
+    MAX_STATES, A_of, Batch, D_of, Layer, M_of, Model, Part, Sink, Tape, Z_of,
+    blocks_of, share, weights_of,
 )
 from cyprop.kernels.table cimport Dropout, Optimizer
 
@@ -145,14 +145,14 @@ cdef inline void clip_rows(
     const Model *model, const Layer *layer, const Sink *sink, Py_ssize_t k, Py_ssize_t n_rows,
     char *dW,
 ) noexcept nogil:
-    """dW ← clip(dW, ±clip_value), and Σ dW² of each row, for the rows from k on; row n_in is db.
+    """dW ← clip(dW, ±clip_value), and Σ dW² of each block of the rows from k on; row n_in is db.
 
     Padding is zero, and stays so.
     """
     if sink.clip_value < INFINITY:
         model.kernels.clip[model.dtype](n_rows * layer.W_stride, dW, sink.clip_value)
-    model.kernels.squares_of_rows[model.dtype](
-        n_rows, layer.n_out, dW, layer.W_stride, sink.squares + layer.first_row + k)
+    model.kernels.squares_of_blocks[model.dtype](
+        n_rows, layer.n_out, dW, layer.W_stride, sink.squares + layer.first_block + blocks_of(k))
 
 
 cdef inline double penalty(const Model *model) noexcept nogil:

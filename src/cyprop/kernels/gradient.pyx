@@ -12,7 +12,7 @@ from cython cimport floating
 
 from cyprop.kernels.dispatch cimport current_table
 from cyprop.kernels.shapes cimport matrix, same_stride, vector
-from cyprop.kernels.table cimport Table
+from cyprop.kernels.table cimport BLOCK_ROWS, Table
 
 
 cpdef weigh(const double[:] weights, double weight, Py_ssize_t n_batch, floating[:, :] dA):
@@ -45,14 +45,14 @@ cpdef add_penalty(const floating[:, :] W, floating[:, :] dW, double l1, double l
             n_in, n_out, &W[0, 0], &dW[0, 0], stride, l1, l2)
 
 
-cpdef squares_of_rows(const floating[:, :] dW, double[:] sums):
-    """Σ_j dW_kj² of each row k into sums (n,), in float64."""
+cpdef squares_of_blocks(const floating[:, :] dW, double[:] sums):
+    """Σ_kj dW_kj² of each eight rows into sums (⌈n / 8⌉,), in float64."""
     cdef const Table *kernels = current_table()
     cdef Py_ssize_t n = dW.shape[0], n_out = dW.shape[1]
     cdef Py_ssize_t stride = matrix("dW", dW, n, n_out)
-    vector("sums", sums, n)
+    vector("sums", sums, (n + BLOCK_ROWS - 1) // BLOCK_ROWS)
     with nogil:
-        kernels.squares_of_rows[floating is double](
+        kernels.squares_of_blocks[floating is double](
             n, n_out, &dW[0, 0], stride, &sums[0])
 
 

@@ -13,6 +13,7 @@ cdef enum:
     MAX_ENTRIES = 32          # activations, losses, optimizers: of each at most this many
     MAX_HYPERPARAMETERS = 8
     MAX_STATES = 4
+    BLOCK_ROWS = 8            # of a gradient whose squares are added up together
 
 ctypedef void (*DenseForward)(
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
@@ -114,7 +115,8 @@ ctypedef void (*AddPenalty)(
     Py_ssize_t n_in, Py_ssize_t n_out, const void *W, void *dW, Py_ssize_t W_stride,
     double l1, double l2) noexcept nogil
 
-ctypedef void (*SquaresOfRows)(
+# Of each BLOCK_ROWS rows one sum.
+ctypedef void (*SquaresOfBlocks)(
     Py_ssize_t n, Py_ssize_t n_out, const void *dW, Py_ssize_t dW_stride,
     double *sums) noexcept nogil
 
@@ -175,7 +177,7 @@ cdef struct Table:
     Weigh weigh[2]
     Penalty penalty[2]
     AddPenalty add_penalty[2]
-    SquaresOfRows squares_of_rows[2]
+    SquaresOfBlocks squares_of_blocks[2]
     Clip clip[2]
     Scale scale[2]
     Py_ssize_t n_activations, n_losses, n_optimizers

@@ -71,17 +71,18 @@ cdef void add_penalty(
             dW[j] = dW[j] + fma(own_l2, W[j], own_l1 * sign)
 
 
-cdef void squares_of_rows(
+cdef void squares_of_blocks(
     Py_ssize_t n, Py_ssize_t n_out, const floating *dW, Py_ssize_t dW_stride, double *sums,
 ) noexcept nogil:
-    """Σ_j dW_kj² of each row k, in float64"""
+    """Σ_kj dW_kj² of each block of rows, in float64; the last block may have fewer rows"""
     cdef double lanes[SUM_LANES]
     cdef Py_ssize_t k, j, lane
     cdef const floating *row
     for k in range(n):
         row = dW + k * dW_stride
-        for lane in range(SUM_LANES):
-            lanes[lane] = 0
+        if k % BLOCK_ROWS == 0:
+            for lane in range(SUM_LANES):
+                lanes[lane] = 0
         j = 0
         while j + SUM_LANES <= n_out:
             for lane in range(SUM_LANES):
@@ -89,7 +90,8 @@ cdef void squares_of_rows(
             j += SUM_LANES
         for lane in range(n_out - j):
             lanes[lane] = fma64(row[j + lane], row[j + lane], lanes[lane])
-        sums[k] = sum_of_lanes(lanes)
+        if k % BLOCK_ROWS == BLOCK_ROWS - 1 or k == n - 1:
+            sums[k // BLOCK_ROWS] = sum_of_lanes(lanes)
 
 
 cdef void clip(Py_ssize_t n, floating *dW, double bound) noexcept nogil:
@@ -116,8 +118,8 @@ table.penalty[0] = <Penalty> penalty[float]
 table.penalty[1] = <Penalty> penalty[double]
 table.add_penalty[0] = <AddPenalty> add_penalty[float]
 table.add_penalty[1] = <AddPenalty> add_penalty[double]
-table.squares_of_rows[0] = <SquaresOfRows> squares_of_rows[float]
-table.squares_of_rows[1] = <SquaresOfRows> squares_of_rows[double]
+table.squares_of_blocks[0] = <SquaresOfBlocks> squares_of_blocks[float]
+table.squares_of_blocks[1] = <SquaresOfBlocks> squares_of_blocks[double]
 table.clip[0] = <Clip> clip[float]
 table.clip[1] = <Clip> clip[double]
 table.scale[0] = <Scale> scale[float]
