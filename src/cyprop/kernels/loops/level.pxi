@@ -5,10 +5,10 @@ from cpython.pycapsule cimport PyCapsule_New
 
 from cyprop.kernels.table cimport (
     BLOCK_ROWS, LINE_BYTES, MAX_ENTRIES, MAX_HYPERPARAMETERS, MAX_STATES, Activation,
-    ActivationBackward, ActivationForward, AddPenalty, Clip, DenseBackwardA, DenseBackwardB, DenseBackwardW,
-    DenseForward, Drop, Dropout, Hyperparameter, Largest, Loss, LossBackward, LossForward, Optimizer,
-    OptimizerReach, OptimizerStep, OptimizerStepOuter, Penalty, Rule, Scale, Silence, SquaresOfBlocks,
-    Table, Weigh,
+    ActivationBackward, ActivationForward, AddPenalty, Clip, DenseBackwardA, DenseBackwardB,
+    DenseBackwardW, DenseForward, Drop, Dropout, Hyperparameter, Largest, Loss, LossBackward,
+    LossForward, Optimizer, OptimizerReach, OptimizerStep, OptimizerStepOuter, Penalty, Rule, Scale,
+    Silence, SquaresOfBlocks, Table, Weigh,
 )
 
 cdef Table table
