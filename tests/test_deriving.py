@@ -125,7 +125,7 @@ SIZES = ([1, 1], [3, 70, 1], [1, 17, 5], [7, 16, 33, 9], [37, 65, 2], [130, 101,
 
 
 @pytest.mark.usefixtures("level")
-@pytest.mark.parametrize("n", [None, 1, 2, 17, 65])
+@pytest.mark.parametrize("n", [None, 1, 17])
 @pytest.mark.parametrize("output", activation.names())
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_vjp_meets_the_twin(rng, dtype, sizes, output, n):

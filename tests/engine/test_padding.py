@@ -19,6 +19,7 @@ VALUES = {
     "NaN": np.nan, "inf": np.inf, "-inf": -np.inf, "denormal": 1e-45, "large": 1e38, "one": 1.0,
     "-0.0": -0.0,
 }  # fmt: skip
+FEW_VALUES = {name: VALUES[name] for name in ("NaN", "-inf", "one")}
 ACTIVATIONS = ["sigmoid", "tanh", "relu", "identity"]
 OPTIMIZERS = [
     cyprop.SGD(0.01),
@@ -87,7 +88,7 @@ def test_results_are_those_of_the_weights(rng, dtype, sizes, value):
 
 
 @pytest.mark.usefixtures("eager", "level")
-@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+@pytest.mark.parametrize("value", FEW_VALUES.values(), ids=FEW_VALUES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_learning_is_that_of_the_weights_and_leaves_padding_alone(
@@ -112,7 +113,7 @@ def test_learning_is_that_of_the_weights_and_leaves_padding_alone(
         assert not clean.parameters[where].any()
 
 
-@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+@pytest.mark.parametrize("value", FEW_VALUES.values(), ids=FEW_VALUES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 def test_padding_of_states_and_gradients_takes_no_part(rng, dtype, optimizer, value):
     sizes = [5, 3, 20, 2]
@@ -136,7 +137,7 @@ def test_padding_of_states_and_gradients_takes_no_part(rng, dtype, optimizer, va
     assert same_bits(dirty.parameters[where], np.full(where.sum(), value, dtype))
 
 
-@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+@pytest.mark.parametrize("value", FEW_VALUES.values(), ids=FEW_VALUES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_compiled_calls_give_the_bits_of_the_weights(rng, dtype, sizes, optimizer, value):
@@ -181,7 +182,7 @@ def test_copies_files_and_equality_are_those_of_the_weights(rng, dtype, tmp_path
         assert same_bits(other.predict(X), clean.predict(X))
 
 
-@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+@pytest.mark.parametrize("value", FEW_VALUES.values(), ids=FEW_VALUES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 def test_fit_is_that_of_the_weights(rng, dtype, optimizer, value):
     sizes = [5, 3, 20, 2]

@@ -71,7 +71,7 @@ def compiled(net, X, Y):
 WAYS = [learn_one, train_on_batch, train_on_two_threads, fit, compiled]
 
 
-@pytest.mark.usefixtures("eager", "level")
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_finite_loss_means_finite_numbers(rng, dtype, way, optimizer):
@@ -98,7 +98,7 @@ def test_a_finite_loss_means_finite_numbers(rng, dtype, way, optimizer):
     assert seen == {True, False}
 
 
-@pytest.mark.usefixtures("eager", "level")
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("optimizer", OPTIMIZERS[:3], ids=repr)
 @pytest.mark.parametrize("way", [w for w in WAYS if w is not fit])
 def test_an_output_layer_that_would_overflow_leaves_all_as_it_was(rng, dtype, way, optimizer):
@@ -147,7 +147,7 @@ def test_a_step_is_refused_or_leaves_finite_numbers(rng, dtype, optimizer, n_thr
     assert True in seen
 
 
-@pytest.mark.usefixtures("eager", "level")
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("optimizer", PLAIN, ids=repr)
 @pytest.mark.parametrize("way", WAYS)
 def test_an_update_that_is_tried_first_ends_in_the_same_bits(rng, dtype, way, optimizer):
