@@ -91,7 +91,7 @@ def test_fit_is_the_twins_with_everything(rng, optimizer, bounds):
     assert memory.state(net)[3][-1] == reference.n_updates == 3 * 6
 
 
-@pytest.mark.usefixtures("eager", "level")
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("bounds", BOUNDS, ids=str)
 def test_bits_do_not_depend_on_the_number_of_threads(rng, dtype, bounds):
     X, Y, weights = data(rng, 201, dtype)
