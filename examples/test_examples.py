@@ -55,7 +55,7 @@ def test_names_may_be_imported_one_by_one(environment, tmp_path):
     names = sorted(
         set(re.findall(r"`([a-z_0-9]+)\(", table)) | set(re.findall(r"`([A-Z_]+[A-Z])`", table))
     )
-    assert len(names) == 11 + 8
+    assert len(names) == 12 + 10
     (tmp_path / "names.pyx").write_text(
         f"from cyprop cimport Model, {', '.join(names)}\n"
         "def sizes(handle):\n"
