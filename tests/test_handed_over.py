@@ -246,6 +246,24 @@ def test_an_order_that_does_not_fit_is_refused():
             course.train(None, None, start, 0.0)
 
 
+def test_arrays_that_were_resized_since_a_course_began_are_refused():
+    from cyprop.engine.course import Course
+
+    for resized, match in (
+        ("X", "different numbers of rows"),
+        ("Y", "different numbers of rows"),
+        ("weights", "weights are not such as a course takes"),
+    ):
+        arrays = {"X": X.astype("f4"), "Y": Y.astype("f4"), "weights": np.ones(len(X))}
+        net = made()
+        before = net.parameters.tobytes()
+        course = Course(net, *arrays.values(), 5, 1)
+        arrays[resized].resize((3, *arrays[resized].shape[1:]), refcheck=False)
+        with pytest.raises(ValueError, match=match):
+            course.train(None, None, 0, 0.0)
+        assert net.parameters.tobytes() == before
+
+
 # a network that was never made
 
 

@@ -4,8 +4,8 @@ cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport INFINITY
 
-from cyprop.engine.memory cimport Memory
 from cyprop.engine.learning cimport Recipe, train, train_scratch_size
+from cyprop.engine.memory cimport Memory
 from cyprop.engine.model cimport Batch, Model, aligned, rows_of
 from cyprop.engine.stack cimport STACK_OF_KERNELS, need_stack
 from cyprop.engine.turns cimport Call, raise_what_is_set
@@ -52,7 +52,7 @@ cdef class Course:
     Parameters
     ----------
     network : Network
-    X, Y : ndarray, (n, n_in) and (n, n_out)
+    X, Y : ndarray, (n, n_in) and (n, n_targets)
         Of the network's dtype, C-contiguous and aligned.
     weights : ndarray of float64, (n,), or None
         Of the rows.
@@ -67,26 +67,37 @@ cdef class Course:
         self, Memory network not None, X, Y, weights, Py_ssize_t batch_size, Py_ssize_t n_parts,
         bint ordinary=False, clip_norm=None, clip_value=None,
     ):
-        cdef Model *model = &network.model
-        if not (is_matrix(X, network, network.n_in) and is_matrix(Y, network, network.n_targets)):
-            raise ValueError("X and Y are not such as this network takes")
-        if cnp.PyArray_DIM(<cnp.ndarray> X, 0) != cnp.PyArray_DIM(<cnp.ndarray> Y, 0):
-            raise ValueError("X and Y have different numbers of rows")
-        self.data = rows_of(
-            model, cnp.PyArray_DIM(<cnp.ndarray> X, 0), cnp.PyArray_BYTES(<cnp.ndarray> X),
-            cnp.PyArray_BYTES(<cnp.ndarray> Y))
-        self.data.ordinary = ordinary
-        if weights is not None:
-            if not is_numbers(weights, self.data.n):
-                raise ValueError("weights are not such as a course takes")
-            self.data.weights = <const double *> cnp.PyArray_DATA(<cnp.ndarray> weights)
         self.network = network
-        self.keep = X, Y, weights
-        self.batch_size = min(batch_size, self.data.n)
+        self.X, self.Y, self.weights = X, Y, weights
+        self.ordinary = ordinary
+        self.batch_size = batch_size
         self.n_parts = n_parts
         self.recipe = Recipe(
             NULL, INFINITY if clip_value is None else clip_value,
             INFINITY if clip_norm is None else clip_norm)
+        self.rows()
+
+    cdef Batch rows(self) except *:
+        """All rows as kernels read them, looked at anew: another thread may have resized an array."""
+        cdef Model *model = &self.network.model
+        cdef Batch data
+        X, Y, weights = self.X, self.Y, self.weights
+        if not (
+            is_matrix(X, self.network, self.network.n_in)
+            and is_matrix(Y, self.network, self.network.n_targets)
+        ):
+            raise ValueError("X and Y are not such as this network takes")
+        if cnp.PyArray_DIM(<cnp.ndarray> X, 0) != cnp.PyArray_DIM(<cnp.ndarray> Y, 0):
+            raise ValueError("X and Y have different numbers of rows")
+        data = rows_of(
+            model, cnp.PyArray_DIM(<cnp.ndarray> X, 0), cnp.PyArray_BYTES(<cnp.ndarray> X),
+            cnp.PyArray_BYTES(<cnp.ndarray> Y))
+        data.ordinary = self.ordinary
+        if weights is not None:
+            if not is_numbers(weights, data.n):
+                raise ValueError("weights are not such as a course takes")
+            data.weights = <const double *> cnp.PyArray_DATA(<cnp.ndarray> weights)
+        return data
 
     def train(self, order, rates, Py_ssize_t start, double total):
         """Train batch after batch from row `start` on, for about as long as Ctrl-C may wait.
@@ -97,8 +108,9 @@ cdef class Course:
         on from. A batch whose loss is not finite is not learned, and is where it stops.
         """
         cdef Model *model = &self.network.model
-        cdef Batch data = self.data
+        cdef Batch data = self.rows()
         cdef Recipe recipe = self.recipe
+        cdef Py_ssize_t batch_size = min(self.batch_size, data.n)
         cdef Call call
         if not 0 <= start <= data.n:
             raise ValueError(f"start is {start}, expected a row from 0 to {data.n}")
@@ -107,17 +119,17 @@ cdef class Course:
                 raise ValueError("order is not such as a permutation of the rows")
             data.order = <const Py_ssize_t *> cnp.PyArray_DATA(<cnp.ndarray> order)
         if rates is not None:
-            if not is_numbers(rates, (data.n + self.batch_size - 1) // self.batch_size):
+            if not is_numbers(rates, (data.n + batch_size - 1) // batch_size):
                 raise ValueError("rates are not one number for each batch")
             recipe.rates = <const double *> cnp.PyArray_DATA(<cnp.ndarray> rates)
         need_stack(STACK_OF_KERNELS)
         self.network.begin_writing(&call)
         try:
             self.network.need_scratch(
-                train_scratch_size(model, &recipe, self.batch_size, self.n_parts))
+                train_scratch_size(model, &recipe, batch_size, self.n_parts))
             with nogil:
                 start = train(
-                    model, &data, &recipe, self.batch_size, start, &total,
+                    model, &data, &recipe, batch_size, start, &total,
                     aligned(self.network.scratch), self.n_parts)
             raise_what_is_set()
         finally:

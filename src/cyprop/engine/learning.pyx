@@ -222,7 +222,7 @@ cdef double factor_of(Model *model, const Recipe *recipe, const Room *room) noex
     that the step leaves all numbers finite, it is tried; `model.overflowed` says what came of it.
     """
     cdef double norm = norm_of(model, room), unit = 1, factor = 1
-    if norm == INFINITY:                   # squares may be infinite where numbers are not
+    if norm == INFINITY and recipe.clip_norm < INFINITY:   # squares may be, where numbers are not
         unit = TINY
         measure_scaled(model, room, unit)
         norm = norm_of(model, room)
