@@ -171,10 +171,17 @@ def test_the_list_of_rooms_is_that_of_the_tree():
         if (path.is_dir() and any(path.glob("*.py"))) or path.suffix in (".py", ".pyx")
     }
     assert there - set(named) == {"__main__.py"}
+    for room, content in re.findall(r"^\| `(\w+/)` \| (.*) \|$", rooms, re.M):
+        if room != "engine/":  # whose files have a list of their own
+            modules = {path.name for path in modules_in(source / room)}
+            assert modules - set(names_in(content)) == set(), room
     inside = [name for row in re.findall(r"^\| (`.*?) \|", engine, re.M) for name in names_in(row)]
     assert [name for name in inside if not (source / "engine" / name).exists()] == []
-    sources = {path.name for path in (source / "engine").glob("*.pyx")}
-    assert sources <= set(inside)
+    assert {path.name for path in modules_in(source / "engine")} <= set(inside)
+
+
+def modules_in(folder):
+    return [path for end in ("py", "pyx") for path in folder.glob(f"[!_]*.{end}")]
 
 
 def names_in(cell):
