@@ -180,6 +180,7 @@ def test_names():
     ("schedule", "error", "words"),
     [
         ("cosin", ValueError, "schedule 'cosin' is unknown; known are constant, cosine, one_cycle"),
+        ("poly", ValueError, r"_plateau, and with numbers .*Step\(every.* and .*Exponential\(fac"),
         ("step", ValueError, r"schedule 'step' needs numbers: give cyprop.Step\(every, factor\)"),
         (3, TypeError, "schedule is 3, expected a Schedule, a name, or a function of the update's"),
         ([0.1, 0.2], TypeError, "expected a Schedule, a name, or a function"),
