@@ -9,7 +9,7 @@ class Course:
     Parameters
     ----------
     network : Network
-    X, Y : ndarray, (n, n_in) and (n, n_out)
+    X, Y : ndarray, (n, n_in) and (n, n_targets)
         Of the network's dtype, C-contiguous and aligned.
     weights : ndarray of float64, (n,), or None
         Of the rows.

@@ -52,7 +52,7 @@ cdef class Course:
     Parameters
     ----------
     network : Network
-    X, Y : ndarray, (n, n_in) and (n, n_out)
+    X, Y : ndarray, (n, n_in) and (n, n_targets)
         Of the network's dtype, C-contiguous and aligned.
     weights : ndarray of float64, (n,), or None
         Of the rows.
