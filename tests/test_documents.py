@@ -82,10 +82,14 @@ def test_the_page_of_a_package_index_needs_no_file_of_the_checkout():
 def test_what_the_readme_says_of_its_picture_is_in_the_results():
     [said] = re.findall(r"^!\[(.*)\]\(docs/one-row\.png\)$", text_of("README.md"), re.M)
     assert "On each of them cyprop is the fastest" in said
+    named = tuple(re.split(", | and ", re.search("ahead of (.*)[.]$", said)[1]))
     results = json.loads(text_of("benchmarks/results/predict.json"))
     for case in results["cases"]:
         rows = [row for row in case["results"] if row["kind"] in ("ours", "peer")]
         assert min(rows, key=lambda row: row["median"])["kind"] == "ours", case["case"]
+        peers = [row["label"] for row in rows if row["kind"] == "peer"]
+        assert all(label.startswith(named) for label in peers)
+        assert all(any(label.startswith(name) for label in peers) for name in named)
 
 
 def test_the_tables_of_the_performance_page_are_those_of_the_results():
