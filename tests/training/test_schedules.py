@@ -236,6 +236,11 @@ WRONG = [
     (cyprop.ReduceOnPlateau, {"patience": -1}, ValueError, "patience is -1, expected at least 0"),
     (cyprop.ReduceOnPlateau, {"min_delta": 1}, ValueError, "min_delta is 1, expected"),
     (cyprop.ReduceOnPlateau, {"low": -1}, ValueError, "low is -1, expected"),
+    (cyprop.Step, {"every": 2, "gamma": 0.5}, TypeError, "argument 'gamma': it is called factor$"),
+    (cyprop.Cosine, {"warmpu": 0.1}, TypeError, "no argument 'warmpu': it has warmup, low$"),
+    (cyprop.OneCycle, {"max_lr": 0.1}, TypeError, "OneCycle has .* 'max_lr': it is the optimizer's"),
+    (cyprop.Constant, {"low": 0.1}, TypeError, "Constant has no argument 'low': it has none"),
+    (cyprop.ReduceOnPlateau, {"threshold": 0}, TypeError, "'threshold': it is called min_delta"),
     (cyprop.ReduceOnPlateau, {"monitor": "val"}, ValueError, "'val' is unknown; known are loss, v"),
 ]
 
