@@ -32,7 +32,10 @@ def tables(documents: dict[str, Document]) -> dict[str, str]:
         "learn": learn,
         "kernels": kernels,
         "train": train,
+        "instructions": instructions,
         "latency": latency,
+        "mnist": mnist,
+        "options": options,
     }
     made = {
         name: f"{maker(documents[name])}\n\n{source(documents[name])}"
@@ -135,6 +138,55 @@ def train(document: Document) -> str:
         rows.append([case["case"], time(named(case, "cyprop")), *texts[:3]])
     header = ["", "`fit`, an epoch", "fastest peer ÷ that", "the second", "the third"]
     return markdown(header, rows)
+
+
+def instructions(document: Document) -> str:
+    """Of one call as people write it; of Numba's two ways the better."""
+    names = {"predict": "`predict(x)`", "learn": "`learn_one`", "epoch": "`fit`, an epoch"}
+    rows = []
+    for case in document["cases"]:
+        task, _, network = case["case"].partition(" ")
+        [ours] = [row for row in case["results"] if row["label"] == "cyprop"]
+        peers = [row["this"] for row in case["results"] if row["kind"] == "peer"]
+        counts = [ours["this"], ours["against"], *([min(peers)] if peers else [])]
+        texts = [f"{count:,.0f}" for count in counts] + [""] * (not peers)
+        rows.append([f"{names[task]}, {network}", *texts])
+    before = f"before, {document['against']['label']}"
+    return markdown(["", "cyprop", before, "Numba by hand"], rows)
+
+
+def options(document: Document) -> str:
+    """Each option's epoch by the plain one; last, our step of an optimizer by PyTorch's."""
+    epochs = [case for case in document["cases"] if "ratio" not in case]
+    rows = [
+        [found[0]["label"], *(f"{row['times_plain']:.2f}" for row in found)]
+        for found in zip(*(case["results"] for case in epochs), strict=True)
+        if found[0]["label"] != "plain"
+    ]
+    table = markdown(["an epoch ÷ the plain one", *(case["case"] for case in epochs)], rows)
+    steps = [case for case in document["cases"] if "ratio" in case]
+    names = [case["case"].rpartition(" ")[2] for case in steps]
+    ratios = [f"{case['ratio']:.2f}" for case in steps]
+    step = ["step of AdamW ÷ PyTorch's fused one", *ratios]
+    return f"{table}\n\n{markdown(['', *names], [step])}"
+
+
+def mnist(document: Document) -> str:
+    """The mean accuracy of each recipe, of how many seeds, and the time of an epoch."""
+    rows = []
+    for recipe in document["recipes"]:
+        found = {row["label"]: row for row in recipe["results"]}
+        texts = []
+        for label in ("cyprop", "PyTorch"):
+            if label in found:
+                row, n = found[label], len(found[label]["runs"])
+                texts.append(f"{row['accuracy']:.2f} % ({n} seed{'s' * (n > 1)})")
+                texts.append(time(row["seconds_an_epoch"]))
+            else:
+                texts += ["–", "–"]
+        name = f"{recipe['network']}, {recipe['epochs']} epochs of batches of"
+        rows.append([f"{name} {recipe['batch_size']}: {recipe['setting']}", *texts])
+    return markdown(["", "cyprop", "an epoch", "PyTorch", "an epoch"], rows)
 
 
 def latency(document: Document) -> str:

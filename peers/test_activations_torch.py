@@ -7,6 +7,7 @@ formulas by tests/kernels/test_activation.py.
 import numpy as np
 import pytest
 import torch
+import torch_twin
 from torch.nn import functional
 
 import cyprop
@@ -15,30 +16,7 @@ from cyprop.kernels import activation
 TOLERANCE = 1e-10
 OF_DERIVATIVES = {"hard_sigmoid": 1e-7}  # PyTorch multiplies by a sixth that was rounded to float32
 
-FUNCTIONS = {
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "identity": lambda Z: Z.clone(),
-    "softmax": lambda Z: torch.softmax(Z, dim=1),
-    "log_softmax": lambda Z: torch.log_softmax(Z, dim=1),
-    "leaky_relu": lambda Z, slope=0.01: functional.leaky_relu(Z, slope),
-    "elu": lambda Z, alpha=1.0: functional.elu(Z, alpha),
-    "selu": torch.selu,
-    "celu": lambda Z, alpha=1.0: functional.celu(Z, alpha),
-    "gelu": functional.gelu,
-    "gelu_tanh": lambda Z: functional.gelu(Z, approximate="tanh"),
-    "silu": functional.silu,
-    "softplus": lambda Z: functional.softplus(Z, threshold=1e6),  # from 20 on it is Z by default
-    "mish": functional.mish,
-    "softsign": functional.softsign,
-    "relu6": functional.relu6,
-    "hard_sigmoid": functional.hardsigmoid,
-    "hard_swish": functional.hardswish,
-    "hard_tanh": functional.hardtanh,
-    "log_sigmoid": functional.logsigmoid,
-    "exponential": torch.exp,
-}
+FUNCTIONS = {**torch_twin.ACTIVATIONS, "hard_sigmoid": functional.hardsigmoid}
 OTHERS = dict.fromkeys(("leaky_relu", "elu", "celu"), [(0.25,), (3.0,)])
 CASES = [(name, values) for name in activation.names() for values in [(), *OTHERS.get(name, ())]]
 ALONE = [(name, values) for name, values in CASES if not activation.couples_units(name)]

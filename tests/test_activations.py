@@ -7,6 +7,7 @@ import compiled_headers
 import numpy as np
 import pytest
 from arrays_for_tests import same_bits
+from compiled_calls import OK, Calls
 
 import cyprop
 from cyprop import activations
@@ -87,6 +88,36 @@ def test_files_pickles_copies_and_headers_have_it(tmp_path, rule, dtype):
     source = compiled_headers.export(tmp_path, {"m": net})
     out = compiled_headers.predict(compiled_headers.library(source), "m", net, X)
     np.testing.assert_allclose(out, net.predict(X), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", activation.names())
+def test_files_and_pickles_have_every_activation(tmp_path, name, dtype):
+    hidden = name if name in HIDDEN else "tanh"
+    net = cyprop.Network([3, 9, 4], hidden, name, seed=2, dtype=dtype)
+    X = np.random.default_rng(1).normal(size=(40, 3)).astype(dtype)
+    net.save(tmp_path / "net")
+    for again in (cyprop.Network.load(tmp_path / "net"), pickle.loads(pickle.dumps(net))):
+        assert again == net
+        assert again.activations == (hidden, name)
+        assert same_bits(again.predict(X), net.predict(X))
+
+
+@pytest.mark.parametrize("name", activation.names())
+def test_compiled_code_has_every_activation(rng, name, dtype):
+    hidden = name if name in HIDDEN else "tanh"
+    net = cyprop.Network([5, 9, 4], hidden, name, dtype=dtype, seed=3)
+    twin, calls = copy.copy(net), Calls(net, 3)
+    for _ in range(3):
+        X, dA = (rng.uniform(-0.3, 0.3, (3, n)).astype(dtype) for n in (5, 4))
+        for (code, found), expected in (
+            (calls.predict(X[0]), twin.predict(X[0])),
+            (calls.predict_rows(X), twin.predict(X)),
+            (calls.input_gradient(X, dA), twin.vjp(X, dA).inputs),
+        ):
+            assert code == OK
+            assert same_bits(found, expected)
+        assert calls.learn_one(X[0], dA[0]) == (OK, twin.learn_one(X[0], dA[0]))
+    assert same_bits(net.parameters, twin.parameters)
 
 
 @pytest.mark.parametrize("name", HIDDEN)

@@ -111,32 +111,51 @@ ODD += ([None] * 8, ["x"] * 8, [np.zeros(48)], [np.zeros(48, "f4")] * 5, np.zero
 ODD += (np.zeros(48, "f4")[::2], cyprop.Settings.__new__(cyprop.Settings), [1.0] * 100_000)
 
 
+def whole_state():
+    """That of a network which leaves out nothing."""
+    return small(optimizer="adam", l1=0.1, l2=0.1, dropout=0.5, seed=7).__getstate__()
+
+
 def keys():
-    return sorted(small(optimizer="adam").__getstate__())
+    return sorted(whole_state())
+
+
+def settings_with(**odd):
+    """Settings such as nobody can make."""
+    known = whole_state()["settings"]
+    made = cyprop.Settings.__new__(cyprop.Settings)
+    for name in cyprop.Settings.__slots__:
+        object.__setattr__(made, name, odd.get(name, getattr(known, name)))
+    return made
 
 
 def odd_settings():
-    """Settings such as nobody can make."""
     for key, values in {
         "sizes": ((), (3,), (3, -1), (1 << 60, 1 << 60), "ab", (3, 4.5), None, (0, 0)),
         "activations": ((), ("tanh",), (None, None), (cyprop.Activation("softmax"),) * 2, 7),
         "loss": (None, "mse", cyprop.SGD()),
         "optimizer": (None, "sgd", cyprop.Activation("tanh")),
         "dtype": (None, np.dtype("f2"), np.dtype("i4"), "nothing"),
+        "l1": (None, -1.0, np.nan, "1"),
+        "l2": (None, -1.0, np.inf, [0.1]),
+        "dropout": (None, 1.0, (), (0.5, 0.5), ("a",), (-0.5,), (np.nan,), 7),
     }.items():
         for value in values:
-            odd = copy.copy(small().settings)
-            made = cyprop.Settings.__new__(cyprop.Settings)
-            for name in ("sizes", "activations", "loss", "optimizer", "dtype"):
-                object.__setattr__(made, name, value if name == key else getattr(odd, name))
-            yield made
+            yield settings_with(**{key: value})
 
 
 def tampered(key):
-    state = small(optimizer="adam").__getstate__()
+    state = whole_state()
     yield {other: state[other] for other in state if other != key}
     for odd in (*ODD, *(odd_settings() if key == "settings" else ())):
         yield {**state, key: odd}
+
+
+def test_settings_are_odd_in_one_thing_alone():
+    """With nothing odd they are taken, so what is refused below is what was changed."""
+    net = cyprop.Network.__new__(cyprop.Network)
+    net.__setstate__({**whole_state(), "settings": settings_with()})
+    assert net == small(optimizer="adam", l1=0.1, l2=0.1, dropout=0.5, seed=7)
 
 
 @pytest.mark.parametrize("key", [*keys(), "slots"])
@@ -164,9 +183,9 @@ def test_a_state_with_one_thing_wrong_is_refused_or_harmless(key):
             assert "initialised" in said or "shape" in said or not said
 
 
-@pytest.mark.parametrize("key", [key for key in keys() if key != "attributes"])
+@pytest.mark.parametrize("key", sorted({*keys()} - {"attributes", "dropout_seed"}))
 def test_a_state_that_lacks_something_says_what(key):
-    state = small().__getstate__()
+    state = whole_state()
     del state[key]
     with pytest.raises(ValueError, match=f"the state has no '{key}', so it is not one of a netwo"):
         small().__class__.__new__(cyprop.Network).__setstate__(state)

@@ -82,10 +82,14 @@ def test_the_page_of_a_package_index_needs_no_file_of_the_checkout():
 def test_what_the_readme_says_of_its_picture_is_in_the_results():
     [said] = re.findall(r"^!\[(.*)\]\(docs/one-row\.png\)$", text_of("README.md"), re.M)
     assert "On each of them cyprop is the fastest" in said
+    named = tuple(re.split(", | and ", re.search("ahead of (.*)[.]$", said)[1]))
     results = json.loads(text_of("benchmarks/results/predict.json"))
     for case in results["cases"]:
         rows = [row for row in case["results"] if row["kind"] in ("ours", "peer")]
         assert min(rows, key=lambda row: row["median"])["kind"] == "ours", case["case"]
+        peers = [row["label"] for row in rows if row["kind"] == "peer"]
+        assert all(label.startswith(named) for label in peers)
+        assert all(any(label.startswith(name) for label in peers) for name in named)
 
 
 def test_the_tables_of_the_performance_page_are_those_of_the_results():
@@ -171,10 +175,17 @@ def test_the_list_of_rooms_is_that_of_the_tree():
         if (path.is_dir() and any(path.glob("*.py"))) or path.suffix in (".py", ".pyx")
     }
     assert there - set(named) == {"__main__.py"}
+    for room, content in re.findall(r"^\| `(\w+/)` \| (.*) \|$", rooms, re.M):
+        if room != "engine/":  # whose files have a list of their own
+            modules = {path.name for path in modules_in(source / room)}
+            assert modules - set(names_in(content)) == set(), room
     inside = [name for row in re.findall(r"^\| (`.*?) \|", engine, re.M) for name in names_in(row)]
     assert [name for name in inside if not (source / "engine" / name).exists()] == []
-    sources = {path.name for path in (source / "engine").glob("*.pyx")}
-    assert sources <= set(inside)
+    assert {path.name for path in modules_in(source / "engine")} <= set(inside)
+
+
+def modules_in(folder):
+    return [path for end in ("py", "pyx") for path in folder.glob(f"[!_]*.{end}")]
 
 
 def names_in(cell):

@@ -161,7 +161,7 @@ def test_importing_loads_nothing_optional():
     optional += ["cyprop.cli", "cyprop.training.fit", "cyprop.training.history"]
     optional += ["cyprop.training.schedules", "cyprop.checking"]
     optional += ["cyprop.storage", "cyprop.formats", "cyprop.tables"]
-    optional += ["dataclasses", "inspect", "copy", "json"]
+    optional += ["dataclasses", "inspect", "copy", "json", "numpy.typing"]
     loaded = run(
         "import numpy, sys; before = set(sys.modules); import cyprop;"
         f" print([m for m in {optional} if m in set(sys.modules) - before])"

@@ -92,7 +92,6 @@ LOSSES = {
 }
 
 HIDDEN = [name for name in activation.names() if not activation.couples_units(name)]
-OUTPUTS_PER_TARGET = {"gaussian_nll": 2}
 
 
 def formula(table, rule):
@@ -189,7 +188,7 @@ def outputs_of(name, hidden="tanh"):
 
 def targets(name, rng, shape):
     """Targets that the loss can mean, for outputs of that shape (n, n_out)."""
-    n, n_out = shape[0], shape[1] // OUTPUTS_PER_TARGET.get(name, 1)
+    n, n_out = shape[0], shape[1] // loss.outputs_per_target(name)
     if name == "cross_entropy":
         return rng.dirichlet(np.ones(n_out), size=n)
     if name == "binary_cross_entropy":

@@ -99,8 +99,8 @@ def check_gradients(
     ----------
     net : Network
     X : array_like, (n, n_in)
-    Y : array_like, (n, n_out)
-        A few rows are enough, and fast.
+    Y : array_like, (n, n_targets), or labels (n,)
+        As in `Network.fit`. A few rows are enough, and fast.
     n_components : int, default 1000
         How many derivatives are compared at most, each of which takes some 6 to 24 evaluations of
         the loss. If there are more, they are drawn at random, as many of each array of weights and
@@ -219,7 +219,7 @@ class Compared:
 
 def _by_parameters(twin: Any, gradients: Any, X: Array, Y: Array) -> Iterator[Compared]:
     settings = memory.settings_of(twin)
-    l1, l2 = getattr(settings, "l1", 0.0), getattr(settings, "l2", 0.0)
+    l1, l2 = settings.l1, settings.l2
 
     def cost() -> float:
         return float(twin.evaluate(X, Y))

@@ -319,7 +319,8 @@ def checked_activations(
         hidden = [activation_of(entry) for entry in activation]
     else:
         raise TypeError(
-            f"activation is {shown(activation)}, expected a name or a sequence of names"
+            f"activation is {shown(activation)}, expected a name, an Activation, or a sequence of"
+            " these"
         )
     output = checked_output(output_activation, hidden or [default], loss)
     for rule in hidden or [default]:

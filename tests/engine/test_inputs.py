@@ -127,10 +127,10 @@ def test_every_kind_of_array_is_read_as_numpy_reads_it(rng, dtype, sizes, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_array_is_learned_as_numpy_reads_it(rng, dtype, kind):
     sizes = [4, 8, 3]
-    for (layout, x), (_, y) in zip(
+    for (_, x), (_, y) in zip(
         layouts(numbers(rng, kind, 4)), layouts(numbers(rng, kind, 3)), strict=True
     ):
-        assert_same_learning(sizes, dtype, "learn_one", x, y), layout
+        assert_same_learning(sizes, dtype, "learn_one", x, y)
     for n in (1, 2, 8, 300):
         X, Y = numbers(rng, kind, (n, 4)), numbers(rng, kind, (n, 3))
         for (_, X_laid), (_, Y_laid) in zip(layouts(X), layouts(Y), strict=True):

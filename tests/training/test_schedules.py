@@ -180,6 +180,7 @@ def test_names():
     ("schedule", "error", "words"),
     [
         ("cosin", ValueError, "schedule 'cosin' is unknown; known are constant, cosine, one_cycle"),
+        ("poly", ValueError, r"_plateau, and with numbers .*Step\(every.* and .*Exponential\(fac"),
         ("step", ValueError, r"schedule 'step' needs numbers: give cyprop.Step\(every, factor\)"),
         (3, TypeError, "schedule is 3, expected a Schedule, a name, or a function of the update's"),
         ([0.1, 0.2], TypeError, "expected a Schedule, a name, or a function"),
@@ -235,6 +236,11 @@ WRONG = [
     (cyprop.ReduceOnPlateau, {"patience": -1}, ValueError, "patience is -1, expected at least 0"),
     (cyprop.ReduceOnPlateau, {"min_delta": 1}, ValueError, "min_delta is 1, expected"),
     (cyprop.ReduceOnPlateau, {"low": -1}, ValueError, "low is -1, expected"),
+    (cyprop.Step, {"every": 2, "gamma": 0.5}, TypeError, "argument 'gamma': it is called factor$"),
+    (cyprop.Cosine, {"warmpu": 0.1}, TypeError, "no argument 'warmpu': it has warmup, low$"),
+    (cyprop.OneCycle, {"max_lr": 0.1}, TypeError, "OneCycle has .* 'max_lr': it is the optimizer's"),
+    (cyprop.Constant, {"low": 0.1}, TypeError, "Constant has no argument 'low': it has none"),
+    (cyprop.ReduceOnPlateau, {"threshold": 0}, TypeError, "'threshold': it is called min_delta"),
     (cyprop.ReduceOnPlateau, {"monitor": "val"}, ValueError, "'val' is unknown; known are loss, v"),
 ]
 

@@ -12,5 +12,5 @@ def check_no_others(
     """Raise TypeError for the first of `others`: with what is written instead, or what there is."""
     for key in others:
         code = method.__code__
-        has = ", ".join(code.co_varnames[1 : code.co_argcount])
+        has = ", ".join(code.co_varnames[1 : code.co_argcount]) or "none"
         raise TypeError(f"{called} has no argument {key!r}: {instead.get(key, f'it has {has}')}")

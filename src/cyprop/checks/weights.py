@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from cyprop.checks.arrays import real_array
 from cyprop.checks.numbers import real_number
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 def weight_of_a_row(value: Any, name: str) -> float:

@@ -81,7 +81,7 @@ cdef struct Batch:                   # rows that go through a network together
 
 cdef struct Tape:                    # what `forward` leaves in scratch for `backward`, of n rows
     Py_ssize_t n
-    char *kept                       # A and Z of every layer
+    char *kept                       # A and Z of every layer, M and D of those with dropout
     char *dZ                         # of one layer: first its dA, then its dZ in the same place
     char *dA_prev                    # of the layer below
     char *strips                     # of dW, one for each part

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from cyprop._restore import restore
 from cyprop.checks.numbers import real_number, shown, whole_number
-from cyprop.training.schedules import check_low
+from cyprop.training.schedules import check_low, check_names
 
 if TYPE_CHECKING:
     from cyprop.training.history import History
@@ -54,6 +54,10 @@ class ReduceOnPlateau:
     min_delta: float = 1e-4
     low: float = 0.0
     monitor: str = "loss"
+
+    def __new__(cls, *numbers: Any, **named: Any) -> Self:
+        check_names(cls, named)
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         if self.monitor not in MONITORS:

@@ -90,7 +90,10 @@ def schedule_of(value: Any) -> Schedule | ReduceOnPlateau | Callable[[int], floa
         if value in NEEDS_NUMBERS:
             raise ValueError(f"schedule {value!r} needs numbers: give {NEEDS_NUMBERS[value]}")
         if value not in BY_NAME:
-            raise ValueError(f"schedule {shown(value)} is unknown; known are {', '.join(BY_NAME)}")
+            raise ValueError(
+                f"schedule {shown(value)} is unknown; known are {', '.join(BY_NAME)}, and with"
+                f" numbers {' and '.join(NEEDS_NUMBERS.values())}"
+            )
         return BY_NAME[value]()
     if isinstance(value, type):
         raise TypeError(f"schedule is the class {value.__name__}, expected one made of it")

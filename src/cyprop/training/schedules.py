@@ -10,15 +10,29 @@ training would. Those at the end of this file are sums, products and square root
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, TypeAlias, final
+from typing import Any, Self, TypeAlias, final
 
 import numpy as np
 
 from cyprop._restore import restore
+from cyprop.checks.arguments import check_no_others
 from cyprop.checks.numbers import real_number, shown, whole_number
 
 Rates: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 INF = float("inf")
+
+# What PyTorch and scikit-learn call a number of a schedule.
+CALLED_HERE = {
+    "step_size": "it is called every",
+    "gamma": "it is called factor",
+    **dict.fromkeys(("eta_min", "min_lr"), "it is called low"),
+    "pct_start": "it is called warmup",
+    "div_factor": "give start_factor, which multiplies",
+    "final_div_factor": "give end_factor, which multiplies",
+    "power_t": "it is called power",
+    "threshold": "it is called min_delta",
+    **dict.fromkeys(("lr", "max_lr", "learning_rate"), "it is the optimizer's"),
+}
 
 
 class Schedule:
@@ -68,6 +82,10 @@ class Known(Schedule):
     """One of cyprop's: some numbers, by which it is compared, shown and pickled."""
 
     __slots__ = ()
+
+    def __new__(cls, *numbers: Any, **named: Any) -> Self:
+        check_names(cls, named)
+        return super().__new__(cls)
 
     def __reduce__(self) -> tuple[Any, ...]:
         own: Any = self
@@ -333,6 +351,13 @@ class Polynomial(Known):
         check_low(self.low, learning_rate)
         left = 1 - np.arange(n_updates) / max(n_updates, 1)
         return self.low + (learning_rate - self.low) * _power(left, self.power)
+
+
+def check_names(kind: Any, named: dict[str, Any]) -> None:
+    """Raise TypeError for a number that a schedule of that class does not have."""
+    known = {field.name for field in fields(kind)}
+    others = {key: value for key, value in named.items() if key not in known}
+    check_no_others(others, kind.__name__, kind.__init__, CALLED_HERE)
 
 
 def check_low(low: float, learning_rate: float) -> None:
