@@ -32,6 +32,8 @@ def shown(value: Any) -> str:
         text = repr(value)
     except ValueError:  # Python does not write out whole numbers of thousands of digits
         return "a number of thousands of digits"
+    if "\n" in text:  # of arrays and tables, which take several lines
+        text = " ".join(text.split())
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
