@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cyprop.checks.numbers import is_sequence, shown
+from cyprop.checks.numbers import counted, is_sequence, shown
 
 if TYPE_CHECKING:
     from typing import TypeGuard
@@ -153,7 +153,7 @@ def _unequal_rows(rows: Sequence[Any]) -> str:
         if length != lengths[0]:
             first, other = (
                 f"row {place} is a single {type(rows[place]).__name__}" if n is None
-                else f"row {place} has {n} entries"
+                else f"row {place} has {counted(n)}"
                 for place, n in ((0, lengths[0]), (i, length))
             )  # fmt: skip
             return f": {first} and {other}"

@@ -37,6 +37,11 @@ def shown(value: Any) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
+def counted(n: int) -> str:
+    """How many entries a sequence has, as a sentence says it."""
+    return "1 entry" if n == 1 else f"{n} entries"
+
+
 def whole_number(value: Any, name: str, low: int = 1) -> int:
     """`value` as an int of at least `low`; TypeError for anything fractional or not a number."""
     try:
