@@ -1,10 +1,17 @@
 """What the tests share."""
 
+import signal
+
 import numpy as np
 import pytest
 
 from cyprop.engine import threads
 from cyprop.kernels import dispatch
+
+# A shell has what it starts in the background ignore Ctrl-C, and so do the programs that tests run:
+# those that Ctrl-C is to end would never end.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

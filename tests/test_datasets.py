@@ -64,3 +64,9 @@ def test_a_last_row_is_never_held_out(n_rows):
 def test_bad_splits_are_refused(arguments, error, message):
     with pytest.raises(error, match=message):
         datasets.held_out(*arguments)
+
+
+def test_an_array_in_place_of_a_number_is_shown_on_one_line():
+    with pytest.raises(TypeError, match="n_rows is array.*, expected a whole number") as caught:
+        datasets.held_out(np.zeros((3, 2)), 0.5)
+    assert "\n" not in str(caught.value)

@@ -561,3 +561,12 @@ def test_a_network_that_was_not_initialised_says_so():
     ):
         with pytest.raises(RuntimeError, match="the network has not been initialised"):
             call()
+
+
+def test_gradients_are_shown_by_their_shapes(rng):
+    net = cyprop.Network([3, 4, 2], "tanh", dtype="float64")
+    X, dA = rows(rng, 5, net)
+    found = net.gradients(X, dA)
+    shown = f"Gradients(loss={found.loss:.7g}; weights (3, 4), (4, 2); inputs (5, 3))"
+    assert repr(found) == shown
+    assert repr(net.vjp(X, dA, inputs=False)) == "Gradients(loss=nan; weights (3, 4), (4, 2))"

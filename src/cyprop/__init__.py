@@ -1,4 +1,13 @@
-"""Small neural networks at the speed of memory."""
+"""Small neural networks at the speed of memory.
+
+    net = cyprop.Network([64, 32, 10], "relu", loss="cross_entropy", optimizer="adam")
+    history = net.fit(X, labels, epochs=20)
+    probabilities = net.predict(X)
+
+`Network` is what one begins with: ``help(cyprop.Network)`` has its arguments and methods. Losses,
+activations, optimizers and schedules go by name, or are objects where they have numbers to choose,
+such as ``cyprop.Adam(0.003)``. `cyprop.datasets` has digits to try it on.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING

@@ -12,7 +12,7 @@ from cyprop._restore import restore
 Array = npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Gradients:
     """The derivatives of the mean loss of a batch, or of a C of the caller's.
 
@@ -37,6 +37,12 @@ class Gradients:
     biases: tuple[Array, ...]
     inputs: Array | None
     parameters: Array
+
+    def __repr__(self) -> str:
+        """The shapes in place of the numbers, which would fill a screen."""
+        shapes = ", ".join(str(W.shape) for W in self.weights)
+        inputs = "" if self.inputs is None else f"; inputs {self.inputs.shape}"
+        return f"Gradients(loss={self.loss:.7g}; weights {shapes}{inputs})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         fields = (self.loss, self.weights, self.biases, self.inputs, self.parameters)

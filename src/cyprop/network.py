@@ -41,7 +41,11 @@ OF_THE_OPTIMIZER = {
     "momentum": "give optimizer=cyprop.SGD(momentum=…)",
     "weight_decay": "give optimizer=cyprop.AdamW(weight_decay=…), or l2=",
     "random_state": "it is called seed",
-    **dict.fromkeys(("clip_norm", "clip_value", "schedule"), "give it to fit"),
+    **dict.fromkeys(("activations", "hidden_activation"), "it is called activation"),
+    **dict.fromkeys(
+        ("epochs", "batch_size", "clip_norm", "clip_value", "schedule", "sample_weight"),
+        "give it to fit",
+    ),
 }
 OF_A_TRAINING = {
     **dict.fromkeys(("lr", "learning_rate"), "set net.learning_rate"),
@@ -52,6 +56,10 @@ OF_A_TRAINING = {
     "verbose": "it is called progress",
     "validation_split": "give validation_data; cyprop.datasets.held_out sets rows aside",
     "class_weight": "give each row the weight of its class, as sample_weight",
+    **dict.fromkeys(
+        ("callbacks", "early_stopping", "patience"),
+        "call fit(X, Y, epochs=1) in a loop, and do it in between",
+    ),
     **dict.fromkeys(("dropout", "l1", "l2"), "give it to Network"),
 }
 

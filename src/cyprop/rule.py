@@ -21,6 +21,28 @@ CALLED_HERE = {
     "nesterov": ("use_nesterov", "nesterovs_momentum"),
 }
 
+# What other libraries call a rule, small and without signs in between.
+NAMED_HERE = {
+    "sigmoid": ("logistic",),
+    "identity": ("linear",),
+    "silu": ("swish",),
+    "hard_swish": ("hardsilu",),
+    "exponential": ("exp",),
+    "mse": ("meansquarederror", "squarederror", "l2", "l2loss"),
+    "mae": ("meanabsoluteerror", "absoluteerror", "l1", "l1loss"),
+    "huber": ("smoothl1", "smoothl1loss"),
+    "quantile": ("pinball",),
+    "cross_entropy": (
+        "categoricalcrossentropy",
+        "sparsecategoricalcrossentropy",
+        "softmaxcrossentropy",
+        "logloss",
+    ),
+    "binary_cross_entropy": ("bce", "binarycrossentropy", "bceloss"),
+    "gaussian_nll": ("gaussiannllloss",),
+    "poisson": ("poissonnll", "poissonnllloss"),
+}
+
 
 class Rule:
     """A name and hyperparameters; make an Activation, a Loss or an Optimizer instead.
@@ -64,7 +86,10 @@ class Rule:
             )
         name = str.__str__(name)  # without what a subclass of str adds, which kernels do not take
         if name not in names:
-            raise ValueError(f"{self._kind} {shown(name)} is unknown; known are {', '.join(names)}")
+            raise ValueError(
+                f"{self._kind} {shown(name)} is unknown; {_called_here(names, name)}known are"
+                f" {', '.join(names)}"
+            )
         known = self._known(name)
         for key in hyperparameters:
             if key not in known:
@@ -173,6 +198,15 @@ def _checked_value(key: str, value: object, bounds: Bounds) -> float:
     if not isinstance(value, bool):
         raise TypeError(f"{key} is {shown(value)}, expected True or False")
     return value
+
+
+def _called_here(names: tuple[str, ...], unknown: str) -> str:
+    """How to write a name that others write otherwise, as a clause, or nothing."""
+    plain = "".join(sign for sign in unknown.lower() if sign not in "_- ")
+    for name in names:
+        if plain == name.replace("_", "") or plain in NAMED_HERE.get(name, ()):
+            return f"it is called {name!r}; "
+    return ""
 
 
 def _what_it_has(known: dict[str, Bounds], unknown: str) -> str:

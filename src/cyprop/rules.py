@@ -295,6 +295,8 @@ def _rule_of(value: object, kind: type[R], expected: str) -> R:
     """A rule of one of the classes above, whose values were checked, whatever a subclass does."""
     if isinstance(value, str):
         return _made(kind, value, {})
+    if isinstance(value, type):
+        raise TypeError(f"{kind._kind} is the class {value.__name__}, expected one made of it")
     if not isinstance(value, kind):
         raise TypeError(f"{kind._kind} is {shown(value)}, expected {expected}")
     if not is_made(value):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, final, get_args
 import numpy as np
 
 from cyprop._restore import restore
-from cyprop.checks.numbers import is_sequence, real_number, shown, whole_number
+from cyprop.checks.numbers import counted, is_sequence, real_number, shown, whole_number
 from cyprop.kernels import activation as activations
 from cyprop.kernels import loss as losses
 from cyprop.rules import (
@@ -294,7 +294,7 @@ def checked_sizes(sizes: Any) -> tuple[int, ...]:
         raise TypeError(f"sizes is {shown(sizes)}, expected a sequence of whole numbers")
     if len(entries) < 2:
         raise ValueError(
-            f"sizes has {len(entries)} entries, expected at least two: inputs and outputs"
+            f"sizes has {counted(len(entries))}, expected at least two: inputs and outputs"
         )
     found = tuple([whole_number(size, f"sizes[{i}]") for i, size in enumerate(entries)])
     for i, size in enumerate(found):
@@ -313,10 +313,13 @@ def checked_activations(
     elif is_sequence(activation):
         if len(activation) != n_layers - 1:
             raise ValueError(
-                f"activation names {len(activation)} layers, expected {n_layers - 1} hidden ones"
+                f"activation has {counted(len(activation))}, expected {n_layers - 1},"
+                " one for each hidden layer"
             )
         default = Activation("sigmoid")
         hidden = [activation_of(entry) for entry in activation]
+    elif isinstance(activation, type):
+        raise TypeError(f"activation is the class {activation.__name__}, expected one made of it")
     else:
         raise TypeError(
             f"activation is {shown(activation)}, expected a name, an Activation, or a sequence of"
@@ -347,7 +350,7 @@ def check_outputs(n_out: int, loss: Loss) -> None:
     """Raise ValueError unless the outputs can be shared among targets."""
     if n_out % losses.outputs_per_target(loss.name):
         raise ValueError(
-            f"sizes ends in {n_out} outputs, expected an even number with loss {loss.name!r}:"
+            f"sizes ends in {n_out}, expected an even number of outputs with loss {loss.name!r}:"
             " a mean for each target, and then a logarithm of the variance for each"
         )
 
@@ -399,7 +402,7 @@ def checked_dropout(value: Any, n_hidden: int) -> tuple[float, ...]:
         return (rate,) * n_hidden
     if len(value) != n_hidden:
         raise ValueError(
-            f"dropout has {len(value)} entries, expected {n_hidden}, one for each hidden layer"
+            f"dropout has {counted(len(value))}, expected {n_hidden}, one for each hidden layer"
         )
     return tuple(
         real_number(rate, f"dropout[{i}]", 0, 1, low_allowed=True) for i, rate in enumerate(value)

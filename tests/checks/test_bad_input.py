@@ -84,7 +84,7 @@ def test_a_ragged_list_is_refused(net, dtype, method):
     refused(net, method, ragged, Y, ValueError, f"^[Xx]{said}")
     if method != "predict":
         refused(net, method, X, ragged, ValueError, f"^[Yy]{said}")
-    said = " is a ragged sequence: row 0 has 1 entries and row 1 is a single int, expected"
+    said = " is a ragged sequence: row 0 has 1 entry and row 1 is a single int, expected"
     refused(net, method, [[0.0], 1], Y, ValueError, f"^[Xx]{said}")
 
 

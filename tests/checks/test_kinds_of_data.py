@@ -164,8 +164,9 @@ def test_class_labels_are_told_how_they_become_targets(net, method, labels, advi
 
 
 def test_names_as_class_labels_and_a_single_label(net):
-    said = refusal(net, "fit", np.zeros((2, 2)), TypeError, ["cat", "dog"])
-    assert said.endswith("; for class labels give np.eye(k)[np.unique(Y, return_inverse=True)[1]]")
+    for names in (["cat", "dog"], np.array(["cat", "dog"], dtype=object)):
+        said = refusal(net, "fit", np.zeros((2, 2)), TypeError, names)
+        assert said.endswith("; for class labels give np.unique(Y, return_inverse=True)[1]")
     with pytest.raises(
         ValueError, match=r"y has shape \(\), .*: for class labels give np.eye\(3\)"
     ):

@@ -34,7 +34,7 @@ NAN, INF = float("nan"), float("inf")
         ({"dropout": -0.1}, ValueError, "dropout is -0.1, .* at least 0 and below 1"),
         ({"dropout": NAN}, ValueError, "dropout is nan, .* at least 0 and below 1"),
         ({"dropout": INF}, ValueError, "dropout is inf, .* at least 0 and below 1"),
-        ({"dropout": [0.5]}, ValueError, "dropout has 1 entries, expected 2, one for each hidden"),
+        ({"dropout": [0.5]}, ValueError, "dropout has 1 entry, expected 2, one for each hidden"),
         ({"dropout": [0.5] * 3}, ValueError, "dropout has 3 entries, expected 2"),
         ({"dropout": [0.5, 1]}, ValueError, r"dropout\[1\] is 1, .* below 1"),
         ({"dropout": [0.5, None]}, TypeError, r"dropout\[1\] is None, expected a number"),

@@ -188,7 +188,7 @@ def test_weights_of_another_network(rng):
         (3, TypeError, "initializer is 3, expected one of glorot_uniform, .* a sequence of arrays"),
         (np.ones((2, 3, 4)), TypeError, r"is an array of shape \(2, 3, 4\), .* each layer"),
         ([], ValueError, "initializer has 0 entries, expected 2, one for each layer"),
-        ([np.ones((3, 4))], ValueError, "initializer has 1 entries, expected 2"),
+        ([np.ones((3, 4))], ValueError, "initializer has 1 entry, expected 2"),
         (
             [np.ones((4, 3)), np.ones((4, 2))],
             ValueError,

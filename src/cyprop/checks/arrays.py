@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cyprop.checks.numbers import is_sequence, shown
+from cyprop.checks.numbers import counted, is_sequence, shown
 
 if TYPE_CHECKING:
     from typing import TypeGuard
@@ -29,6 +29,7 @@ ADVICE = {
     "O": "give NAME.astype(float) if all of them are numbers",
     "V": "give one field of the records, or several side by side",
 }
+LABELS_AS_NUMBERS = "for class labels give np.unique(Y, return_inverse=True)[1]"
 MISSING = ("NoneType", "NAType", "NaTType")
 # What NumPy and the methods __array__ of other libraries raise. Any other exception is a signal
 # handler's, which may run in the midst of the reading, and is not ours to translate.
@@ -93,13 +94,19 @@ def read_array(value: Any, name: str, expected: str) -> npt.NDArray[Any]:
     if array.dtype.kind not in REAL_KINDS:
         code = _code(name)
         advice = ADVICE.get(array.dtype.kind, "").replace("NAME", code)
-        if array.dtype.kind in "US" and code == "Y":
-            advice = "for class labels give np.eye(k)[np.unique(Y, return_inverse=True)[1]]"
+        if code == "Y" and (array.dtype.kind in "US" or _begins_with_text(array)):
+            advice = LABELS_AS_NUMBERS
         raise TypeError(
             f"{name} has dtype {array.dtype}, expected {expected} of real numbers"
             + (f"; {advice}" if advice else "")
         )
     return array
+
+
+def _begins_with_text(array: npt.NDArray[Any]) -> bool:
+    """Whether it is a vector of objects, the first of them a text."""
+    is_vector = array.dtype.kind == "O" and array.ndim == 1 and array.size > 0
+    return is_vector and isinstance(array[0], str)
 
 
 def _refuse_what_is_no_array(value: Any, name: str, expected: str) -> None:
@@ -146,7 +153,7 @@ def _unequal_rows(rows: Sequence[Any]) -> str:
         if length != lengths[0]:
             first, other = (
                 f"row {place} is a single {type(rows[place]).__name__}" if n is None
-                else f"row {place} has {n} entries"
+                else f"row {place} has {counted(n)}"
                 for place, n in ((0, lengths[0]), (i, length))
             )  # fmt: skip
             return f": {first} and {other}"
@@ -170,8 +177,10 @@ def _read_objects(
         elif type(entry).__name__ in MISSING:
             raise ValueError(f"{_what(entry, name, place, value)}, expected a number")
         else:
+            are_labels = isinstance(entry, str) and len(place) == 1 and _code(name) == "Y"
             raise TypeError(
                 f"{_what(entry, name, place, value)}, expected {expected} of real numbers"
+                + (f"; {LABELS_AS_NUMBERS}" if are_labels else "")
             )
     return found
 

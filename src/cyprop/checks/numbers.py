@@ -32,7 +32,14 @@ def shown(value: Any) -> str:
         text = repr(value)
     except ValueError:  # Python does not write out whole numbers of thousands of digits
         return "a number of thousands of digits"
+    if "\n" in text:  # of arrays and tables, which take several lines
+        text = " ".join(text.split())
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
+def counted(n: int) -> str:
+    """How many entries a sequence has, as a sentence says it."""
+    return "1 entry" if n == 1 else f"{n} entries"
 
 
 def whole_number(value: Any, name: str, low: int = 1) -> int:

@@ -110,6 +110,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         help="a .csv, .parquet or .npz file, or the word digits (default)",
     )
     add = parser.add_argument
+    hidden = [name for name in activation.names() if not activation.couples_units(name)]
     add("--target", metavar="COLUMN", help="the column to predict")
     add("--task", choices=TASKS, help="instead of deciding by the target column")
     add("--drop", metavar="COLUMN", action="append", default=[], help="leave a column out")
@@ -124,8 +125,8 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add(
         "--activation",
         metavar="NAME",
-        choices=activation.names(),
-        help=f"of the hidden layers: {', '.join(activation.names())} (default relu, and tanh for"
+        choices=hidden,
+        help=f"of the hidden layers: {', '.join(hidden)} (default relu, and tanh for"
         " regression, where it keeps a row unlike all others from going far astray)",
     )
     _add_learning(add)

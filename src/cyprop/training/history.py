@@ -8,7 +8,7 @@ from typing import Any
 from cyprop._restore import restore
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """What `fit` saw, one entry an epoch.
 
@@ -32,6 +32,17 @@ class History:
 
     def __len__(self) -> int:
         return len(self.loss)
+
+    def __repr__(self) -> str:
+        """The first and the last of each list in place of all, which would fill a screen."""
+        found = [
+            f"{name} {values[0]:.4g}" + (f" to {values[-1]:.4g}" if len(values) > 1 else "")
+            for name, values in (("loss", self.loss), ("validation_loss", self.validation_loss))
+            if values
+        ]
+        epochs = "1 epoch" if len(self) == 1 else f"{len(self)} epochs"
+        losses = f": {', '.join(found)}" if found else ""
+        return f"History({epochs} in {sum(self.seconds):.2g} s{losses})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return restore, ("history", self.loss, self.validation_loss, self.seconds)

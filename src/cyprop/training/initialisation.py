@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 import numpy as np
 
 from cyprop.checks.arrays import is_array, real_array
-from cyprop.checks.numbers import is_sequence, shown
+from cyprop.checks.numbers import counted, is_sequence, shown
 from cyprop.kernels import activation as activations
 
 if TYPE_CHECKING:
@@ -177,7 +177,8 @@ def checked_arrays(entries: Sequence[Any], settings: Settings) -> list[tuple[Arr
     sizes = settings.sizes
     if len(entries) != len(sizes) - 1:
         raise ValueError(
-            f"initializer has {len(entries)} entries, expected {len(sizes) - 1}, one for each layer"
+            f"initializer has {counted(len(entries))}, expected {len(sizes) - 1},"
+            " one for each layer"
         )
     found: list[tuple[Array, Array | None]] = []
     for layer, entry in enumerate(entries):
