@@ -123,11 +123,14 @@ def odd_settings():
         "loss": (None, "mse", cyprop.SGD()),
         "optimizer": (None, "sgd", cyprop.Activation("tanh")),
         "dtype": (None, np.dtype("f2"), np.dtype("i4"), "nothing"),
+        "l1": (None, -1.0, float("nan"), float("inf"), "0.1", True, 1e300),
+        "l2": (None, -1.0, float("nan"), float("inf"), "0.1", [0.1], 1e300),
+        "dropout": (None, (), (0.5, 0.5), (1.0,), (-0.5,), ("a",), (float("nan"),), {0: 0.5}),
     }.items():
         for value in values:
             odd = copy.copy(small().settings)
             made = cyprop.Settings.__new__(cyprop.Settings)
-            for name in ("sizes", "activations", "loss", "optimizer", "dtype"):
+            for name in cyprop.Settings.__slots__:
                 object.__setattr__(made, name, value if name == key else getattr(odd, name))
             yield made
 
@@ -170,6 +173,14 @@ def test_a_state_that_lacks_something_says_what(key):
     del state[key]
     with pytest.raises(ValueError, match=f"the state has no '{key}', so it is not one of a netwo"):
         small().__class__.__new__(cyprop.Network).__setstate__(state)
+
+
+@pytest.mark.parametrize("updates", [-1.0, float("nan"), float("inf"), 1e300, 2.0**63])
+def test_a_number_of_updates_that_nobody_can_count_is_refused(updates):
+    state = small(dropout=0.5).__getstate__()
+    state["optimizer_tally"][-1] = updates
+    with pytest.raises(ValueError, match="updates, expected a number from 0 to 2"):
+        cyprop.Network.__new__(cyprop.Network).__setstate__(state)
 
 
 @pytest.mark.parametrize("state", [None, 5, "text", [], (1, 2)])

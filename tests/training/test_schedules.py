@@ -314,6 +314,24 @@ def test_the_rate_stays_above_low():
         schedule.begin(0.01)
 
 
+@pytest.mark.parametrize(
+    ("rate", "error"),
+    [(-1.0, ValueError), (float("nan"), ValueError), (None, TypeError), ("0.1", TypeError)],
+)
+def test_a_subclass_that_gives_no_rate_is_refused(rng, rate, error):
+    class Wrong(cyprop.ReduceOnPlateau):
+        def begin(self, first):
+            plateau = super().begin(first)
+            plateau.rate = rate
+            return plateau
+
+    net = cyprop.Network([3, 4, 2])
+    before = net.parameters.tobytes()
+    with pytest.raises(error, match="rate is"):
+        net.fit(rng.random((6, 3)), rng.random((6, 2)), 2, schedule=Wrong())
+    assert net.parameters.tobytes() == before
+
+
 def test_two_trainings_share_nothing():
     schedule = cyprop.ReduceOnPlateau(0.5, 0)
     first, second = schedule.begin(1.0), schedule.begin(8.0)
