@@ -133,6 +133,19 @@ def test_a_subclass_may_have_a_loss_of_its_own(rng):
     assert cyprop.check_gradients(net, X, Y).component.startswith("biases[0]")
 
 
+def test_a_subclass_may_keep_what_it_needs_in_slots(rng):
+    class Scaled(cyprop.Network):
+        __slots__ = ("factor",)
+
+        def evaluate(self, X, Y):
+            return self.factor * super().evaluate(X, Y)
+
+    net = Scaled([3, 4, 2], "tanh")
+    net.factor = 2.0
+    found = cyprop.check_gradients(net, rng.normal(size=(5, 3)), rng.random((5, 2)))
+    assert found.relative == pytest.approx(0.5)
+
+
 # kinks
 
 

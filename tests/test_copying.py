@@ -136,9 +136,9 @@ def odd_settings():
         "loss": (None, "mse", cyprop.SGD()),
         "optimizer": (None, "sgd", cyprop.Activation("tanh")),
         "dtype": (None, np.dtype("f2"), np.dtype("i4"), "nothing"),
-        "l1": (None, -1.0, np.nan, "1"),
-        "l2": (None, -1.0, np.inf, [0.1]),
-        "dropout": (None, 1.0, (), (0.5, 0.5), ("a",), (-0.5,), (np.nan,), 7),
+        "l1": (None, -1.0, np.nan, np.inf, "0.1", True, 1e300),
+        "l2": (None, -1.0, np.nan, np.inf, [0.1], 1e300),
+        "dropout": (None, 1.0, (), (0.5, 0.5), ("a",), (-0.5,), (np.nan,), {0: 0.5}, 7),
     }.items():
         for value in values:
             yield settings_with(**{key: value})
@@ -189,6 +189,14 @@ def test_a_state_that_lacks_something_says_what(key):
     del state[key]
     with pytest.raises(ValueError, match=f"the state has no '{key}', so it is not one of a netwo"):
         small().__class__.__new__(cyprop.Network).__setstate__(state)
+
+
+@pytest.mark.parametrize("updates", [-1.0, float("nan"), float("inf"), 1e300, 2.0**63])
+def test_a_number_of_updates_that_nobody_can_count_is_refused(updates):
+    state = small(dropout=0.5).__getstate__()
+    state["optimizer_tally"][-1] = updates
+    with pytest.raises(ValueError, match="updates, expected a number from 0 to 2"):
+        cyprop.Network.__new__(cyprop.Network).__setstate__(state)
 
 
 @pytest.mark.parametrize("state", [None, 5, "text", [], (1, 2)])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cyprop import copying
 from cyprop._restore import restore
 from cyprop.checks.arrays import matrix
 from cyprop.checks.numbers import whole_number
@@ -164,7 +165,7 @@ def in_float64(net: Deriving) -> Any:
     for mine, theirs in zip(memory.arrays(twin), memory.views(net, kept), strict=True):
         for array, other in zip(mine, theirs, strict=True):
             array[...] = other
-    for key, value in vars(net).items():
+    for key, value in copying.attributes_of(net).items():
         setattr(twin, key, value)
     return twin
 

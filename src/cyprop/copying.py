@@ -69,6 +69,13 @@ def take_state(network: Engine, state: Any) -> None:
         setattr(network, name, value)
 
 
+def attributes_of(network: Engine) -> dict[str, Any]:
+    """What a user has added, and slots of a subclass that hold something."""
+    found: Any = object.__getstate__(network)
+    slots: dict[str, Any] = found[1] if isinstance(found, tuple) else {}
+    return {**vars(network), **slots}
+
+
 def _part(state: dict[Any, Any], key: str, kind: type[Any]) -> Any:
     """What the state has under the key, if it is of that kind."""
     if key not in state:

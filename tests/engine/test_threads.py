@@ -340,3 +340,43 @@ def test_any_whole_number_will_do(dtype):
     net = cyprop.Network([4, 3], dtype=dtype)
     X = np.ones((5, 4), dtype)
     assert same_bits(net.predict(X, n_threads=np.int8(2)), net.predict(X))
+
+
+# data that another thread changes meanwhile
+
+RESTLESS = """
+import threading, time
+import numpy as np
+import cyprop
+from cyprop.engine import threads
+
+threads.processors = lambda: threads.MOST
+threads.LEAST_OF_A_CALL = threads.LEAST_OF_A_BATCH = 1
+rng = np.random.default_rng(1)
+X, Y, weights = rng.normal(size=(64, 40)), rng.random((64, 3)), np.ones(64)
+net = cyprop.Network([40, 20, 3], "tanh", dtype="float64", l2=0.01 * {penalised})
+end = time.monotonic() + 3
+
+def change():
+    while time.monotonic() < end:
+        X[-1, -1] = 1e300
+        net.weights[0][-1, -1] = 1e300 if {penalised} else 0
+        weights[:] = 0
+        X[-1, -1] = net.weights[0][-1, -1] = 0
+        weights[:] = 1
+
+thread = threading.Thread(target=change)
+thread.start()
+while thread.is_alive():
+    net.train_on_batch(X, Y, n_threads=3)
+    try:
+        net.fit(X, Y, 2, 16, n_threads=3, sample_weight=weights)
+    except (ValueError, cyprop.DivergenceError):
+        pass
+"""
+
+
+@pytest.mark.parametrize("penalised", [False, True])
+def test_threads_agree_though_another_changes_what_they_read(penalised):
+    code = RESTLESS.format(penalised=penalised)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -137,6 +137,32 @@ def test_validation_does_not_change_the_training(rng):
     assert plain == watched
 
 
+def test_a_subclass_may_evaluate_without_weights(rng):
+    class Former(cyprop.Network):
+        def evaluate(self, X, Y, n_threads=1):
+            return 7.0
+
+    X, Y = data(rng)
+    net = Former([4, 9, 3], "tanh")
+    assert net.fit(X, Y, 2, validation_data=(X, Y)).validation_loss == [7.0, 7.0]
+
+
+def test_a_generator_of_the_users_cannot_name_rows_that_are_not_there(rng):
+    class Wrong(np.random.Generator):
+        def permutation(self, x, axis=0):
+            return np.full(x, 1 << 40)
+
+    state = network().__getstate__()
+    state["rng"] = Wrong(np.random.PCG64(5))
+    made = cyprop.Network.__new__(cyprop.Network)
+    made.__setstate__(state)
+    state["rng"] = np.random.Generator(np.random.PCG64(5))
+    other = cyprop.Network.__new__(cyprop.Network)
+    other.__setstate__(state)
+    X, Y = data(rng)
+    assert made.fit(X, Y, 2).loss == other.fit(X, Y, 2).loss
+
+
 def test_the_same_seed_gives_the_same_bits(rng, dtype):
     X, Y = data(rng, 50, dtype)
     for optimizer in (cyprop.SGD(0.3), cyprop.SGD(0.1, momentum=0.9), cyprop.Adam(0.01)):

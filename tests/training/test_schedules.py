@@ -238,7 +238,12 @@ WRONG = [
     (cyprop.ReduceOnPlateau, {"low": -1}, ValueError, "low is -1, expected"),
     (cyprop.Step, {"every": 2, "gamma": 0.5}, TypeError, "argument 'gamma': it is called factor$"),
     (cyprop.Cosine, {"warmpu": 0.1}, TypeError, "no argument 'warmpu': it has warmup, low$"),
-    (cyprop.OneCycle, {"max_lr": 0.1}, TypeError, "OneCycle has .* 'max_lr': it is the optimizer's"),
+    (
+        cyprop.OneCycle,
+        {"max_lr": 0.1},
+        TypeError,
+        "OneCycle has .* 'max_lr': it is the optimizer's",
+    ),
     (cyprop.Constant, {"low": 0.1}, TypeError, "Constant has no argument 'low': it has none"),
     (cyprop.ReduceOnPlateau, {"threshold": 0}, TypeError, "'threshold': it is called min_delta"),
     (cyprop.ReduceOnPlateau, {"monitor": "val"}, ValueError, "'val' is unknown; known are loss, v"),
@@ -318,6 +323,24 @@ def test_the_rate_stays_above_low():
     assert rates_after(schedule, [1, 1, 1, 1]) == [1, 0.1, 0.03, 0.03]
     with pytest.raises(ValueError, match="low is 0.03, expected at most .* learning rate, 0.01"):
         schedule.begin(0.01)
+
+
+@pytest.mark.parametrize(
+    ("rate", "error"),
+    [(-1.0, ValueError), (float("nan"), ValueError), (None, TypeError), ("0.1", TypeError)],
+)
+def test_a_subclass_that_gives_no_rate_is_refused(rng, rate, error):
+    class Wrong(cyprop.ReduceOnPlateau):
+        def begin(self, first):
+            plateau = super().begin(first)
+            plateau.rate = rate
+            return plateau
+
+    net = cyprop.Network([3, 4, 2])
+    before = net.parameters.tobytes()
+    with pytest.raises(error, match="rate is"):
+        net.fit(rng.random((6, 3)), rng.random((6, 2)), 2, schedule=Wrong())
+    assert net.parameters.tobytes() == before
 
 
 def test_two_trainings_share_nothing():

@@ -13,6 +13,8 @@ from cyprop.checks.numbers import real_number
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+ORDINARY = 500  # a sum of weights from 2⁻⁵⁰⁰ to 2⁵⁰⁰ is far from where numbers end
+
 
 def weight_of_a_row(value: Any, name: str) -> float:
     """The weight of one sample, a finite number of at least 0.
@@ -28,7 +30,10 @@ def weight_of_a_row(value: Any, name: str) -> float:
 
 
 def weights_of_rows(value: Any, n: int, name: str = "sample_weight") -> npt.NDArray[np.float64]:
-    """The weights of n rows as a vector of float64.
+    """The weights of n rows as a vector of float64, which nobody else can change.
+
+    Where their sum is near the ends of what a number can be, they are scaled by a power of two: only
+    their ratios count, and so products of them with losses keep all their bits.
 
     Raises
     ------
@@ -38,7 +43,8 @@ def weights_of_rows(value: Any, n: int, name: str = "sample_weight") -> npt.NDAr
         If there are not n of them, one is negative, infinite or NaN (the message names the row), or
         they add up to 0 or to infinity.
     """
-    weights = real_array(value, name, np.float64, f"an array of shape ({n},)")
+    with np.errstate(over="ignore"):
+        weights = real_array(value, name, np.float64, f"an array of shape ({n},)").copy()
     if weights.shape != (n,):
         raise ValueError(f"{name} has shape {weights.shape}, expected ({n},), one for each row")
     wrong = ~((weights >= 0) & (weights < math.inf))
@@ -47,7 +53,9 @@ def weights_of_rows(value: Any, n: int, name: str = "sample_weight") -> npt.NDAr
         raise ValueError(
             f"{name} holds {weights[row]} at row {row}, expected finite numbers of at least 0"
         )
-    total = float(weights.sum())
+    with np.errstate(over="ignore"):
+        total = float(weights.sum())
     if not 0 < total < math.inf:
         raise ValueError(f"{name} adds up to {total}, expected a positive, finite sum")
-    return weights
+    exponent = math.frexp(total)[1]
+    return np.ldexp(weights, -exponent) if abs(exponent) > ORDINARY else weights

@@ -269,13 +269,20 @@ cdef inline void choose_input(
 cdef inline bint may_learn(Model *model, const Part *part, const Link *link) noexcept nogil:
     """Whether a layer's update leaves every number finite (trial.pyx); all parts find the same."""
     cdef Link copied
-    cdef bint tame, bounded = is_bounded(model)
-    if bounded and is_plainly_tame(model, link):
+    cdef bint tame = False, bounded = is_bounded(model)
+    # X and W may change meanwhile in the hands of others: where they are looked at, one part does it.
+    cdef bint asks = part.n_parts > 1 and (
+        model.penalised or (link.layer == model.layers and not link.ordinary))
+    if bounded and not asks and is_plainly_tame(model, link):
         return True
     copied = link[0]                 # so that the compiler may keep the link itself in registers
-    tame = bounded and is_tame(model, &copied)
-    if model.penalised:              # all have looked at W before a part changes it, or tries to
+    if part.index == 0 or not asks:
+        tame = bounded and is_tame(model, &copied)
+    if asks:
+        if part.index == 0:
+            model.tame = tame
         wait_for_others(part)
+        tame = model.tame
     if tame:
         return True
     if part.index == 0:

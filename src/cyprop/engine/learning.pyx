@@ -37,6 +37,7 @@ cdef struct Training:
     Py_ssize_t batch_size
     Py_ssize_t start, end                # the rows this slice goes from and got to
     double total_before, total           # of the losses of the rows before them
+    double penalty                       # on the weights, before the update that comes next
     char *scratch
 
 
@@ -101,7 +102,7 @@ cdef Py_ssize_t train(
     """
     cdef double rate = model.hyperparameters[0]
     cdef Training work = Training(
-        model, data[0], recipe, batch_size, start, start, total[0], total[0], scratch)
+        model, data[0], recipe, batch_size, start, start, total[0], total[0], 0, scratch)
     run(train_part, &work, n_parts)
     if recipe.rates != NULL:
         set_rate(model, rate)
@@ -154,7 +155,10 @@ cdef inline double weight_from(
 
 
 cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
-    """Every part adds up the losses by itself, so that all agree, unasked, on when to stop."""
+    """Every part adds up the losses by itself, so that all agree, unasked, on when to stop.
+
+    For that, what a thread of the user's may change meanwhile is looked at by one part alone.
+    """
     cdef Training *task = <Training *> work
     cdef Part part = Part(index, team.n_parts, team, True)
     cdef Model *model = task.model
@@ -175,11 +179,13 @@ cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
             batch.weight = weight
             if index == 0 and task.recipe.rates != NULL:
                 set_rate(model, task.recipe.rates[start // task.batch_size])
+            if index == 0 and model.penalised:
+                task.penalty = penalty(model)
             if forward_in_pieces(model, &part, &batch, &tape, room.C):
                 break
             total = sum_of(&batch, room.C, total)
             if model.penalised:
-                total += weight * penalty(model)
+                total += weight * task.penalty
             if not isfinite(total):
                 break
             if learn_batch(model, &part, &batch, &tape, task.recipe, &room):

@@ -35,6 +35,7 @@ from cyprop.kernels.table cimport Optimizer
 cnp.import_array()
 
 MAX_BYTES = 1 << 46              # of a parameter vector; more cannot be addressed anyway
+MOST_UPDATES = 1 << 53           # that a double can count
 
 
 cdef Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t itemsize) noexcept:
@@ -452,6 +453,9 @@ def set_state(Memory network not None, parameters, states, tally):
             f"the state has {len(kept) - 1} vectors and {len(tally)} numbers,"
             f" expected {model.optimizer.n_states} and {MAX_HYPERPARAMETERS}"
         )
+    if not 0 <= tally[UPDATES] <= MOST_UPDATES:
+        raise ValueError(
+            f"the state has {tally[UPDATES]!r} updates, expected a number from 0 to 2**53")
     for i in range(len(kept)):
         sources[i] = cnp.PyArray_BYTES(kept[i])
     for i in range(MAX_HYPERPARAMETERS):

@@ -61,6 +61,7 @@ cdef struct Model:
     bint drops                       # whether a layer has dropout
     uint64_t seed                    # of dropout
     Wildness wild                    # of the states: whether every update is tried before it is made
+    bint tame                        # what a part has found of a layer's update for all of them
     bint overflowed                  # the last update would have made a number infinite, and stopped
 
 cdef enum:

@@ -82,7 +82,7 @@ class Plan(NamedTuple):
     weight: float  # of all rows together
     batch_size: int
     shuffle: bool
-    validation: tuple[Array, Array, Array | None] | None
+    validation: tuple[Array, Array] | tuple[Array, Array, Array] | None
     n_threads: int  # that were asked for
     schedule: Any  # what `Pace` takes, or None
 
@@ -132,14 +132,14 @@ def plan(
 
 def _validation(
     network: Engine, validation_data: tuple[Any, ...]
-) -> tuple[Array, Array, Array | None]:
+) -> tuple[Array, Array] | tuple[Array, Array, Array]:
     """The rows that are not learned from, checked, and their weights if there are any."""
     if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
         raise TypeError("validation_data must be a pair (X, Y) or a triple (X, Y, sample_weight)")
     X, Y = validation_data[:2]
     X, Y, _ = checked_data(network, X, Y, "validation X", "validation Y")
     if len(validation_data) == 2:
-        return X, Y, None
+        return X, Y
     return X, Y, weights_of_rows(validation_data[2], len(X), "validation sample_weight")
 
 
@@ -175,7 +175,7 @@ def _epochs(network: Engine, plan: Plan, n_epochs: int, history: History) -> Ite
         )
     for epoch in range(n_epochs):
         memory.read_parameters(network, last_finite)
-        order = memory.rng_of(network).permutation(plan.n_rows) if plan.shuffle else None
+        order = _shuffled(network, plan.n_rows) if plan.shuffle else None
         started = time.perf_counter()
         try:
             loss = _one_epoch(network, plan, order, None if pace is None else pace.rates(epoch))
@@ -186,13 +186,18 @@ def _epochs(network: Engine, plan: Plan, n_epochs: int, history: History) -> Ite
         seconds = time.perf_counter() - started
         # Only now are there entries: an interrupted epoch has none, and all lists are as long.
         if plan.validation is not None:
-            X, Y, weights = plan.validation
-            history.validation_loss.append(network.evaluate(X, Y, plan.n_threads, weights))
+            X, Y, *weights = plan.validation  # a subclass may have an `evaluate` that knows none
+            history.validation_loss.append(network.evaluate(X, Y, plan.n_threads, *weights))
         history.seconds.append(seconds)
         history.loss.append(loss)
         if pace is not None:
             pace.after_epoch(history)
         yield history
+
+
+def _shuffled(network: Engine, n: int) -> Array:
+    """The numbers of n rows in a random order; kernels trust it, so no subclass is asked."""
+    return np.random.Generator.permutation(memory.rng_of(network), n)
 
 
 class _NotFiniteError(Exception):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cyprop.checks.numbers import real_number
 from cyprop.training.plateau import ReduceOnPlateau
 from cyprop.training.rates import rates_of, schedule_of
 
@@ -60,9 +62,16 @@ class Pace:
             self._rates = rates_of(schedule, n_epochs * n_batches, learning_rate, dtype)
 
     def rates(self, epoch: int) -> npt.NDArray[np.float64]:
-        """The rate of each batch of an epoch, counted from 0."""
+        """The rate of each batch of an epoch, counted from 0.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a subclass of ReduceOnPlateau gives what is no rate.
+        """
         if self._plateau is not None:
-            return np.full(self._n_batches, self._plateau.rate)
+            rate = real_number(self._plateau.rate, "rate", 0, math.inf, low_allowed=True)
+            return np.full(self._n_batches, rate)
         assert self._rates is not None
         return self._rates[epoch * self._n_batches : (epoch + 1) * self._n_batches]
 
