@@ -57,7 +57,7 @@ class ReduceOnPlateau:
 
     def __new__(cls, *numbers: Any, **named: Any) -> Self:
         check_names(cls, named)
-        return super().__new__(cls)
+        return object.__new__(cls)  # super() names the class before slots made another of it
 
     def __post_init__(self) -> None:
         if self.monitor not in MONITORS:
