@@ -15,6 +15,7 @@ from cyprop.engine import memory
 if TYPE_CHECKING:
     import os
 
+    import numpy as np
     import numpy.typing as npt
 
     from cyprop.rules import Optimizer, OptimizerName
@@ -65,6 +66,27 @@ class Fitting(Deriving):
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
         self.set_hyperparameters(learning_rate=value)
+
+    @property
+    def frozen(self) -> tuple[int, ...]:
+        """The layers that learning leaves alone, in ascending order; () by default.
+
+        Layer 0 is the first hidden layer, ``weights[0]`` and ``biases[0]``. Any sequence of layers
+        may be set. No update changes a bit of a frozen layer or of what the optimizer keeps for it,
+        also where there is weight decay, momentum or a penalty, and `clip_norm` measures the
+        derivatives of the others alone. `gradients` and `vjp` derive by all layers as ever, and the
+        penalty in a loss is that of all weights. Where all layers are frozen, updates change
+        nothing but their count, by which dropout draws and Adam scales. Copies and pickles keep it;
+        it does not count in comparisons.
+
+        Thread-safety: any number of threads may get or set it; setting it waits its turn, so that an
+        update finds all of it or nothing.
+        """
+        return memory.frozen_of(self)
+
+    @frozen.setter
+    def frozen(self, value: Sequence[int] | npt.NDArray[np.integer[Any]]) -> None:
+        memory.set_frozen(self, value)
 
     @property
     def history(self) -> History | None:
@@ -289,7 +311,6 @@ class Fitting(Deriving):
     def _measured(
         self, X: Any, Y: Any, n_threads: int, sample_weight: Any, metrics: Any
     ) -> dict[str, float]:
-        """What `evaluate` gives where metrics are wanted."""
         from cyprop.training.measuring import measured
 
         return measured(self, X, Y, n_threads, sample_weight, metrics)
