@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cyprop import datasets
+from cyprop import datasets, metrics
 from cyprop.tables.encoding import Encoding, positions, present
 from cyprop.tables.table import Table
 
@@ -39,15 +39,10 @@ def score(encoding: Encoding, outputs: Array, table: Table) -> str:
     if encoding.classes is not None:
         right = outputs.argmax(axis=1) == positions(truth, encoding.classes)
         return f"accuracy {right.mean():.1%} ({right.sum():,} of {len(right):,})"
-    truth = truth.astype(np.float64)
-    errors = outputs[:, 0] - truth
-    spread = np.square(truth - truth.mean()).mean()
-    text = (
-        f"RMS error {np.sqrt(np.square(errors).mean()):.4g},"
-        f" mean absolute error {np.abs(errors).mean():.4g}"
-    )
-    if spread > 0:
-        text += f", {1 - np.square(errors).mean() / spread:.1%} of the variance explained"
+    Y, A = truth.astype(np.float64)[:, np.newaxis], outputs[:, :1]
+    text = f"RMS error {metrics.rmse(Y, A):.4g}, mean absolute error {metrics.mae(Y, A):.4g}"
+    if Y.min() < Y.max():
+        text += f", {metrics.r2(Y, A):.1%} of the variance explained"
     return text
 
 
