@@ -263,7 +263,12 @@ class Network(Fitting):
 
         return Handle(self)
 
-    def save(self, path: str | os.PathLike[str], metadata: dict[str, str] | None = None) -> None:
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        metadata: dict[str, str] | None = None,
+        training: bool = False,
+    ) -> None:
         """Write the network to a safetensors file, which PyTorch can read too.
 
         Parameters
@@ -274,24 +279,29 @@ class Network(Fitting):
             written through.
         metadata : dict of str to str, optional
             Notes of your own, kept in the file; ``cyprop.storage.read_metadata`` gives them back.
+        training : bool, default False
+            Whether to keep what learning needs to go on in the same bits: the optimizer's state,
+            the random generator, the count of updates, the seed, and which layers are frozen.
+            PyTorch's ``load_state_dict`` then needs ``strict=False``.
 
         Raises
         ------
         TypeError
-            If path is not a path of str, or metadata not a dict of str to str.
+            If path is not a path of str, metadata not a dict of str to str, or training not a
+            bool.
         ValueError
-            If no file can be called so, or metadata is too long or not Unicode text.
+            If no file can be called so, metadata is too long or not Unicode text, or the random
+            generator is not NumPy's PCG64.
         OSError
             If it cannot be written.
 
         Notes
         -----
-        The optimizer's state and the random generator are not saved; pickle keeps them.
         Thread-safety: any number of threads at once; each sees the weights of a complete update.
         """
         from cyprop.formats import safetensors
 
-        safetensors.save(self, path, metadata)
+        safetensors.save(self, path, metadata, training)
 
     def to_c(self, path: str | os.PathLike[str], name: str | None = None) -> None:
         """Write the network as one C99 header that needs nothing else.
@@ -328,7 +338,7 @@ class Network(Fitting):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a network that `save` has written.
+        """Read a network that `save` has written, or a checkpoint of `fit`.
 
         A file that is replaced meanwhile, as `save` does it, is read as it was or as it became.
 

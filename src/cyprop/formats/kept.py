@@ -59,7 +59,7 @@ def blank(network: Engine, training: Training | None) -> Snapshot:
     n_states = len(memory.state(network)[2])
     run = training.run
     n_vectors = n_states + (0 if run is None else len(run.vectors))
-    columns = () if run is None else tuple([0.0] * 0 for _ in run.columns)
+    columns = () if run is None else tuple([0.0] * run.epoch for _ in run.columns)
     vectors = tuple(memory.empty_like_parameters(network) for _ in range(n_vectors))
     for vector in vectors:
         vector[...] = 0  # padding takes no part, and yet it is compared and copied

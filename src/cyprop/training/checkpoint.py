@@ -16,6 +16,7 @@ from cyprop.errors import FormatError
 from cyprop.formats import atomic, kept
 from cyprop.formats import safetensors as files
 from cyprop.formats.training_state import Run
+from cyprop.training.loop import enter
 from cyprop.training.sources import Place
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ class Keeper:
         training.is_over = run.finished and not (went_through and run.epoch < training.n_epochs)
         training.place, training.seconds = Place(*run.place[:3]), run.place[3]
         if run.epoch:
-            training.history.extend(dict(zip(run.columns, found.columns, strict=True)))
+            enter(training.history, dict(zip(run.columns, found.columns, strict=True)))
         vectors = dict(zip(run.vectors, found.vectors[len(states) :], strict=True))
         training.best = vectors.get("best")
         if "epoch_start" in vectors:

@@ -52,6 +52,15 @@ def columns_of(plan: Plan) -> dict[str, bool | None]:
     return columns
 
 
+def enter(history: History, entries: dict[str, Any]) -> None:
+    """Add a number to each list of a history, or several where they come as a list."""
+    for name, values in entries.items():
+        column = vars(history).get(name)
+        if not isinstance(column, list):
+            column = history.metrics.setdefault(name, [])
+        column += values if isinstance(values, list) else [values]
+
+
 class NotFiniteError(Exception):
     """An epoch ended in a batch after which something was not finite."""
 
@@ -144,7 +153,7 @@ class Training:
         """An epoch has ended that well: measure what the history has, and see what follows."""
         found = {**entries, **self._measured(), "seconds": seconds}
         # Only now are there entries: an interrupted epoch has none, and all lists are as long.
-        self.history.append(found)
+        enter(self.history, found)
         self._after_epoch(found)
 
     def _order(self) -> Any:
