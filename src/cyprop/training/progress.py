@@ -28,7 +28,7 @@ def epoch_lines(steps: Iterator[History], n_epochs: int) -> Iterator[History]:
 
 
 def _figures(history: History) -> dict[str, str]:
-    figures = {"loss": f"{history.loss[-1]:.4g}"}
-    if history.validation_loss:
-        figures["validation_loss"] = f"{history.validation_loss[-1]:.4g}"
-    return figures
+    """The last entry of every list, but for how long the epoch took."""
+    columns = history.columns()
+    columns.pop("seconds", None)
+    return {name: f"{values[-1]:.4g}" for name, values in columns.items()}
