@@ -37,7 +37,7 @@ def loss_curves(history: History, path: str | Path, title: str) -> None:
     """
     figure = _figure()
     axes = figure.add_subplot()
-    pictures.draw_losses(history, axes, "held out")
+    pictures.draw_losses(history.columns(), axes, "held out")
     axes.set(xlabel="epoch", title=title)
     with atomic.replacing(str(path)) as file:
         figure.savefig(file, format=Path(path).suffix.lstrip(".").lower())
