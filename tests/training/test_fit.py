@@ -87,21 +87,6 @@ def test_fit_in_order_has_the_bits_of_train_on_batch(rng, dtype):
     assert same_bits(by_fit.parameters, by_hand.parameters)
 
 
-@pytest.mark.parametrize(
-    ("history", "shown"),
-    [
-        (cyprop.History(), "History(0 epochs in 0 s)"),
-        (cyprop.History([0.5], [], [0.25]), "History(1 epoch in 0.25 s: loss 0.5)"),
-        (
-            cyprop.History([1.0, 0.5, 1 / 3], [2.0, 1.5, 1.25], [0.5, 0.25, 0.25]),
-            "History(3 epochs in 1 s: loss 1 to 0.3333, validation_loss 2 to 1.25)",
-        ),
-    ],
-)
-def test_history_is_shown_by_its_ends(history, shown):
-    assert repr(history) == shown
-
-
 def test_history_has_one_entry_an_epoch(rng):
     net = network()
     X, Y = data(rng)

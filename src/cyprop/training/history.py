@@ -95,7 +95,7 @@ class History:
         """
         from cyprop.training.pictures import plot  # which not every program needs
 
-        return plot(self, axes)
+        return plot(self.columns(), axes)
 
     def to_frame(self) -> DataFrame:
         """A pandas frame with a row for each epoch, counted from 1.
