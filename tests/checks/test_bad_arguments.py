@@ -298,12 +298,13 @@ def test_a_sample_or_batch_whose_loss_is_not_finite_is_not_learned(bad):
          " optimizer, dtype, seed, l1, l2, dropout, initializer"),
         (lambda: cyprop.Network([2, 1]).fit([[1, 2]], [1], lr=0.1),
          "fit has no argument 'lr': set net.learning_rate"),
-        (lambda: cyprop.Network([2, 1]).fit([[1, 2]], [1], callbacks=[]),
-         "fit has no argument 'callbacks': call fit(X, Y, epochs=1) in a loop, and do it in"
-         " between"),
+        (lambda: cyprop.Network([2, 1]).fit([[1, 2]], [1], patience=3),
+         "fit has no argument 'patience': give early_stopping=cyprop.EarlyStopping(patience=…)"),
         (lambda: cyprop.Network([2, 1]).fit([[1, 2]], [1], rows=3),
          "fit has no argument 'rows': it has X, Y, epochs, batch_size, shuffle,"
-         " validation_data, progress, n_threads, sample_weight, schedule, clip_norm, clip_value"),
+         " validation_data, progress, n_threads, sample_weight, schedule, clip_norm, clip_value,"
+         " validation_split, class_weight, metrics, early_stopping, callbacks, checkpoint,"
+         " steps_per_epoch, optimizer"),
         (lambda: cyprop.SGD(lr=0.1),
          "sgd has no hyperparameter 'lr'; it is called learning_rate; known are learning_rate,"
          " momentum, nesterov"),

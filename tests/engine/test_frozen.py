@@ -88,9 +88,9 @@ def expect(net, batches, clip_norm=None, weights=None):
         gradient = net.gradients(X, Y, training=True, sample_weight=weight).parameters
         clear(net, gradient, frozen)
         if clip_norm is not None:
-            flat = np.concatenate([
-                array.ravel().astype("f8") for pair in layers_of(net, gradient) for array in pair
-            ])
+            flat = np.concatenate(
+                [array.ravel().astype("f8") for pair in layers_of(net, gradient) for array in pair]
+            )
             gradient *= min(1, clip_norm / np.sqrt((flat**2).sum()))
         _, parameters, states, _ = memory.state(net)
         kept = [parameters, *states]
@@ -154,7 +154,9 @@ def test_a_norm_is_that_of_the_layers_that_learn(rng, frozen, dtype):
     net.fit(X, Y, epochs=1, batch_size=5, shuffle=False, clip_norm=0.01)
     assert_stayed(before, whole_state(net), frozen)
     tolerance = 1e-6 if dtype == "float32" else 1e-13
-    for array, other in zip(net.weights + net.biases, expected.weights + expected.biases, strict=True):
+    for array, other in zip(
+        net.weights + net.biases, expected.weights + expected.biases, strict=True
+    ):
         np.testing.assert_allclose(array, other, rtol=tolerance, atol=tolerance)
 
 

@@ -44,9 +44,8 @@ AFTER_CRC = '","network":'
 NO_DIGITS = b"00000000"  # stand for the CRC's own while it is made
 DIGITS = slice(len(START.format(FORMAT)), len(START.format(FORMAT)) + 8)
 BEFORE_TRAINING = ',"training":'
-OPENING = (  # holds all up to the notes
-    DIGITS.stop + len(AFTER_CRC) + MAX_DESCRIPTION + len(BEFORE_TRAINING) + MAX_TRAINING
-)
+UP_TO_TRAINING = DIGITS.stop + len(AFTER_CRC) + MAX_DESCRIPTION
+OPENING = UP_TO_TRAINING + len(BEFORE_TRAINING) + MAX_TRAINING  # holds all up to the notes
 ANY_FORMAT = re.compile(r'\{"__metadata__":\{"cyprop":"([0-9]{1,9})"')
 CRC = re.compile("[0-9a-f]{8}")
 
@@ -163,7 +162,7 @@ def read_description(opening: str) -> Description:
         and opening.startswith(AFTER_CRC, DIGITS.stop)
     ):
         raise FormatError("its metadata does not begin with a CRC and a description")
-    text, end = _string(opening, DIGITS.stop + len(AFTER_CRC))
+    text, end = _string(opening[:UP_TO_TRAINING], DIGITS.stop + len(AFTER_CRC))
     try:
         entries = JSON.decode(text)
     except (ValueError, RecursionError):

@@ -134,7 +134,8 @@ def _batches(
         if is_given:
             raise ValueError(f"{name} is for X and Y; an iterable of batches has its own")
     if isinstance(X, np.ndarray) or is_sparse(X) or hasattr(X, "__array__"):
-        raise TypeError("Y is missing, expected the targets of the rows of X")
+        n_targets = memory.settings_of(network).n_targets
+        raise TypeError(f"Y is None, expected an array of shape (n, {n_targets})")
     if steps_per_epoch is not None:
         steps_per_epoch = whole_number(steps_per_epoch, "steps_per_epoch")
     n_parameters = memory.settings_of(network).n_parameters
