@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from cyprop.checking import GradientCheck, check_gradients
     from cyprop.configuration import get_include, show_config
     from cyprop.gradients import Gradients
+    from cyprop.training.callbacks import Callback
+    from cyprop.training.checkpoint import Checkpoint
     from cyprop.training.history import History
+    from cyprop.training.lbfgs import LBFGS
     from cyprop.training.plateau import ReduceOnPlateau
     from cyprop.training.schedules import (
         Constant,
@@ -40,19 +43,24 @@ if TYPE_CHECKING:
         Schedule,
         Step,
     )
+    from cyprop.training.stopping import EarlyStopping, StopTraining
 
 __all__ = [
     "CELU",
     "ELU",
+    "LBFGS",
     "SGD",
     "Activation",
     "AdaGrad",
     "Adam",
     "AdamW",
+    "Callback",
+    "Checkpoint",
     "Constant",
     "Cosine",
     "CrossEntropy",
     "DivergenceError",
+    "EarlyStopping",
     "Exponential",
     "FormatError",
     "GradientCheck",
@@ -72,6 +80,7 @@ __all__ = [
     "Schedule",
     "Settings",
     "Step",
+    "StopTraining",
     "__version__",
     "check_gradients",
     "get_include",
@@ -93,6 +102,11 @@ _LATER = {
         ),
         "cyprop.training.schedules",
     ),
+    "Callback": "cyprop.training.callbacks",
+    "Checkpoint": "cyprop.training.checkpoint",
+    "EarlyStopping": "cyprop.training.stopping",
+    "LBFGS": "cyprop.training.lbfgs",
+    "StopTraining": "cyprop.training.stopping",
     "_C_API": "cyprop.interface",
     "GradientCheck": "cyprop.checking",
     "Gradients": "cyprop.gradients",

@@ -11,9 +11,12 @@ from importlib import import_module
 from typing import Any
 
 MAKERS = {  # of each word: the module and the function that are called with what was pickled
+    "checkpoint": ("cyprop.training.checkpoint", "Checkpoint"),
+    "early_stopping": ("cyprop.training.stopping", "EarlyStopping"),
     "gradient_check": ("cyprop.checking", "GradientCheck"),
     "gradients": ("cyprop.gradients", "Gradients"),
     "history": ("cyprop.training.history", "History"),
+    "lbfgs": ("cyprop.training.lbfgs", "LBFGS"),
     "network": ("cyprop.network", "blank"),
     "rule": ("cyprop.rules", "rule_named"),
     "schedule": ("cyprop.training.rates", "schedule_named"),

@@ -33,8 +33,11 @@ def state_of(network: Engine) -> dict[str, Any]:
         "rng": memory.rng_of(network),
         "attributes": attributes,
     }
-    if any(settings.dropout):
-        state["dropout_seed"] = memory.seed_of(network)
+    seed, frozen = memory.seed_of(network), memory.frozen_of(network)
+    if seed or any(settings.dropout):
+        state["dropout_seed"] = seed  # which it was for alone when the name was given
+    if frozen:
+        state["frozen"] = frozen
     found: Any = object.__getstate__(network)
     if isinstance(found, tuple):  # attributes, and slots
         state["slots"] = found[1]
@@ -60,9 +63,12 @@ def take_state(network: Engine, state: Any) -> None:
         raise TypeError("the state has numbers of the optimizer that are not floats")
     slots: dict[str, Any] = _part(state, "slots", dict) if "slots" in state else {}
     seed: int = _part(state, "dropout_seed", int) if "dropout_seed" in state else 0
+    frozen: tuple[Any, ...] = _part(state, "frozen", tuple) if "frozen" in state else ()
     memory.lay_out(network, settings)
     memory.set_rng(network, rng)
     memory.set_seed(network, seed)
+    if frozen:
+        memory.set_frozen(network, frozen)
     memory.set_state(network, parameters, states, tally)
     vars(network).update(attributes)
     for name, value in slots.items():

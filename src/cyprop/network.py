@@ -12,8 +12,8 @@ from cyprop import copying
 from cyprop._restore import restore
 from cyprop.checks.arguments import check_no_others
 from cyprop.checks.numbers import whole_number
-from cyprop.deriving import Deriving
 from cyprop.engine import memory
+from cyprop.fitting import Fitting
 from cyprop.settings import Settings, check_that_it_can_learn
 from cyprop.training.initialisation import Beginning
 
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
         Optimizer,
         OptimizerName,
     )
-    from cyprop.training.history import History
     from cyprop.training.initialisation import Given, InitializerName
-    from cyprop.training.rates import AnySchedule
 
 # What people write, and what there is.
 OF_THE_OPTIMIZER = {
@@ -47,24 +45,9 @@ OF_THE_OPTIMIZER = {
         "give it to fit",
     ),
 }
-OF_A_TRAINING = {
-    **dict.fromkeys(("lr", "learning_rate"), "set net.learning_rate"),
-    "momentum": "call net.set_hyperparameters(momentum=…)",
-    "optimizer": "set net.optimizer",
-    "loss": "give it to Network",
-    "n_epochs": "it is called epochs",
-    "verbose": "it is called progress",
-    "validation_split": "give validation_data; cyprop.datasets.held_out sets rows aside",
-    "class_weight": "give each row the weight of its class, as sample_weight",
-    **dict.fromkeys(
-        ("callbacks", "early_stopping", "patience"),
-        "call fit(X, Y, epochs=1) in a loop, and do it in between",
-    ),
-    **dict.fromkeys(("dropout", "l1", "l2"), "give it to Network"),
-}
 
 
-class Network(Deriving):
+class Network(Fitting):
     """A multilayer perceptron: Z = A_prev · W + b, A = f(Z), layer upon layer.
 
     Parameters
@@ -218,78 +201,6 @@ class Network(Deriving):
         """
         return memory.settings_of(self).n_parameters
 
-    @property
-    def optimizer(self) -> Optimizer:
-        """How the parameters follow their gradient. Setting it starts its state afresh.
-
-        Thread-safety: any number of threads may get or set it; setting it waits its turn.
-        """
-        return memory.settings_of(self).optimizer
-
-    @optimizer.setter
-    def optimizer(self, value: Optimizer | OptimizerName) -> None:
-        memory.set_optimizer(self, memory.settings_of(self).with_optimizer(value).optimizer)
-
-    @property
-    def learning_rate(self) -> float:
-        """The optimizer's. Setting it keeps momentum and moments.
-
-        Thread-safety: any number of threads may get or set it; setting it waits its turn.
-        """
-        return memory.settings_of(self).optimizer.hyperparameters["learning_rate"]
-
-    @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
-        self.set_hyperparameters(learning_rate=value)
-
-    @property
-    def history(self) -> History | None:
-        """What the latest `fit` saw, up to where it ended, be it by Ctrl-C or an error.
-
-        None before the first. It may be set, until the next `fit` does. Copies, pickles and files
-        are without, and it does not count in comparisons.
-
-        Thread-safety: any number of threads at once; while `fit` runs, its lists grow.
-        """
-        return vars(self).get("history")
-
-    @history.setter
-    def history(self, value: Any) -> None:
-        vars(self)["history"] = value
-
-    def set_hyperparameters(self, **hyperparameters: float) -> None:
-        """Change hyperparameters of the optimizer, which keeps its state.
-
-        Parameters
-        ----------
-        **hyperparameters : float
-            Those that change, such as ``momentum=0.9``.
-
-        Raises
-        ------
-        TypeError
-            If the optimizer has no such hyperparameter, or it is not a number.
-        ValueError
-            If it is out of its range, or the network's dtype cannot hold it.
-
-        Notes
-        -----
-        Setting ``net.optimizer`` starts with momentum and moments of zero instead. Updates of an
-        SGD or RMSprop without momentum leave its v or u as it was; and the beta1^t and beta2^t of
-        an Adam are the products of the betas that its updates have had.
-        Thread-safety: any number of threads at once; it waits its turn.
-
-        Examples
-        --------
-        >>> import cyprop
-        >>> net = cyprop.Network([2, 3, 1], optimizer=cyprop.SGD(0.1, momentum=0.5))
-        >>> net.set_hyperparameters(momentum=0.9)
-        >>> net.learning_rate = 0.01
-        >>> net.optimizer
-        SGD(learning_rate=0.01, momentum=0.9)
-        """
-        memory.set_hyperparameters(self, hyperparameters)
-
     def bind(self, x: Array, out: Array) -> BoundPrediction:
         """Make a prediction ready that reads x and writes out, the same arrays each time.
 
@@ -352,112 +263,12 @@ class Network(Deriving):
 
         return Handle(self)
 
-    def fit(
+    def save(
         self,
-        X: npt.ArrayLike,
-        Y: npt.ArrayLike,
-        epochs: int = 10,
-        batch_size: int = 32,
-        shuffle: bool = True,
-        validation_data: (
-            tuple[npt.ArrayLike, npt.ArrayLike]
-            | tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]
-            | None
-        ) = None,
-        progress: bool = False,
-        n_threads: int = 1,
-        sample_weight: npt.ArrayLike | None = None,
-        schedule: AnySchedule = None,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
-        **others: Never,  # to be refused in a sentence that says what to write
-    ) -> History:
-        """Train on the rows of X and Y, batch after batch.
-
-        Parameters
-        ----------
-        X : array_like, (n, n_in)
-        Y : array_like, (n, n_targets), or labels (n,)
-            There are n_out targets a row, and half as many for gaussian_nll. With cross_entropy, n
-            whole numbers from 0 to n_out - 1 are the classes of the rows; else a row of Y has a one
-            for its class and zeros, or probabilities. A C-contiguous array of the network's dtype
-            is never copied. Targets are what the loss can mean: from 0 to 1 for
-            binary_cross_entropy, at least 0 for cross_entropy and poisson.
-        epochs : int, default 10
-            Passes over the rows.
-        batch_size : int, default 32
-            Rows an update; the last batch of an epoch may be smaller.
-        shuffle : bool, default True
-            Whether each epoch takes the rows in a new random order.
-        validation_data : pair (X, Y) or triple (X, Y, sample_weight), optional
-            Evaluated after each epoch.
-        progress : bool, default False
-            Whether to show each epoch on standard error (with tqdm where it is installed).
-        n_threads : int, default 1
-            How many threads share each batch, from 1 to 256; fewer where batches are small. All
-            have ended when `fit` returns, and bits do not depend on how many there were.
-        sample_weight : array_like, (n,), optional
-            How much each row counts, wᵢ, at least 0: a batch learns from Σ wᵢ·Cᵢ / Σ wᵢ, and the
-            loss of an epoch is that mean over all its rows. A batch whose weights are all 0 is
-            passed over.
-        schedule : Schedule, ReduceOnPlateau, name, or callable, optional
-            The learning rate of each update, in place of the optimizer's, from which a schedule
-            starts: such as `OneCycle` or `Cosine`, or a function of the update's number, counted
-            from 0 in this call. Rates are found before the first update; only `ReduceOnPlateau`
-            waits for each epoch. The optimizer has its own rate again when `fit` ends.
-        clip_norm, clip_value : float, optional
-            Clip the gradient of each update: every number of it to ±clip_value, and then all of it
-            to at most the Euclidean norm clip_norm.
-
-        Returns
-        -------
-        History
-            Its ``loss``, ``validation_loss`` and ``seconds`` have one entry an epoch. However the
-            training ends, it is at ``net.history`` too.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If the data does not fit, is empty, or holds NaN, infinity, a target that the loss
-            cannot mean or a label outside the classes (the message names the first and its place),
-            a weight is not finite, or n_threads is not a whole number from 1 to 256; the network is
-            unchanged.
-        DivergenceError
-            If a loss became non-finite; the weights are those of the last finite epoch, or of
-            before, and the optimizer's state starts afresh. Its ``history`` has the epochs before.
-        KeyboardInterrupt
-            On Ctrl-C, within some milliseconds: between two updates, or in the midst of a large
-            one, whose weights are then part old and part new, and all finite.
-
-        Warns
-        -----
-        UserWarning
-            Once, if a target is out of reach for the output activation, as 2 is for a sigmoid.
-
-        Notes
-        -----
-        Thread-safety: any thread. Others that use this network meanwhile get their turn within some
-        milliseconds, between two updates; one that trains it too adds its updates among these.
-        """
-        from cyprop.training import fit  # here and below: what not every program needs
-
-        check_no_others(others, "fit", Network.fit, OF_A_TRAINING)
-        plan = fit.plan(
-            self,
-            X,
-            Y,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            validation_data=validation_data,
-            n_threads=n_threads,
-            sample_weight=sample_weight,
-            schedule=schedule,
-            clip_norm=clip_norm,
-            clip_value=clip_value,
-        )
-        return fit.fit(self, plan, epochs, progress=progress)
-
-    def save(self, path: str | os.PathLike[str], metadata: dict[str, str] | None = None) -> None:
+        path: str | os.PathLike[str],
+        metadata: dict[str, str] | None = None,
+        training: bool = False,
+    ) -> None:
         """Write the network to a safetensors file, which PyTorch can read too.
 
         Parameters
@@ -468,24 +279,29 @@ class Network(Deriving):
             written through.
         metadata : dict of str to str, optional
             Notes of your own, kept in the file; ``cyprop.storage.read_metadata`` gives them back.
+        training : bool, default False
+            Whether to keep what learning needs to go on in the same bits: the optimizer's state,
+            the random generator, the count of updates, the seed, and which layers are frozen.
+            PyTorch's ``load_state_dict`` then needs ``strict=False``.
 
         Raises
         ------
         TypeError
-            If path is not a path of str, or metadata not a dict of str to str.
+            If path is not a path of str, metadata not a dict of str to str, or training not a
+            bool.
         ValueError
-            If no file can be called so, or metadata is too long or not Unicode text.
+            If no file can be called so, metadata is too long or not Unicode text, or the random
+            generator is not NumPy's PCG64.
         OSError
             If it cannot be written.
 
         Notes
         -----
-        The optimizer's state and the random generator are not saved; pickle keeps them.
         Thread-safety: any number of threads at once; each sees the weights of a complete update.
         """
         from cyprop.formats import safetensors
 
-        safetensors.save(self, path, metadata)
+        safetensors.save(self, path, metadata, training)
 
     def to_c(self, path: str | os.PathLike[str], name: str | None = None) -> None:
         """Write the network as one C99 header that needs nothing else.
@@ -522,7 +338,7 @@ class Network(Deriving):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a network that `save` has written.
+        """Read a network that `save` has written, or a checkpoint of `fit`.
 
         A file that is replaced meanwhile, as `save` does it, is read as it was or as it became.
 

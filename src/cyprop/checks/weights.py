@@ -32,7 +32,7 @@ def weight_of_a_row(value: Any, name: str) -> float:
 def weights_of_rows(value: Any, n: int, name: str = "sample_weight") -> npt.NDArray[np.float64]:
     """The weights of n rows as a vector of float64, which nobody else can change.
 
-    Where their sum is near the ends of what a number can be, they are scaled by a power of two: only
+    Where their sum is near the ends of what a number can be, a power of two scales them: only
     their ratios count, and so products of them with losses keep all their bits.
 
     Raises

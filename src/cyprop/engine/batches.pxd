@@ -1,5 +1,7 @@
 """Many rows, a few at a time, without the GIL."""
 
+from libc.string cimport memcpy
+
 from cyprop.engine.model cimport LINE_BYTES, Batch, Model, Part, Sink, Tape
 
 
@@ -35,6 +37,15 @@ cdef inline double weight_of(const Batch *batch) noexcept nogil:
     return total
 
 
+cdef inline void gather_targets(
+    const Model *model, Py_ssize_t n, const char *Y, const Py_ssize_t *order, char *gathered,
+) noexcept nogil:
+    """The n rows of Y that an order names, one behind the other."""
+    cdef Py_ssize_t i, row = model.n_targets * model.itemsize
+    for i in range(n):
+        memcpy(gathered + i * row, Y + order[i] * row, row)
+
+
 cdef bint forward_in_pieces(
     const Model *model, const Part *part, const Batch *batch, const Tape *tape,
     double *C) noexcept nogil
@@ -52,7 +63,7 @@ cdef bint input_gradient(
     Py_ssize_t n_parts, bint stoppable) noexcept nogil
 
 cdef Py_ssize_t loss_of_rows_scratch_size(
-    const Model *model, Py_ssize_t n, Py_ssize_t n_parts) noexcept nogil
+    const Model *model, const Batch *data, Py_ssize_t n_parts) noexcept nogil
 cdef bint loss_of_rows(
     const Model *model, const Batch *data, double *total, char *scratch,
     Py_ssize_t n_parts) noexcept nogil

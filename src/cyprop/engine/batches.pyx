@@ -29,9 +29,13 @@ cdef inline Py_ssize_t some(Py_ssize_t n) noexcept nogil:
 
 
 cdef inline Batch rows_from(const Model *model, const Batch *data, Py_ssize_t i) noexcept nogil:
-    """Some rows of data without an order, from row i on."""
+    """Some rows of data, from row i on; where there is an order, those that it names from there on,
+    and their targets and weights are still to be gathered."""
     cdef Batch batch = data[0]
     batch.n = some(data.n - i)
+    if data.order != NULL:
+        batch.order = data.order + i
+        return batch
     batch.X = data.X + i * data.X_stride * model.itemsize
     if data.Y != NULL:
         batch.Y = data.Y + i * data.Y_stride * model.itemsize
@@ -145,17 +149,28 @@ cdef struct Evaluation:
     bint stopped
 
 
+cdef Py_ssize_t size_of_part(const Model *model, const Batch *data) noexcept nogil:
+    """Of the scratch that a part needs to evaluate: a tape, and room for targets to be gathered."""
+    cdef Py_ssize_t n = some(data.n), gathered = 0
+    if data.order != NULL:
+        gathered = whole_lines(n * model.n_targets * model.itemsize)
+    return tape_size(model, n, 0) + gathered
+
+
 cdef Py_ssize_t loss_of_rows_scratch_size(
-    const Model *model, Py_ssize_t n, Py_ssize_t n_parts,
+    const Model *model, const Batch *data, Py_ssize_t n_parts,
 ) noexcept nogil:
-    """For each part a tape, behind the loss of each row."""
-    return losses_size(n) + n_parts * tape_size(model, some(n), 0)
+    """The parts' own, behind the loss of each row."""
+    return losses_size(data.n) + n_parts * size_of_part(model, data)
 
 
 cdef bint loss_of_rows(
     const Model *model, const Batch *data, double *total, char *scratch, Py_ssize_t n_parts,
 ) noexcept nogil:
-    """The sum of C over all rows, in order, times their weights, into total. Stoppable."""
+    """The sum of C over all rows, or those that an order names, times their weights, into total.
+
+    It is taken in order, and so are weights: the first is of the row that the order names first. Stoppable.
+    """
     cdef double *C = <double *> scratch
     cdef Evaluation work = Evaluation(model, data[0], C, scratch + losses_size(data.n), False)
     run(evaluate_part, &work, n_parts)
@@ -169,7 +184,8 @@ cdef void evaluate_part(void *work, Py_ssize_t index, Team *team) noexcept nogil
     cdef Part part = Part(index, team.n_parts, team, True), alone = whole()
     cdef long long next_look = now() + LOOK
     cdef const Model *model = task.model
-    cdef char *scratch = task.scratch + index * tape_size(model, some(task.data.n), 0)
+    cdef char *scratch = task.scratch + index * size_of_part(model, &task.data)
+    cdef char *gathered = scratch + tape_size(model, some(task.data.n), 0)
     cdef Batch batch
     cdef Tape tape
     cdef Py_ssize_t i, end
@@ -177,6 +193,9 @@ cdef void evaluate_part(void *work, Py_ssize_t index, Team *team) noexcept nogil
     while i < end:
         batch = rows_from(model, &task.data, i)
         batch.n = min(batch.n, end - i)
+        if batch.order != NULL:
+            gather_targets(model, batch.n, task.data.Y, batch.order, gathered)
+            batch.Y = gathered
         tape = tape_in(model, batch.n, scratch)
         forward(model, &alone, &batch, &tape, task.C + i)
         i += batch.n

@@ -12,6 +12,9 @@ the derivative of (`pull_back`). Each derivative is one function of pieces.pxd: 
 given_error, error_of_layer, error_below, weight_gradient, bias_gradient. `descend` puts them together,
 for all that is derived or learned.
 
+Layers may be frozen: learning then neither derives nor updates their W and b, and goes down no further
+than the lowest layer that learns.
+
 Learning updates a strip of W as soon as its dW and its share of dA_prev are known, while both are in
 the first-level cache: the gradient never goes to memory.
 
@@ -29,7 +32,7 @@ from libc.string cimport memcpy
 
 from cyprop.engine.model cimport (
     LINE_BYTES, UPDATE, VECTOR, A_of, Batch, D_of, Layer, Model, Part, Sink, Tape, Z_of,
-    biases_of, count_update, drops, next_update, rows_of, share, sink_of, tape_in,
+    biases_of, count_update, drops, learns, next_update, rows_of, share, sink_of, tape_in,
     weights_of, whole,
 )
 from cyprop.engine.pieces cimport (
@@ -243,18 +246,30 @@ cdef inline void derive_biases(Model *model, const Link *link, const Sink *sink)
             clip_rows(model, link.layer, sink, link.layer.n_in, 1, db)
 
 
+cdef bint pass_on(Model *model, const Part *part, const Link *link) noexcept nogil:
+    """dA_prev of this part's inputs alone, as a frozen layer passes it on; true if interrupted."""
+    cdef Py_ssize_t k, k_end, n_rows = POLL // (link.n * link.layer.W_stride)
+    n_rows = max(n_rows // STRIP_ROWS, <Py_ssize_t> 1) * STRIP_ROWS
+    k, k_end = share(part, link.layer.n_in, LINE_BYTES // model.itemsize)
+    while k < k_end:
+        n_rows = min(n_rows, k_end - k)
+        error_below(model, link, k, n_rows)
+        k += n_rows
+        if part.stoppable and k < k_end and interrupted(part):
+            return True
+    return False
+
+
 cdef inline void choose_input(
-    const Model *model, const Batch *batch, const Tape *tape, const Sink *sink, bint dropping,
-    Link *link,
+    const Model *model, const Batch *batch, const Tape *tape, bint dropping, Link *link,
 ) noexcept nogil:
-    """Where a layer's A_prev is, and where its dA_prev goes."""
+    """Where a layer's A_prev is, and how its dA_prev lies."""
     cdef const Layer *below
     if link.layer == model.layers:
         link.A_prev = batch.X
         link.ordinary = batch.ordinary
         link.A_prev_stride = batch.X_stride
         link.order = batch.order
-        link.dA_prev = sink.dX
         link.dA_prev_stride = link.layer.n_in
     else:
         below = link.layer - 1
@@ -298,7 +313,7 @@ cdef bint descend(
     """From dA of the output layer (or its dZ, if that is known) down to the first."""
     cdef Link link
     cdef char *swap
-    cdef Py_ssize_t l
+    cdef Py_ssize_t l, lowest = model.lowest if learns(sink) else 0
     cdef bint stopped, dropping = drops(model, batch)
     link.n = batch.n
     link.first, link.n_own = share(part, batch.n, 1)
@@ -307,9 +322,11 @@ cdef bint descend(
     link.dZ = tape.dZ
     link.dA_prev = tape.dA_prev
     link.strip = strip_of(model, tape, part)
-    for l in range(model.n_layers - 1, -1, -1):
+    for l in range(model.n_layers - 1, lowest - 1, -1):
         link.layer = &model.layers[l]
-        choose_input(model, batch, tape, sink, dropping, &link)
+        choose_input(model, batch, tape, dropping, &link)
+        if l == lowest:
+            link.dA_prev = sink.dX
         if not dZ_is_known:
             if dropping and link.layer.dropout > 0:
                 error_behind_dropout(model, tape, &link)
@@ -318,13 +335,16 @@ cdef bint descend(
         dZ_is_known = False
         if wait_for_others(part):
             return True
-        if sink.target == UPDATE and not may_learn(model, part, &link):
-            return True
-        stopped = derive_weights(model, part, &link, sink)
+        if learns(sink) and link.layer.frozen:
+            stopped = pass_on(model, part, &link)
+        else:
+            if sink.target == UPDATE and not may_learn(model, part, &link):
+                return True
+            stopped = derive_weights(model, part, &link, sink)
+            if part.index == 0 and not stopped:
+                derive_biases(model, &link, sink)
         if stopped and part.n_parts == 1:
             return True
-        if part.index == 0 and not stopped:
-            derive_biases(model, &link, sink)
         if wait_for_others(part):
             return True
         swap = link.dZ
@@ -373,8 +393,10 @@ cdef void step_by(
     if part.index == 0:
         begin_update(model)
     wait_for_others(part)
-    for l in range(model.n_layers):
+    for l in range(model.lowest, model.n_layers):
         layer = &model.layers[l]
+        if layer.frozen:
+            continue
         k, k_end = share(part, layer.n_in, 1)
         offset = layer.offset + k * layer.W_stride
         step_rows(model, layer, k, k_end - k, gradient + offset * model.itemsize, padded=False)

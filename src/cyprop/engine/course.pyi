@@ -41,8 +41,17 @@ class Course:
     ) -> tuple[float, int]:
         """Train batch after batch from row `start` on, for about as long as Ctrl-C may wait.
 
-        `order` (None, or an index array) says which rows make up the batches, and `rates` (None, or
-        float64) gives each batch of the epoch its learning rate. Returns the total with the losses
+        `order` (None, or an index array) says which rows make up the batches, all or some of them;
+        `start` counts along it. `rates` (None, or float64) gives each batch of the epoch its
+        learning rate. Returns the total with the losses
         of the rows seen, before their updates, times their weights, added to it, and the row to go
         on from. A batch whose loss is not finite is not learned, and is where it stops.
+        """
+    def evaluate(
+        self, order: npt.NDArray[np.intp] | None, n_threads: int, weighted: bool = True
+    ) -> float:
+        """The mean loss of the rows that `order` names (None: of all), as `Network.evaluate` finds it.
+
+        Rows count by their weights, if there are any and it is `weighted`. Raises ValueError if those
+        of these rows are all 0.
         """

@@ -1,11 +1,18 @@
-"""A course of learning from one set of data: what all its epochs share, checked once."""
+"""A course of learning from one set of data: what all its epochs share, checked once.
+
+An order names the rows of an epoch, or those that are evaluated, so that neither needs a copy of them.
+"""
 
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.mem cimport PyMem_RawFree
 from libc.math cimport INFINITY
 
+from cyprop.engine.threads import threads_for_rows
+
+from cyprop.engine.batches cimport loss_of_rows, loss_of_rows_scratch_size, weight_of
 from cyprop.engine.learning cimport Recipe, train, train_scratch_size
-from cyprop.engine.memory cimport Memory
+from cyprop.engine.memory cimport Memory, allocate
 from cyprop.engine.model cimport Batch, Model, aligned, rows_of
 from cyprop.engine.stack cimport STACK_OF_KERNELS, need_stack
 from cyprop.engine.turns cimport Call, raise_what_is_set
@@ -26,12 +33,13 @@ cdef bint is_matrix(X, Memory network, Py_ssize_t n_columns) noexcept:
 
 
 cdef bint is_order(order, Py_ssize_t n) noexcept:
-    """Whether kernels can read it as the numbers of n rows; that they are is up to the caller."""
+    """Whether kernels can read it as the numbers of some of n rows; that they are is up to the caller."""
     return (
         cnp.PyArray_CheckExact(order)
+        and cnp.PyArray_NDIM(<cnp.ndarray> order) == 1
         and cnp.PyArray_TYPE(<cnp.ndarray> order) == cnp.NPY_INTP
         and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> order)
-        and cnp.PyArray_SIZE(<cnp.ndarray> order) == n
+        and 1 <= cnp.PyArray_DIM(<cnp.ndarray> order, 0) <= n
     )
 
 
@@ -44,6 +52,29 @@ cdef bint is_numbers(vector, Py_ssize_t n) noexcept:
         and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray> vector)
         and cnp.PyArray_DIM(<cnp.ndarray> vector, 0) == n
     )
+
+
+cdef double mean_loss(Memory network, Batch *data, Py_ssize_t n_parts) except? -1:
+    """C̄ over rows whose arrays the caller keeps, without the penalty."""
+    cdef Model *model = &network.model
+    cdef char *memory
+    cdef double total = 0
+    cdef Call call
+    cdef bint stopped
+    need_stack(STACK_OF_KERNELS)
+    memory = allocate(loss_of_rows_scratch_size(model, data, n_parts))
+    try:
+        network.begin_reading(&call)
+        try:
+            with nogil:
+                stopped = loss_of_rows(model, data, &total, aligned(memory), n_parts)
+            if stopped:
+                raise_what_is_set()
+        finally:
+            network.end_reading(&call)
+    finally:
+        PyMem_RawFree(memory)
+    return total / weight_of(data)
 
 
 cdef class Course:
@@ -99,25 +130,33 @@ cdef class Course:
             data.weights = <const double *> cnp.PyArray_DATA(<cnp.ndarray> weights)
         return data
 
+    cdef int choose(self, Batch *data, order) except -1:
+        """Let the rows be those that an order names, if there is one."""
+        if order is not None:
+            if not is_order(order, data.n):
+                raise ValueError("order is not such as an array of the numbers of rows")
+            data.order = <const Py_ssize_t *> cnp.PyArray_DATA(<cnp.ndarray> order)
+            data.n = cnp.PyArray_DIM(<cnp.ndarray> order, 0)
+        return 0
+
     def train(self, order, rates, Py_ssize_t start, double total):
         """Train batch after batch from row `start` on, for about as long as Ctrl-C may wait.
 
-        `order` (None, or an index array) says which rows make up the batches, and `rates` (None, or
-        float64) gives each batch of the epoch its learning rate. Returns the total with the losses
+        `order` (None, or an index array) says which rows make up the batches, all or some of them;
+        `start` counts along it. `rates` (None, or float64) gives each batch of the epoch its
+        learning rate. Returns the total with the losses
         of the rows seen, before their updates, times their weights, added to it, and the row to go
         on from. A batch whose loss is not finite is not learned, and is where it stops.
         """
         cdef Model *model = &self.network.model
         cdef Batch data = self.rows()
         cdef Recipe recipe = self.recipe
-        cdef Py_ssize_t batch_size = min(self.batch_size, data.n)
+        cdef Py_ssize_t batch_size
         cdef Call call
+        self.choose(&data, order)
+        batch_size = min(self.batch_size, data.n)
         if not 0 <= start <= data.n:
             raise ValueError(f"start is {start}, expected a row from 0 to {data.n}")
-        if order is not None:
-            if not is_order(order, data.n):
-                raise ValueError("order is not such as a permutation of the rows")
-            data.order = <const Py_ssize_t *> cnp.PyArray_DATA(<cnp.ndarray> order)
         if rates is not None:
             if not is_numbers(rates, (data.n + batch_size - 1) // batch_size):
                 raise ValueError("rates are not one number for each batch")
@@ -136,3 +175,22 @@ cdef class Course:
             self.network.end_writing(&call)
         PyErr_CheckSignals()
         return total, start
+
+    def evaluate(self, order, n_threads, bint weighted=True):
+        """The mean loss of the rows that `order` names (None: of all), as `Network.evaluate` finds it.
+
+        Rows count by their weights, if there are any and it is `weighted`. Raises ValueError if those
+        of these rows are all 0.
+        """
+        cdef Batch data = self.rows()
+        self.choose(&data, order)
+        if data.weights != NULL:
+            data.weights = NULL
+            if weighted:
+                weights = self.weights if order is None else self.weights[order]
+                if not weights.any():
+                    raise ValueError("the weights of these rows are all 0, expected a positive sum")
+                data.weights = <const double *> cnp.PyArray_DATA(<cnp.ndarray> weights)
+        return mean_loss(
+            self.network, &data,
+            threads_for_rows(n_threads, data.n, self.network.model.n_parameters))

@@ -12,7 +12,7 @@ from cpython.mem cimport PyMem_RawFree
 import numpy as np
 
 from cyprop.checks.arrays import real_array
-from cyprop.engine.memory import aligned_zeros, views
+from cyprop.engine.memory import aligned_zeros, frozen_of, views
 from cyprop.engine.threads import threads_for_parameters, threads_for_rows
 
 from cyprop.engine.batches cimport (
@@ -158,9 +158,12 @@ cdef object checked(Engine network, gradient):
 
 
 cdef int refuse_nonfinite(Engine network, vector) except -1:
-    """Say where a weight or bias has no finite derivative; what lies in the padding is let pass."""
+    """Say where a weight or bias that learns has no finite derivative; padding is let pass."""
+    frozen = frozen_of(network)
     for what, arrays in zip(("weights", "biases"), views(network, vector), strict=True):
         for layer, array in enumerate(arrays):
+            if layer in frozen:
+                continue
             wrong = np.argwhere(~np.isfinite(array))
             if len(wrong):
                 place = tuple(wrong[0].tolist())

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,13 @@ _Array = npt.NDArray[np.floating[Any]]
 class Engine(Memory):
     """The compiled part of a Network; make a Network instead."""
 
-    def predict(self, X: npt.ArrayLike, out: _Array | None = None, n_threads: int = 1) -> _Array:
+    def predict(
+        self,
+        X: npt.ArrayLike,
+        out: _Array | None = None,
+        n_threads: int = 1,
+        layer: int | None = None,
+    ) -> _Array:
         """Predict one sample, or each row of a batch.
 
         Parameters
@@ -24,6 +30,9 @@ class Engine(Memory):
         n_threads : int, default 1
             How many threads share the rows, from 1 to 256; fewer where the rows are few. They end
             with the call.
+        layer : int, optional
+            Give the activations of this layer in place of the outputs: 0 is the first hidden layer,
+            and n_out above and below the number of this layer's units.
 
         Returns
         -------
@@ -34,11 +43,11 @@ class Engine(Memory):
         Raises
         ------
         TypeError
-            If X is not real numbers, out not an array of the network's dtype, or n_threads not a
-            whole number.
+            If X is not real numbers, out not an array of the network's dtype, or n_threads or layer
+            not a whole number.
         ValueError
-            If a shape does not fit, out is read-only, not contiguous, or overlaps X, or n_threads
-            is below 1 or above 256.
+            If a shape does not fit, out is read-only, not contiguous, or overlaps X, n_threads
+            is below 1 or above 256, or there is no such layer.
 
         Notes
         -----
@@ -114,14 +123,16 @@ class Engine(Memory):
         -----
         Thread-safety: any number of threads at once; updates of one network follow one another.
         """
+    @overload
     def evaluate(
         self,
         X: npt.ArrayLike,
         Y: npt.ArrayLike,
         n_threads: int = 1,
         sample_weight: npt.ArrayLike | None = None,
+        metrics: None = None,
     ) -> float:
-        """The mean loss over the rows of X, without the penalty on the weights.
+        """The mean loss over the rows of X, without the penalty on the weights; or metrics of them.
 
         Parameters
         ----------
@@ -133,11 +144,14 @@ class Engine(Memory):
             with the call.
         sample_weight : array_like, (n,), optional
             How much each row counts, wᵢ: the mean is Σ wᵢ·Cᵢ / Σ wᵢ.
+        metrics : optional
+            What to measure, as `Network.fit` takes it.
 
         Returns
         -------
         float
-            With the same bits on any number of threads.
+            With the same bits on any number of threads. Where metrics are given, a dict of the
+            loss and of each of them by name.
 
         Raises
         ------
@@ -150,5 +164,18 @@ class Engine(Memory):
         -----
         Thread-safety: any number of threads at once; each sees the weights of a complete update.
         """
+    @overload
+    def evaluate(
+        self,
+        X: npt.ArrayLike,
+        Y: npt.ArrayLike,
+        n_threads: int = 1,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        metrics: Any,
+    ) -> dict[str, float]: ...
+    def _measured(
+        self, X: Any, Y: Any, n_threads: Any, sample_weight: Any, metrics: Any
+    ) -> dict[str, float]: ...
 
 def checked_batch(network: Engine, X: npt.ArrayLike, Y: npt.ArrayLike) -> tuple[_Array, _Array]: ...

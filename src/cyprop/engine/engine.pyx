@@ -14,19 +14,18 @@ import numpy as np
 
 from cyprop.checks.arrays import check_same_rows, checked_out, matrix, real_array, vector
 from cyprop.checks.labels import targets_of_row, targets_of_rows
+from cyprop.checks.layers import layer_number
 from cyprop.checks.weights import weight_of_a_row, weights_of_rows
 from cyprop.engine.threads import threads_for_batches, threads_for_rows
 
-from cyprop.engine.batches cimport (
-    loss_of_rows, loss_of_rows_scratch_size, predict_rows, predict_rows_scratch_size, weight_of,
-)
+from cyprop.engine.batches cimport predict_rows, predict_rows_scratch_size
 from cyprop.engine.chain cimport learn, predict as predict_chain, tape_size
-from cyprop.engine.course cimport Course
+from cyprop.engine.course cimport Course, mean_loss
 from cyprop.engine.flag cimport give, take
 from cyprop.engine.inputs cimport ROOM, Input, read_input, read_vector
 from cyprop.engine.memory cimport LONG_CALL, Memory, allocate, settings_of
 from cyprop.engine.learning cimport Recipe, train as train_rows, train_scratch_size
-from cyprop.engine.model cimport LINE_BYTES, Batch, Model, aligned, rows_of
+from cyprop.engine.model cimport LINE_BYTES, Batch, Model, aligned, output_size, rows_of
 from cyprop.engine.stack cimport STACK_OF_A_ROW, STACK_OF_KERNELS, need_stack
 from cyprop.engine.turns cimport Call, is_open, n_forks, raise_what_is_set
 
@@ -82,7 +81,7 @@ cdef inline bint is_output(y, Engine network, const Input *x) noexcept:
 cdef class Engine(Memory):
     """The compiled part of a Network; make a Network instead."""
 
-    def predict(self, X, out=None, n_threads=1):
+    def predict(self, X, out=None, n_threads=1, layer=None):
         """Predict one sample, or each row of a batch.
 
         Parameters
@@ -96,6 +95,9 @@ cdef class Engine(Memory):
         n_threads : int, default 1
             How many threads share the rows, from 1 to 256; fewer where the rows are few. They end
             with the call.
+        layer : int, optional
+            Give the activations of this layer in place of the outputs: 0 is the first hidden layer,
+            and n_out above and below the number of this layer's units.
 
         Returns
         -------
@@ -106,11 +108,11 @@ cdef class Engine(Memory):
         Raises
         ------
         TypeError
-            If X is not real numbers, out not an array of the network's dtype, or n_threads not a
-            whole number.
+            If X is not real numbers, out not an array of the network's dtype, or n_threads or layer
+            not a whole number.
         ValueError
-            If a shape does not fit, out is read-only, not contiguous, or overlaps X, or n_threads
-            is below 1 or above 256.
+            If a shape does not fit, out is read-only, not contiguous, or overlaps X, n_threads
+            is below 1 or above 256, or there is no such layer.
 
         Notes
         -----
@@ -118,6 +120,8 @@ cdef class Engine(Memory):
         """
         cdef Model *model = &self.model
         cdef cnp.ndarray y
+        if layer is not None:
+            return self.predict_general(X, out, n_threads, layer)
         if (
             is_vector(X, self.typenum, self.n_in)
             and 2 * model.widest * model.itemsize <= STACK_SCRATCH
@@ -142,7 +146,7 @@ cdef class Engine(Memory):
             y = self.predict_few(X, out)
             if y is not None:
                 return y
-        return self.predict_general(X, out, n_threads)
+        return self.predict_general(X, out, n_threads, None)
 
     # Each of the functions below has the memory it needs on its own stack, and none calls another, so
     # that together they fit a small one. Their callers ask for it, since to enter one is to need it.
@@ -193,9 +197,10 @@ cdef class Engine(Memory):
             model, x.n, x.data, self.n_in, cnp.PyArray_BYTES(y), aligned(numbers + ROOM))
         return y
 
-    cdef object predict_general(self, X, out, n_threads):
+    cdef object predict_general(self, X, out, n_threads, layer):
         """`predict` for every input that is not one sample as the network wants it."""
         cdef Model *model = &self.model
+        cdef Model lower                 # up to that layer
         cdef cnp.ndarray x, y
         cdef Py_ssize_t n, n_parts
         cdef const char *source
@@ -205,6 +210,12 @@ cdef class Engine(Memory):
         cdef bint stopped
         if model.n_layers == 0:
             raise RuntimeError("the network has not been initialised")
+        if layer is not None:
+            lower = model[0]
+            lower.n_layers = layer_number(layer, "layer", model.n_layers) + 1
+            if lower.n_layers < model.n_layers:
+                lower.n_parameters = model.layers[lower.n_layers].offset
+            model = &lower
         dtype = settings_of(self).dtype
         expected = f"({self.n_in},) or (n, {self.n_in})"
         x = real_array(X, "X", dtype, f"an array of shape {expected}")
@@ -213,7 +224,7 @@ cdef class Engine(Memory):
         if cnp.PyArray_NDIM(x) not in (1, 2) or x.shape[cnp.PyArray_NDIM(x) - 1] != self.n_in:
             raise ValueError(f"X has shape {np.shape(X)}, expected {expected}")
         n = x.shape[0] if cnp.PyArray_NDIM(x) == 2 else 1
-        shape = (*np.shape(x[..., 0]), self.n_out)
+        shape = (*np.shape(x[..., 0]), output_size(model))
         y = np.empty(shape, dtype) if out is None else checked_out(out, shape, dtype, X)
         n_parts = 1 if n_threads is 1 else threads_for_rows(n_threads, n, model.n_parameters)
         need_stack(STACK_OF_KERNELS)
@@ -392,8 +403,8 @@ cdef class Engine(Memory):
             give(&self.writing)
         return True
 
-    def evaluate(self, X, Y, n_threads=1, sample_weight=None):
-        """The mean loss over the rows of X, without the penalty on the weights.
+    def evaluate(self, X, Y, n_threads=1, sample_weight=None, metrics=None):
+        """The mean loss over the rows of X, without the penalty on the weights; or metrics of them.
 
         Parameters
         ----------
@@ -405,11 +416,14 @@ cdef class Engine(Memory):
             with the call.
         sample_weight : array_like, (n,), optional
             How much each row counts, wᵢ: the mean is Σ wᵢ·Cᵢ / Σ wᵢ.
+        metrics : optional
+            What to measure, as `Network.fit` takes it.
 
         Returns
         -------
         float
-            With the same bits on any number of threads.
+            With the same bits on any number of threads. Where metrics are given, a dict of the
+            loss and of each of them by name.
 
         Raises
         ------
@@ -423,12 +437,10 @@ cdef class Engine(Memory):
         Thread-safety: any number of threads at once; each sees the weights of a complete update.
         """
         cdef Model *model = &self.model
-        cdef Py_ssize_t n, n_parts
+        cdef Py_ssize_t n
         cdef Batch data
-        cdef char *memory
-        cdef double total = 0
-        cdef Call call
-        cdef bint stopped
+        if metrics is not None:
+            return self._measured(X, Y, n_threads, sample_weight, metrics)
         X, Y = checked_batch(self, X, Y)
         n = X.shape[0]
         data = rows_of(
@@ -436,21 +448,13 @@ cdef class Engine(Memory):
         if sample_weight is not None:
             sample_weight = weights_of_rows(sample_weight, n)
             data.weights = <const double *> cnp.PyArray_DATA(<cnp.ndarray> sample_weight)
-        n_parts = 1 if n_threads is 1 else threads_for_rows(n_threads, n, model.n_parameters)
-        need_stack(STACK_OF_KERNELS)
-        memory = allocate(loss_of_rows_scratch_size(model, n, n_parts))
-        try:
-            self.begin_reading(&call)
-            try:
-                with nogil:
-                    stopped = loss_of_rows(model, &data, &total, aligned(memory), n_parts)
-                if stopped:
-                    raise_what_is_set()
-            finally:
-                self.end_reading(&call)
-        finally:
-            PyMem_RawFree(memory)
-        return total / weight_of(&data)
+        return mean_loss(
+            self, &data,
+            1 if n_threads is 1 else threads_for_rows(n_threads, n, model.n_parameters))
+
+    def _measured(self, X, Y, n_threads, sample_weight, metrics):
+        """What `evaluate` gives where metrics are asked for, which a Network knows how to measure."""
+        raise NotImplementedError("metrics are measured by a Network")
 
 
 def checked_batch(Engine network not None, X, Y):

@@ -10,9 +10,10 @@ can fail.
 """
 
 from libc.math cimport INFINITY, NAN, isfinite, sqrt
-from libc.string cimport memcpy
 
-from cyprop.engine.batches cimport forward_in_pieces, losses_size, sum_of, whole_lines
+from cyprop.engine.batches cimport (
+    forward_in_pieces, gather_targets, losses_size, sum_of, whole_lines,
+)
 from cyprop.engine.chain cimport STRIP_BYTES, backward, strip_of, tape_size, wait_for_others
 from cyprop.engine.memory cimport set_rate
 from cyprop.engine.model cimport (
@@ -118,7 +119,7 @@ cdef inline void gather(
 
     Each part gathers its share of the targets and of the weights.
     """
-    cdef Py_ssize_t i, end, row = model.n_targets * model.itemsize
+    cdef Py_ssize_t i, first, end, row = model.n_targets * model.itemsize
     if data.order == NULL:
         batch.X = data.X + start * input_size(model) * model.itemsize
         batch.Y = data.Y + start * row
@@ -127,14 +128,12 @@ cdef inline void gather(
         return
     batch.order = data.order + start
     batch.Y = room.Y
-    i, end = share(part, batch.n, 1)
+    first, end = share(part, batch.n, 1)
+    gather_targets(model, end - first, data.Y, batch.order + first, room.Y + first * row)
     if data.weights != NULL:
         batch.weights = room.weights
-    while i < end:
-        memcpy(room.Y + i * row, data.Y + batch.order[i] * row, row)
-        if data.weights != NULL:
+        for i in range(first, end):
             room.weights[i] = data.weights[batch.order[i]]
-        i += 1
 
 
 cdef inline double weight_from(
@@ -208,7 +207,9 @@ cdef inline bint learn_batch(
     """Update by a batch that went forward; true if interrupted, or if a number would not be finite."""
     cdef Sink sink = sink_of(UPDATE)
     if not is_whole(recipe):
-        return backward(model, part, batch, tape, &sink)
+        # Where no layer learns, the way back has no wait, and the next batch would come too soon.
+        return backward(model, part, batch, tape, &sink) or (
+            model.highest < 0 and wait_for_others(part))
     sink = Sink(
         VECTOR, room.gradient, NULL, model.penalised, recipe.clip_value, room.squares)
     if backward(model, part, batch, tape, &sink):
@@ -224,7 +225,7 @@ cdef inline bint learn_batch(
 cdef double factor_of(Model *model, const Recipe *recipe, const Room *room) noexcept nogil:
     """min(1, clip_norm / ‖dθ‖), which dθ is multiplied by before the step
 
-    Pascanu, Mikolov and Bengio (2013), algorithm 1, over all weights and biases. Where it is not plain
+    Pascanu, Mikolov and Bengio (2013), algorithm 1, over the weights and biases that learn. Where it is not plain
     that the step leaves all numbers finite, it is tried; `model.overflowed` says what came of it.
     """
     cdef double norm = norm_of(model, room), unit = 1, factor = 1
@@ -251,11 +252,16 @@ cdef double factor_of(Model *model, const Recipe *recipe, const Room *room) noex
 
 
 cdef inline double norm_of(const Model *model, const Room *room) noexcept nogil:
-    """‖dθ‖: the sums of squares of all blocks, in order"""
-    cdef Py_ssize_t k
+    """‖dθ‖ over the layers that learn: the sums of squares of their blocks, in order"""
+    cdef const Layer *layer
+    cdef Py_ssize_t l, k
     cdef double total = 0
-    for k in range(n_blocks(model)):
-        total += room.squares[k]
+    for l in range(model.lowest, model.n_layers):
+        layer = &model.layers[l]
+        if layer.frozen:
+            continue
+        for k in range(blocks_of(layer.n_in) + 1):
+            total += room.squares[layer.first_block + k]
     return sqrt(total)
 
 
@@ -264,8 +270,10 @@ cdef void measure_scaled(const Model *model, const Room *room, double unit) noex
     cdef const Layer *layer
     cdef Py_ssize_t l
     scale_layers(model, room.gradient, unit)
-    for l in range(model.n_layers):
+    for l in range(model.lowest, model.n_layers):
         layer = &model.layers[l]
+        if layer.frozen:
+            continue
         model.kernels.squares_of_blocks[model.dtype](
             layer.n_in, layer.n_out, room.gradient + layer.offset * model.itemsize, layer.W_stride,
             room.squares + layer.first_block)
@@ -280,8 +288,10 @@ cdef void scale_layers(const Model *model, char *gradient, double factor) noexce
     cdef char *dW
     cdef char *db
     cdef Py_ssize_t l
-    for l in range(model.n_layers):
+    for l in range(model.lowest, model.n_layers):
         layer = &model.layers[l]
+        if layer.frozen:
+            continue
         dW = gradient + layer.offset * model.itemsize
         db = gradient + layer.b_offset * model.itemsize
         model.kernels.scale[model.dtype](layer.n_in * layer.W_stride, dW, factor, dW)
@@ -297,8 +307,10 @@ cdef void step_by_own(
     if part.index == 0:
         begin_update(model)
     wait_for_others(part)
-    for l in range(model.n_layers):
+    for l in range(model.lowest, model.n_layers):
         layer = &model.layers[l]
+        if layer.frozen:
+            continue
         k, k_end = share(part, layer.n_in, 1)
         n_rows = k_end - k if factor == 1 else max(
             STRIP_BYTES // (layer.W_stride * model.itemsize), <Py_ssize_t> 1)

@@ -19,6 +19,8 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
+from cyprop.checks.layers import layer_numbers
+
 from cyprop.engine.finite cimport first_nonfinite
 from cyprop.engine.model cimport (
     FOREIGN, LINE_BYTES, MAX_HYPERPARAMETERS, MAX_STATES, TAME, UNSEEN, UPDATES, Layer, Model,
@@ -156,13 +158,45 @@ def set_rng(Memory network not None, rng):
 
 
 def seed_of(Memory network not None):
-    """The seed of dropout."""
+    """The seed that the network was made with: that of dropout, and of what `fit` sets aside."""
     return network.model.seed
 
 
 def set_seed(Memory network not None, seed):
     """Draw which units are silent from this seed on; of a larger one the last 64 bits count."""
     network.model.seed = seed % (1 << 64)
+
+
+def frozen_of(Memory network not None):
+    """The numbers of the layers that learning leaves alone, in ascending order."""
+    cdef Model *model = &network.model
+    return tuple([l for l in range(model.n_layers) if model.layers[l].frozen])
+
+
+def set_frozen(Memory network not None, frozen):
+    """Leave the layers of these numbers alone, and let all others learn."""
+    cdef Model *model = &network.model
+    cdef Py_ssize_t l
+    cdef Call call
+    numbers = layer_numbers(frozen, "frozen", len(settings_of(network).sizes) - 1)
+    cdef bytes chosen = bytes([l in numbers for l in range(model.n_layers)])
+    cdef const char *flags = chosen
+    network.begin_writing(&call)
+    for l in range(model.n_layers):
+        model.layers[l].frozen = flags[l]
+    find_ends(model)
+    model.wild = FOREIGN                 # the states of layers that learn again may not have been tried
+    network.end_writing(&call)
+
+
+cdef void find_ends(Model *model) noexcept nogil:
+    """Which are the lowest and the highest layer that learn."""
+    cdef Py_ssize_t l
+    model.lowest, model.highest = model.n_layers, -1
+    for l in range(model.n_layers):
+        if not model.layers[l].frozen:
+            model.lowest = min(model.lowest, l)
+            model.highest = l
 
 
 def make(kind, settings):
@@ -206,6 +240,7 @@ def lay_out(Memory network not None, settings):
     network.n_targets = model.n_targets = settings.n_targets
     network.n_classes = settings.n_classes
     model.n_layers = n_layers
+    find_ends(model)
     network.kept_weights, network.kept_biases = views(network, network.kept_parameters)
     network.kept_settings = settings
     set_optimizer(network, settings.optimizer)

@@ -23,6 +23,7 @@ cdef struct Layer:
     Py_ssize_t first_block           # how many blocks of rows of W, and b, stand in front of it
     Py_ssize_t A_offset              # of A in the scratch of one row, in elements
     Py_ssize_t Z_offset              # the same for Z; equal to A_offset where Z need not be kept
+    bint frozen                      # learning leaves W and b alone
     double dropout                   # the probability that a unit is silent in an update
     Py_ssize_t M_offset              # of what multiplies A then, and
     Py_ssize_t D_offset              # of the product; equal to A_offset where there is no dropout
@@ -41,6 +42,7 @@ cdef struct Model:
     Py_ssize_t n_layers
     Py_ssize_t n_targets             # numbers in a row of Y
     Layer *layers
+    Py_ssize_t lowest, highest       # of the layers that learn; n_layers and -1 where none does
     Py_ssize_t n_parameters          # padding included
     Py_ssize_t widest                # the widest stride of a layer
     Py_ssize_t kept                  # scratch elements a row needs when A (and Z) is kept
@@ -148,6 +150,11 @@ cdef inline Py_ssize_t n_blocks(const Model *model) noexcept nogil:
     """Of all layers: those of W, and b is one more."""
     cdef const Layer *last = &model.layers[model.n_layers - 1]
     return last.first_block + blocks_of(last.n_in) + 1
+
+
+cdef inline bint learns(const Sink *sink) noexcept nogil:
+    """Whether the derivatives are for an update, at once or as a whole: frozen layers need none."""
+    return sink.target == UPDATE or sink.squares != NULL
 
 
 cdef inline Sink sink_of(Target target) noexcept nogil:

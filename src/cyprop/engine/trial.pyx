@@ -28,12 +28,12 @@ cdef inline double largest_of(
 
 
 cdef bint is_tame_vector(const Model *model, const char *vector) noexcept nogil:
-    """Of a vector laid out like the parameters; padding takes no part."""
+    """Of a vector laid out like the parameters; padding and frozen layers take no part."""
     cdef const Layer *layer
     cdef Py_ssize_t l
     for l in range(model.n_layers):
         layer = &model.layers[l]
-        if not (
+        if not layer.frozen and not (
             largest_of(
                 model, layer.n_in, layer.n_out, vector + layer.offset * model.itemsize,
                 layer.W_stride) < tame(model)
@@ -124,14 +124,14 @@ cdef bint layer_stays_finite(Model *model, const Link *link) noexcept nogil:
 cdef bint tried(Model *model, const Link *link) noexcept nogil:
     """Whether a layer's update leaves every number finite, found by trying it where it is not plain.
 
-    If not in the output layer, nothing has been updated, and the network is as it was. If in a lower
-    one, those above have been. States from outside are known to be sound when all layers have been
-    tried.
+    If not in the highest layer that learns, nothing has been updated, and the network is as it was. If
+    in a lower one, those above have been. States from outside are known to be sound when all layers
+    have been tried that learn; what is frozen later or no more makes them foreign again.
     """
     model.overflowed = not layer_stays_finite(model, link)
-    if model.wild == TAME or (link.layer == model.layers and not model.overflowed):
+    if model.wild == TAME or (link.layer == &model.layers[model.lowest] and not model.overflowed):
         model.wild = UNSEEN
-    if model.overflowed and link.layer == &model.layers[model.n_layers - 1]:
+    if model.overflowed and link.layer == &model.layers[model.highest]:
         if model.optimizer.begin != NULL:
             memcpy(model.tally, model.tally_before, sizeof(model.tally))
     return not model.overflowed
@@ -152,8 +152,10 @@ cdef bint step_is_finite(Model *model, const char *gradient, char *room) noexcep
     cdef bint finite = True
     memcpy(tally, model.tally, sizeof(tally))
     begin_update(model)
-    for l in range(model.n_layers):
+    for l in range(model.lowest, model.n_layers):
         layer = &model.layers[l]
+        if layer.frozen:
+            continue
         for k in range(layer.n_in + 1):
             offset = layer.b_offset
             hyperparameters = model.hyperparameters_of_biases

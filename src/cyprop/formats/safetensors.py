@@ -15,7 +15,8 @@ fewer than 8 spaces to a multiple of 8 bytes::
   `Network` takes but for the seed, ``sizes``, ``activation`` (a list, of the hidden layers),
   ``output_activation``, ``loss``, ``optimizer`` and ``dtype``, in this order. An activation, a loss
   or an optimizer is its name, or {"name": …, "hyperparameters": {…}} with all that it has, as
-  decimal numbers, or true and false for a switch. The optimizer's state is not kept.
+  decimal numbers, or true and false for a switch.
+- ``training``: where `save` was asked for it, what a training needs to go on (training_state.py).
 - ``note:KEY``: the user's notes, in ascending order of KEY.
 
 The penalties ``l1`` and ``l2``, numbers, and ``dropout``, a list of one for each hidden layer, come
@@ -57,12 +58,13 @@ import numpy as np
 import numpy.typing as npt
 import safetensors
 
-from cyprop.checks.numbers import is_dict
+from cyprop.checks.numbers import is_dict, shown
 from cyprop.engine import memory
 from cyprop.engine.engine import Engine
 from cyprop.errors import FormatError
-from cyprop.formats import atomic
+from cyprop.formats import atomic, kept, training_state
 from cyprop.formats import safetensors_header as header
+from cyprop.formats.training_state import Training
 from cyprop.settings import Settings
 from cyprop.version import __version__
 
@@ -74,7 +76,10 @@ __all__ = ["FormatError", "load", "read_metadata", "save"]
 
 
 def save(
-    network: Engine, path: str | os.PathLike[str], metadata: dict[str, str] | None = None
+    network: Engine,
+    path: str | os.PathLike[str],
+    metadata: dict[str, str] | None = None,
+    training: bool = False,
 ) -> None:
     """Write a network to a file, which is replaced whole or not at all.
 
@@ -85,14 +90,16 @@ def save(
         As `Network.save` says.
     metadata : dict of str to str, optional
         Notes of the user, which `read_metadata` gives back.
+    training : bool, default False
+        Whether what learning needs to go on is kept too.
 
     Raises
     ------
     TypeError
-        If path is not a path of str, or metadata not a dict of str to str.
+        If path is not a path of str, metadata not a dict of str to str, or training not a bool.
     ValueError
-        If no file can be called so, metadata has lone surrogates, or it or the number of layers is
-        too large for a header.
+        If no file can be called so, metadata has lone surrogates, it or the number of layers is
+        too large for a header, or the random generator is not NumPy's PCG64.
     OSError
         If the file cannot be written.
 
@@ -102,14 +109,29 @@ def save(
     """
     target = atomic.checked_path(path)
     notes = _checked_notes({} if metadata is None else metadata)
-    text = bytearray(header.make(memory.settings_of(network), __version__, notes), "ascii")
-    little = memory.settings_of(network).dtype.newbyteorder("<")
+    if not isinstance(training, bool):
+        raise TypeError(f"training is {shown(training)}, expected True or False")
+    if training:
+        write(network, target, kept.snapshot(network), notes)
+        return
     parameters = memory.empty_like_parameters(network)
     memory.read_parameters(network, parameters)
-    views = memory.views(network, parameters)
-    payload = [array.astype(little, copy=False).tobytes() for array in _arrays(*views)]
+    write(network, target, kept.Snapshot(memory.settings_of(network), parameters), notes)
+
+
+def write(network: Engine, path: str, snapshot: kept.Snapshot, notes: dict[str, str]) -> None:
+    """Write what was a network at one time to a file, whose path has been checked."""
+    settings = snapshot.settings
+    text = bytearray(header.make(settings, __version__, notes, snapshot.training), "ascii")
+    little = settings.dtype.newbyteorder("<")
+    payload = [
+        array.astype(little, copy=False).tobytes()
+        for vector in (snapshot.parameters, *snapshot.vectors)
+        for array in _arrays(*memory.views(network, vector))
+    ]
+    payload += [np.asarray(column, "<f8").tobytes() for column in snapshot.columns]
     text[header.DIGITS] = _digits(_header_crc(text), payload)
-    atomic.write(target, [len(text).to_bytes(8, "little"), bytes(text), *payload])
+    atomic.write(path, [len(text).to_bytes(8, "little"), bytes(text), *payload])
 
 
 def load(cls: type[N], path: str | os.PathLike[str]) -> N:
@@ -124,7 +146,8 @@ def load(cls: type[N], path: str | os.PathLike[str]) -> N:
     Returns
     -------
     Network
-        Equal to the one saved, of the class `cls`; the optimizer's state starts afresh.
+        Equal to the one saved, of the class `cls`. Where the training was saved too, learning goes
+        on as it would have; else the optimizer's state starts afresh.
 
     Raises
     ------
@@ -139,6 +162,14 @@ def load(cls: type[N], path: str | os.PathLike[str]) -> N:
     -----
     Thread-safety: any number of threads at once.
     """
+    return _load(cls, path, None)[0]
+
+
+def load_snapshot(cls: type[N], path: str | os.PathLike[str]) -> tuple[N, kept.Snapshot]:
+    """What `load` gives, and what the file has of a training, if it has one.
+
+    Thread-safety: any number of threads at once.
+    """
     return _load(cls, path, None)
 
 
@@ -148,20 +179,27 @@ def load_with_metadata(cls: type[N], path: str | os.PathLike[str]) -> tuple[N, d
     Thread-safety: any number of threads at once.
     """
     notes: dict[str, str] = {}
-    return _load(cls, path, notes), notes
+    return _load(cls, path, notes)[0], notes
 
 
-def _load(cls: type[N], path: str | os.PathLike[str], notes: dict[str, str] | None) -> N:
+def _load(
+    cls: type[N], path: str | os.PathLike[str], notes: dict[str, str] | None
+) -> tuple[N, kept.Snapshot]:
     """The network, and its notes too where there is a dict to add them to."""
     with _opened(path) as file:
-        settings, crc, digits = _read_header(file, notes)
+        settings, training, crc, digits = _read_header(file, notes)
         try:
             network = memory.make(cls, settings)
+            snapshot = kept.blank(network, training)
         except ValueError as error:
             raise FormatError(str(error)) from None
-        if _digits(crc, _fill(network, file, settings)) != digits:
+        if _digits(crc, _fill(network, file, snapshot)) != digits:
             raise FormatError("it changed while it was read")
-    return network
+        try:
+            kept.restore(network, snapshot)
+        except (TypeError, ValueError) as error:
+            raise FormatError(str(error)) from None
+    return network, snapshot
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -252,10 +290,10 @@ def _open_at_once(path: str, flags: int) -> int:
 
 def _read_header(
     file: BinaryIO, notes: dict[str, str] | None = None
-) -> tuple[Settings, int, bytes]:
-    """The network's settings, the CRC of the header, and the digits of the file's; adds to notes.
+) -> tuple[Settings, Training | None, int, bytes]:
+    """The settings, the training, the CRC of the header, and the digits of the file's.
 
-    All that can be checked without the network has been.
+    The notes are added to those given. All that can be checked without the network has been.
     """
     size = os.fstat(file.fileno()).st_size
     if size == 0:
@@ -265,8 +303,8 @@ def _read_header(
     if len(prefix) < 8 or length > min(size - 8, header.MAX_HEADER):
         raise FormatError("it is not a safetensors file, or was cut short")
     opening = _ascii(file.read(min(length, header.OPENING)))
-    settings, end = header.read_description(opening)
-    expected = 8 + length + header.payload_size(settings)
+    settings, training, end = header.read_description(opening)
+    expected = 8 + length + header.payload_size(settings, training)
     if size != expected:
         raise FormatError(f"it has {size} bytes, expected {expected}")
     file.seek(8)
@@ -280,24 +318,45 @@ def _read_header(
         key, value, end = note
         if notes is not None:
             notes[key] = value
-    header.check_tensors(whole, end, settings)
-    return settings, crc, digits
+    header.check_tensors(whole, end, settings, training)
+    return settings, training, crc, digits
 
 
-def _fill(network: Engine, file: BinaryIO, settings: Settings) -> Iterator[memoryview]:
-    """Read the parameters, a piece at a time; the bytes of each are given out too."""
-    little = settings.dtype.newbyteorder("<")
-    arrays = _arrays(*memory.arrays(network))
+def _fill(network: Engine, file: BinaryIO, snapshot: kept.Snapshot) -> Iterator[memoryview]:
+    """Read all tensors, a piece at a time; the bytes of each are given out too."""
+    settings, training = snapshot.settings, snapshot.training
     opened: Any = safetensors.safe_open  # it has no types
     try:
         with opened(_path_of(file), framework="numpy") as tensors:
+            arrays = _arrays(*memory.arrays(network))
             for tensor, array in zip(header.tensors(settings), arrays, strict=True):
                 part = tensors.get_slice(tensor.name)
-                for place in _pieces(array.shape, PIECE // little.itemsize):
+                for place in _pieces(array.shape, PIECE // array.itemsize):
                     array[place] = part[place]
-                    yield np.ascontiguousarray(array[place], little).data.cast("B")
+                    yield _bytes_of(array[place])
+            if training is None:
+                return
+            columns = iter(snapshot.columns)
+            own_vectors = iter(snapshot.vectors)
+            for vector in training_state.vectors(training, settings):
+                part = tensors.get_slice(vector.name)
+                if vector.name.startswith("cyprop.history."):
+                    column = next(columns)
+                    column[:] = part[:].tolist()
+                    yield _bytes_of(np.array(column, np.float64))
+                    continue
+                start = 0
+                for array in _arrays(*memory.views(network, next(own_vectors))):
+                    array[...] = part[start : start + array.size].reshape(array.shape)
+                    yield _bytes_of(array)
+                    start += array.size
     except safetensors.SafetensorError:
         return  # which the CRC tells
+
+
+def _bytes_of(array: npt.NDArray[Any]) -> memoryview:
+    """Its numbers, little-endian and without gaps."""
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data.cast("B")
 
 
 def _path_of(file: BinaryIO) -> str:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 from cyprop.checks.numbers import is_dict, is_list
 from cyprop.errors import FormatError
+from cyprop.formats import training_state
+from cyprop.formats.training_state import MAX_TRAINING, Training
 from cyprop.rules import Rule, activation_of, loss_of, optimizer_of, rule_named
 from cyprop.settings import DTYPES, Settings
 
@@ -23,6 +25,7 @@ FORMATS = ("1", "2")
 MAX_HEADER = 100_000_000  # bytes; the safetensors package reads no longer ones
 MAX_DESCRIPTION = 1 << 15  # characters in the header: some 2,000 layers
 CODES = {"float32": "F32", "float64": "F64"}
+SIZES = {"float32": 4, "float64": 8}
 MAX_SIZE = 1 << 46  # units of a layer; more cannot be addressed
 PIECE = 1 << 14  # characters of a text that are compared at a time
 KEYS = ("version", "sizes", "activation", "output_activation", "loss", "optimizer", "dtype")
@@ -40,7 +43,10 @@ START = '{{"__metadata__":{{"cyprop":"{}","crc32":"'  # with the format, of one 
 AFTER_CRC = '","network":'
 NO_DIGITS = b"00000000"  # stand for the CRC's own while it is made
 DIGITS = slice(len(START.format(FORMAT)), len(START.format(FORMAT)) + 8)
-OPENING = DIGITS.stop + len(AFTER_CRC) + MAX_DESCRIPTION  # holds all up to the notes
+BEFORE_TRAINING = ',"training":'
+OPENING = (  # holds all up to the notes
+    DIGITS.stop + len(AFTER_CRC) + MAX_DESCRIPTION + len(BEFORE_TRAINING) + MAX_TRAINING
+)
 ANY_FORMAT = re.compile(r'\{"__metadata__":\{"cyprop":"([0-9]{1,9})"')
 CRC = re.compile("[0-9a-f]{8}")
 
@@ -57,9 +63,10 @@ class Tensor(NamedTuple):
 
 
 class Description(NamedTuple):
-    """What a header says of its network, and where in the header the notes begin."""
+    """What a header says of its network and training, and where in it the notes begin."""
 
     settings: Settings
+    training: Training | None
     notes_start: int
 
 
@@ -81,7 +88,7 @@ def describe(settings: Settings, version: str, number: str = FORMAT) -> str:
 
 
 def tensors(settings: Settings) -> Iterator[Tensor]:
-    """Of each layer the weights, then the biases, as they stand in the payload."""
+    """Of each layer the weights, then the biases, as they stand in the payload's beginning."""
     itemsize = settings.dtype.itemsize
     start = 0
     for layer, (n_in, n_out) in enumerate(pairwise(settings.sizes)):
@@ -92,12 +99,17 @@ def tensors(settings: Settings) -> Iterator[Tensor]:
         start = end
 
 
-def payload_size(settings: Settings) -> int:
+def payload_size(settings: Settings, training: Training | None) -> int:
     """How many bytes all tensors take."""
-    return settings.n_parameters * settings.dtype.itemsize
+    size = settings.n_parameters * settings.dtype.itemsize
+    if training is not None:
+        size += sum(v.n * SIZES[v.dtype] for v in training_state.vectors(training, settings))
+    return size
 
 
-def make(settings: Settings, version: str, notes: dict[str, str]) -> str:
+def make(
+    settings: Settings, version: str, notes: dict[str, str], training: Training | None = None
+) -> str:
     """The header, with zeros for the digits of the CRC.
 
     Raises
@@ -112,8 +124,16 @@ def make(settings: Settings, version: str, notes: dict[str, str]) -> str:
             f" and a file has room for {MAX_DESCRIPTION}"
         )
     pieces = [START.format(FORMAT), NO_DIGITS.decode(), AFTER_CRC, description]
+    if training is not None:
+        text = json.dumps(training_state.describe(training))
+        if len(text) > MAX_TRAINING:
+            raise ValueError(
+                f"describing the training takes {len(text)} bytes, and a file has room for"
+                f" {MAX_TRAINING}"
+            )
+        pieces += [BEFORE_TRAINING, text]
     pieces += [_note(key, value) for key, value in sorted(notes.items())]
-    pieces += _after_notes(settings)
+    pieces += _after_notes(settings, training)
     text = "".join(pieces)
     if len(text) > MAX_HEADER:
         raise ValueError(
@@ -155,7 +175,13 @@ def read_description(opening: str) -> Description:
             raise FormatError(f"its format is 1, which has no {next(iter(settings.extras()))!r}")
     if describe(settings, version, number) != text:
         raise FormatError("the description of the network is not written as save writes it")
-    return Description(settings, end)
+    training = None
+    if opening.startswith(BEFORE_TRAINING, end):
+        text, end = _string(opening, end + len(BEFORE_TRAINING))
+        training = training_state.parse(text, settings)
+        if number == "1":
+            raise FormatError("its format is 1, which has no training")
+    return Description(settings, training, end)
 
 
 def read_notes(text: str, at: int) -> Iterator[tuple[str, str, int]]:
@@ -181,7 +207,7 @@ def read_notes(text: str, at: int) -> Iterator[tuple[str, str, int]]:
         last, at = key, end
 
 
-def check_tensors(text: str, at: int, settings: Settings) -> None:
+def check_tensors(text: str, at: int, settings: Settings, training: Training | None) -> None:
     """Check the header from the end of the notes to its own end.
 
     Raises
@@ -189,7 +215,7 @@ def check_tensors(text: str, at: int, settings: Settings) -> None:
     FormatError
         If `make` would have written anything else there.
     """
-    for piece in _after_notes(settings):
+    for piece in _after_notes(settings, training):
         if not text.startswith(piece, at):
             raise FormatError(
                 f"its header has {text[at : at + len(piece)]!r} in place of {piece!r}"
@@ -212,13 +238,20 @@ def _note(key: str, value: str) -> str:
     return f",{json.dumps('note:' + key)}:{json.dumps(value)}"
 
 
-def _after_notes(settings: Settings) -> Iterator[str]:
+def _after_notes(settings: Settings, training: Training | None) -> Iterator[str]:
     """The header from the end of the notes to its padding, in pieces."""
     yield "}"
     code = CODES[settings.dtype.name]
+    end = 0
     for name, shape, start, end in tensors(settings):
         sizes = ",".join(map(str, shape))
         yield f',"{name}":{{"dtype":"{code}","shape":[{sizes}],"data_offsets":[{start},{end}]}}'
+    for name, n, dtype in () if training is None else training_state.vectors(training, settings):
+        start, end = end, end + n * SIZES[dtype]
+        yield (
+            f',{json.dumps(name)}:{{"dtype":"{CODES[dtype]}","shape":[{n}],'
+            f'"data_offsets":[{start},{end}]}}'
+        )
     yield "}"
 
 

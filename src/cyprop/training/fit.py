@@ -1,90 +1,42 @@
-"""Epochs over a data set: shuffling, validation, and going back where learning diverges."""
+"""`Network.fit`: what it was given, checked and made into a plan; then the training."""
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cyprop.checks.arrays import check_same_rows, matrix
-from cyprop.checks.labels import targets_of_rows
 from cyprop.checks.numbers import real_number, whole_number
 from cyprop.checks.weights import weights_of_rows
 from cyprop.engine import memory
-from cyprop.engine.course import Course
-from cyprop.engine.engine import Engine
-from cyprop.engine.finite import is_ordinary, place_of_nonfinite
 from cyprop.engine.threads import threads_for_batches
-from cyprop.errors import DivergenceError
-from cyprop.training.history import History
+from cyprop.training.data import check_parameters, checked_data
+from cyprop.training.loop import Plan, Training, columns_of
 from cyprop.training.progress import epoch_lines
-from cyprop.training.targets import check_meaning, warn_of_what_is_out_of_reach
+from cyprop.training.rows import Rows, is_sparse, mapping_of
+from cyprop.training.sources import Arrays, Clips, Read, Source
+from cyprop.training.targets import warn_of_what_is_out_of_reach
+from cyprop.training.validation import Held, Pair, ReadShare, Share
 
 if TYPE_CHECKING:
     from cyprop.checks.arrays import Array
+    from cyprop.engine.engine import Engine
+    from cyprop.training.history import History
+
+BATCH_SIZE = 32
 
 
-def checked_data(
-    network: Engine, X: Any, Y: Any, x_name: str = "X", y_name: str = "Y"
-) -> tuple[Array, Array, bool]:
-    """X and Y as the network's arrays, every number finite and every target one of the loss; and
-    whether no number in X is so large that updates must look at it again.
+class Given(NamedTuple):
+    """Checked rows of any kind, and what is learned from them."""
 
-    Raises
-    ------
-    TypeError, ValueError
-        As `cyprop.checks.arrays.matrix`; and ValueError naming the row and column of
-        the first NaN or infinity, or of the first target that the loss cannot mean.
-    RuntimeError
-        If the network has not been initialised.
-    """
-    settings = memory.settings_of(network)
-    sizes, dtype = settings.sizes, settings.dtype
-    with np.errstate(over="ignore"):
-        X = matrix(X, x_name, sizes[0], dtype)
-        Y = targets_of_rows(Y, y_name, settings.n_targets, dtype, settings.n_classes)
-    check_same_rows(X, Y, x_name, y_name)
-    ordinary = is_ordinary(X)
-    for array, name, is_known in ((X, x_name, ordinary), (Y, y_name, False)):
-        place = None if is_known else place_of_nonfinite(array)
-        if place is not None:
-            raise ValueError(
-                f"{name} holds {array[place]} at row {place[0]}, column {place[1]},"
-                f" expected finite numbers that fit {dtype}"
-            )
-    check_meaning(Y, y_name, settings)
-    return X, Y, ordinary
-
-
-def check_weights(network: Engine) -> None:
-    """Raise ValueError for the first weight or bias that is not finite: nothing comes of it."""
-    if memory.is_finite(network):
-        return
-    for what, arrays in zip(("weights", "biases"), memory.arrays(network), strict=True):
-        for layer, array in enumerate(arrays):
-            wrong = np.argwhere(~np.isfinite(array))
-            if len(wrong):
-                place = tuple(wrong[0].tolist())
-                raise ValueError(
-                    f"{what}[{layer}] holds {array[place]} at {list(place)} before training,"
-                    " expected finite numbers; nothing was trained"
-                )
-
-
-class Plan(NamedTuple):
-    """What to learn from and how, checked: all that the epochs of one training share."""
-
-    course: Course
-    n_rows: int
-    weight: float  # of all rows together
-    batch_size: int
-    shuffle: bool
-    validation: tuple[Array, Array] | tuple[Array, Array, Array] | None
-    n_threads: int  # that were asked for
-    schedule: Any  # what `Pace` takes, or None
+    X: Array | None  # None where rows are read when they are needed
+    Y: Array
+    ordinary: bool
+    read: Rows | None
+    n: int
 
 
 def plan(
@@ -92,55 +44,268 @@ def plan(
     X: Any,
     Y: Any,
     *,
-    batch_size: int,
+    batch_size: int = BATCH_SIZE,
     shuffle: bool = True,
     validation_data: tuple[Any, ...] | None = None,
+    validation_split: float | None = None,
     n_threads: int = 1,
     sample_weight: Any = None,
+    class_weight: Any = None,
     schedule: Any = None,
     clip_norm: float | None = None,
     clip_value: float | None = None,
+    metrics: Any = None,
+    early_stopping: Any = None,
+    callbacks: Any = None,
+    checkpoint: Any = None,
+    steps_per_epoch: int | None = None,
 ) -> Plan:
     """Check all but the number of epochs. Parameters, errors: see `Network.fit`.
 
     A warning of targets that are out of reach names the line that called the caller.
     """
     batch_size = whole_number(batch_size, "batch_size")
-    X, Y, ordinary = checked_data(network, X, Y)
+    clips = Clips(*_bounds(clip_norm, clip_value))
     settings = memory.settings_of(network)
-    batch_size = min(batch_size, len(X))
-    n_parts = threads_for_batches(n_threads, len(X), batch_size, settings.n_parameters)
-    weights, weight = None, float(len(X))
-    if sample_weight is not None:
-        weights = weights_of_rows(sample_weight, len(X))
-        weight = float(weights.sum())
-    bounds = [
-        None if bound is None else real_number(bound, name, 0, math.inf)
-        for bound, name in ((clip_norm, "clip_norm"), (clip_value, "clip_value"))
-    ]
-    validation = None if validation_data is None else _validation(network, validation_data)
-    if schedule is not None:
-        from cyprop.training.pace import checked_schedule
+    if validation_data is not None and validation_split is not None:
+        raise ValueError("validation_data and validation_split are both given, expected one")
+    out_of_reach: list[tuple[Array, str]] = []
+    validation: Held | None
+    if Y is None:
+        source, validation = _batches(
+            network, X, steps_per_epoch, n_threads, clips,
+            {"batch_size": batch_size != BATCH_SIZE, "sample_weight": sample_weight is not None,
+             "class_weight": class_weight is not None,
+             "validation_split": validation_split is not None},
+        ), None  # fmt: skip
+    else:
+        if steps_per_epoch is not None:
+            raise ValueError("steps_per_epoch is for an iterable of batches; X and Y have rows")
+        given = _given(network, X, Y)
+        if given.X is not None:
+            out_of_reach.append((given.Y, "Y"))
+        source, validation = _rows(
+            network, given, batch_size, n_threads, clips,
+            sample_weight, class_weight, validation_split,
+        )  # fmt: skip
+    if validation_data is not None:
+        validation = _validation(network, validation_data, batch_size, n_threads)
+        if isinstance(validation, Pair):
+            out_of_reach.append((validation.Y, "validation Y"))
+    found = Plan(source, shuffle, validation, n_threads)
+    found = _options(network, found, schedule, metrics, early_stopping, callbacks, checkpoint)
+    if found.checkpoint is not None:
+        found.checkpoint.options |= _named(
+            found, batch_size, clips, validation_data, validation_split
+        )
+    check_parameters(network)
+    for targets, name in out_of_reach:
+        if warn_of_what_is_out_of_reach(targets, name, settings, 3):
+            break
+    return found
 
-        schedule = checked_schedule(schedule, validation is not None)
-    check_weights(network)
-    if not warn_of_what_is_out_of_reach(Y, "Y", settings, 3) and validation is not None:
-        warn_of_what_is_out_of_reach(validation[1], "validation Y", settings, 3)
-    course = Course(network, X, Y, weights, batch_size, n_parts, ordinary, *bounds)
-    return Plan(course, len(X), weight, batch_size, shuffle, validation, n_threads, schedule)
+
+def _bounds(clip_norm: Any, clip_value: Any) -> Iterator[float | None]:
+    for bound, name in ((clip_norm, "clip_norm"), (clip_value, "clip_value")):
+        yield None if bound is None else real_number(bound, name, 0, math.inf)
+
+
+def _given(network: Engine, X: Any, Y: Any, x_name: str = "X", y_name: str = "Y") -> Given:
+    """Rows as they were given: arrays in memory, or what is read when it is needed."""
+    if is_sparse(X) or mapping_of(X) is not None or mapping_of(Y) is not None:
+        read = Rows(network, X, Y, x_name, y_name)
+        return Given(None, read.Y, False, read, read.n)
+    X, Y, ordinary = checked_data(network, X, Y, x_name, y_name)
+    return Given(X, Y, ordinary, None, len(X))
+
+
+def _batches(
+    network: Engine,
+    X: Any,
+    steps_per_epoch: int | None,
+    n_threads: int,
+    clips: Clips,
+    others: dict[str, bool],
+) -> Source:
+    """An iterable of batches, and nothing that only rows can have."""
+    from cyprop.training.batches import Batches
+
+    for name, is_given in others.items():
+        if is_given:
+            raise ValueError(f"{name} is for X and Y; an iterable of batches has its own")
+    if isinstance(X, np.ndarray) or is_sparse(X) or hasattr(X, "__array__"):
+        raise TypeError("Y is missing, expected the targets of the rows of X")
+    if steps_per_epoch is not None:
+        steps_per_epoch = whole_number(steps_per_epoch, "steps_per_epoch")
+    n_parameters = memory.settings_of(network).n_parameters
+    threads_for_batches(n_threads, 1, 1, n_parameters)  # which checks n_threads now
+    threads = partial(_threads, n_threads, n_parameters)
+    return Batches(network, X, steps_per_epoch, threads, clips)
+
+
+def _threads(n_threads: int, n_parameters: int, n: int) -> int:
+    """How many share a batch of n rows that comes alone."""
+    return threads_for_batches(n_threads, n, n, n_parameters)
+
+
+def _rows(
+    network: Engine,
+    given: Given,
+    batch_size: int,
+    n_threads: int,
+    clips: Clips,
+    sample_weight: Any,
+    class_weight: Any,
+    validation_split: float | None,
+) -> tuple[Source, Held | None]:
+    """What to learn from among the rows, and those that are held out for validation."""
+    settings = memory.settings_of(network)
+    own = None if sample_weight is None else weights_of_rows(sample_weight, given.n)
+    rows = held = None
+    if validation_split is not None:
+        rows, held = _split(network, given, validation_split)
+    weights = own
+    if class_weight is not None:
+        weights = _class_weights(network, given, class_weight, rows, own)
+    n = given.n if rows is None else len(rows)
+    batch_size = min(batch_size, n)
+    n_parts = threads_for_batches(n_threads, n, batch_size, settings.n_parameters)
+    source: Source
+    validation: Held | None = None
+    if given.read is not None:
+        source = Read(network, given.read, weights, rows, batch_size, n_parts, clips)
+        if held is not None:
+            validation = ReadShare(given.read, own, held, batch_size, n_threads)
+        return source, validation
+    assert given.X is not None
+    data = given.X, given.Y, given.ordinary
+    source = Arrays(network, *data, weights, rows, batch_size, n_parts, clips)
+    source.given_weights = own
+    if held is not None:
+        validation = Share(network, *data, own, held, batch_size, n_threads)
+    return source, validation
+
+
+def _split(network: Engine, given: Given, validation_split: float) -> tuple[Array, Array]:
+    from cyprop.training.classes import labels_of, split_rows
+
+    settings = memory.settings_of(network)
+    labels = labels_of(_all_targets(network, given), settings)
+    return split_rows(given.n, validation_split, memory.seed_of(network), labels)
+
+
+def _class_weights(
+    network: Engine, given: Given, class_weight: Any, rows: Array | None, own: Array | None
+) -> Array:
+    from cyprop.training.classes import weights_of_classes
+
+    Y = _all_targets(network, given)
+    weights = weights_of_classes(class_weight, Y, memory.settings_of(network), rows)
+    return weights if own is None else weights_of_rows(weights * own, given.n)
+
+
+def _all_targets(network: Engine, given: Given) -> Array:
+    """Every target as the network takes it, be it in memory for this look alone."""
+    return given.Y if given.read is None else given.read.all_targets()
 
 
 def _validation(
-    network: Engine, validation_data: tuple[Any, ...]
-) -> tuple[Array, Array] | tuple[Array, Array, Array]:
+    network: Engine, validation_data: tuple[Any, ...], batch_size: int, n_threads: int
+) -> Held:
     """The rows that are not learned from, checked, and their weights if there are any."""
     if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
         raise TypeError("validation_data must be a pair (X, Y) or a triple (X, Y, sample_weight)")
-    X, Y = validation_data[:2]
-    X, Y, _ = checked_data(network, X, Y, "validation X", "validation Y")
-    if len(validation_data) == 2:
-        return X, Y
-    return X, Y, weights_of_rows(validation_data[2], len(X), "validation sample_weight")
+    given = _given(network, *validation_data[:2], "validation X", "validation Y")
+    weights = None
+    if len(validation_data) == 3:
+        weights = weights_of_rows(validation_data[2], given.n, "validation sample_weight")
+    if given.read is not None:
+        return ReadShare(given.read, weights, None, batch_size, n_threads)
+    assert given.X is not None
+    return Pair(given.X, given.Y, weights, n_threads)
+
+
+def _options(
+    network: Engine,
+    plan: Plan,
+    schedule: Any,
+    metrics: Any,
+    early_stopping: Any,
+    callbacks: Any,
+    checkpoint: Any,
+) -> Plan:
+    """The plan with all that is looked at between epochs, of which most programs need nothing."""
+    if schedule is not None:
+        from cyprop.training.pace import checked_schedule
+
+        schedule = checked_schedule(schedule, plan.validation is not None)
+        plan = plan._replace(schedule=schedule)
+        if plan.source.n_batches is None and not hasattr(schedule, "begin"):
+            raise ValueError(
+                "a schedule needs to know how many batches an epoch has: give steps_per_epoch"
+            )
+    if metrics is not None:
+        from cyprop.training.metrics import checked_metrics
+
+        plan = plan._replace(metrics=checked_metrics(metrics, memory.settings_of(network)))
+        _check_metrics(plan)
+    if early_stopping is not None:
+        from cyprop.training.stopping import checked_stopping
+
+        plan = plan._replace(early_stopping=checked_stopping(early_stopping, columns_of(plan)))
+    if callbacks is not None:
+        from cyprop.training.callbacks import checked_callbacks
+
+        plan = plan._replace(callbacks=checked_callbacks(callbacks))
+    if checkpoint is not None:
+        from cyprop.training.checkpoint import Keeper
+
+        if getattr(plan.source, "goes_on", False):
+            raise ValueError(
+                "checkpoint needs batches that can be gone through again, such as a list or an"
+                f" object with __iter__; X is a {type(plan.source).__name__} that cannot"
+            )
+        plan = plan._replace(checkpoint=Keeper(network, checkpoint))
+    return plan
+
+
+def _check_metrics(plan: Plan) -> None:
+    """Raise ValueError for metrics that have nothing to look at, or targets they cannot mean."""
+    from cyprop.training.metrics import check_targets
+
+    if not isinstance(plan.source, Arrays) and plan.validation is None:
+        raise ValueError(
+            "metrics need validation_data or validation_split, since X is not in memory"
+        )
+    for metric in plan.metrics:
+        if isinstance(plan.source, Arrays):
+            check_targets(metric, plan.source.Y, "Y")
+        if isinstance(plan.validation, Pair):
+            check_targets(metric, plan.validation.Y, "validation Y")
+
+
+def _named(
+    plan: Plan, batch_size: int, clips: Clips, validation_data: Any, split: Any
+) -> dict[str, str]:
+    """What a checkpoint's file says of the options, so that others are refused."""
+    from cyprop.training.rates import described
+
+    validation = "none" if split is None else f"a split of {split}"
+    if isinstance(plan.validation, Pair):
+        validation = plan.validation.identity()
+    elif validation_data is not None:
+        validation = "rows of a file"
+    return {
+        "batch_size": f"{batch_size}",
+        "shuffle": f"{bool(plan.shuffle)}",
+        "clip_norm": f"{clips.norm}",
+        "clip_value": f"{clips.value}",
+        "schedule": "none" if plan.schedule is None else described(plan.schedule),
+        "early_stopping": f"{plan.early_stopping}",
+        "metrics": ", ".join(metric.name for metric in plan.metrics),
+        "validation": validation,
+        **plan.source.identity(),
+    }
 
 
 def epochs(network: Engine, plan: Plan, n_epochs: int) -> Iterator[History]:
@@ -150,83 +315,14 @@ def epochs(network: Engine, plan: Plan, n_epochs: int) -> Iterator[History]:
     the caller may do with the network what it likes: a schedule is a caller that sets the learning
     rate.
     """
-    return _epochs(network, plan, whole_number(n_epochs, "epochs", low=0), _new_history(network))
-
-
-def _new_history(network: Engine) -> History:
-    history = History()
-    vars(network)["history"] = history
-    return history
-
-
-def _epochs(network: Engine, plan: Plan, n_epochs: int, history: History) -> Iterator[History]:
-    last_finite = memory.empty_like_parameters(network)
-    pace = None
-    if plan.schedule is not None:
-        from cyprop.training.pace import Pace  # here and below: which not every program needs
-
-        settings = memory.settings_of(network)
-        pace = Pace(
-            plan.schedule,
-            n_epochs,
-            -(-plan.n_rows // plan.batch_size),
-            settings.optimizer.hyperparameters["learning_rate"],
-            settings.dtype.name,
-        )
-    for epoch in range(n_epochs):
-        memory.read_parameters(network, last_finite)
-        order = _shuffled(network, plan.n_rows) if plan.shuffle else None
-        started = time.perf_counter()
-        try:
-            loss = _one_epoch(network, plan, order, None if pace is None else pace.rates(epoch))
-        except _NotFiniteError as found:
-            memory.go_back(network, last_finite)
-            check_weights(network)  # which the caller, or another thread, may have assigned
-            raise DivergenceError(epoch, found.batch, found.what, history) from None
-        seconds = time.perf_counter() - started
-        # Only now are there entries: an interrupted epoch has none, and all lists are as long.
-        if plan.validation is not None:
-            X, Y, *weights = plan.validation  # a subclass may have an `evaluate` that knows none
-            history.validation_loss.append(network.evaluate(X, Y, plan.n_threads, *weights))
-        history.seconds.append(seconds)
-        history.loss.append(loss)
-        if pace is not None:
-            pace.after_epoch(history)
-        yield history
-
-
-def _shuffled(network: Engine, n: int) -> Array:
-    """The numbers of n rows in a random order; kernels trust it, so no subclass is asked."""
-    return np.random.Generator.permutation(memory.rng_of(network), n)
-
-
-class _NotFiniteError(Exception):
-    """An epoch ended in a batch after which something was not finite."""
-
-    def __init__(self, batch: int, what: str) -> None:
-        super().__init__(batch, what)
-        self.batch = batch
-        self.what = what
-
-
-def _one_epoch(network: Engine, plan: Plan, order: Array | None, rates: Array | None) -> float:
-    """The mean loss of one pass over the rows."""
-    n, total, row = plan.n_rows, 0.0, 0
-    while row < n:
-        total, row = plan.course.train(order, rates, row, total)
-        if not np.isfinite(total):
-            what = "a parameter" if memory.overflowed(network) else "the loss"
-            raise _NotFiniteError(row // plan.batch_size, what)
-    if not memory.is_finite(network):
-        raise _NotFiniteError((n - 1) // plan.batch_size, "a parameter")
-    return total / plan.weight
+    return Training(network, plan, whole_number(n_epochs, "epochs", low=0)).epochs()
 
 
 def fit(network: Engine, plan: Plan, n_epochs: int, progress: bool) -> History:
     """`Network.fit`, which see."""
     n_epochs = whole_number(n_epochs, "epochs", low=0)
-    history = _new_history(network)
-    steps = _epochs(network, plan, n_epochs, history)
+    training = Training(network, plan, n_epochs)
+    steps = training.epochs()
     for _ in epoch_lines(steps, n_epochs) if progress else steps:
         pass
-    return history
+    return training.history

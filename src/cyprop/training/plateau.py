@@ -132,6 +132,26 @@ class Plateau:
         self._best = math.inf
         self._n_without = 0  # epochs since the best one, or since the rate fell
 
+    def seen(self) -> tuple[float, float | None, int]:
+        """The rate, the best value so far if there is one, and epochs without a new one.
+
+        Notes
+        -----
+        Thread-safety: one thread.
+        """
+        best = self._best if math.isfinite(self._best) else None
+        return self.rate, best, self._n_without
+
+    def see(self, seen: tuple[float, float | None, int]) -> None:
+        """Go on from what `seen` gave.
+
+        Notes
+        -----
+        Thread-safety: one thread.
+        """
+        self.rate, best, self._n_without = seen
+        self._best = math.inf if best is None else best
+
     def after_epoch(self, value: float) -> float:
         """The rate of the next epoch, given what this one ended with.
 

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cyprop.training.history import History
 
 
-def epoch_lines(steps: Iterator[History], n_epochs: int) -> Iterator[History]:
-    """Pass the steps through, showing each on standard error."""
+@contextmanager
+def showing(n_epochs: int, progress: bool) -> Generator[Callable[[History], None], None, None]:
+    """A function that shows a history on standard error when it has one epoch more, or does not."""
+    if not progress:
+        yield lambda history: None
+        return
     try:
         from tqdm import tqdm
     except ImportError:
-        for history in steps:
-            done = len(history)
-            parts = [f"{key} {value}" for key, value in _figures(history).items()]
-            print(f"epoch {done}/{n_epochs}  {'  '.join(parts)}", file=sys.stderr)
-            yield history
+        yield lambda history: print(_line(history, n_epochs), file=sys.stderr)
         return
-    with tqdm(steps, total=n_epochs, unit="epoch") as bar:
-        for history in bar:
+    with tqdm(total=n_epochs, unit="epoch") as bar:
+
+        def show(history: History) -> None:
             bar.set_postfix(_figures(history))  # pyright: ignore[reportUnknownMemberType]
+            bar.update(len(history) - bar.n)
+
+        yield show
+
+
+def epoch_lines(steps: Iterator[History], n_epochs: int) -> Iterator[History]:
+    """Pass the steps through, showing each."""
+    with showing(n_epochs, True) as show:
+        for history in steps:
+            show(history)
             yield history
+
+
+def _line(history: History, n_epochs: int) -> str:
+    parts = [f"{key} {value}" for key, value in _figures(history).items()]
+    return f"epoch {len(history)}/{n_epochs}  {'  '.join(parts)}"
 
 
 def _figures(history: History) -> dict[str, str]:

@@ -105,6 +105,13 @@ def schedule_of(value: Any) -> Schedule | ReduceOnPlateau | Callable[[int], floa
     return cast("Callable[[int], float]", value)
 
 
+def described(schedule: Any) -> str:
+    """A schedule as a text that is the same in every process."""
+    if type(schedule).__name__ in NAMED and type(schedule) is NAMED[type(schedule).__name__]:
+        return repr(schedule)
+    return f"a {type(schedule).__name__}"
+
+
 def rates_of(schedule: Any, n_updates: int, learning_rate: float, dtype: Any = "float64") -> Rates:
     """The rate of each update, checked.
 

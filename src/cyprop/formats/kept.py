@@ -1,0 +1,119 @@
+"""What a file keeps of a network and its training, taken from a network and given back to one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from cyprop.engine import memory
+from cyprop.engine.engine import Engine
+from cyprop.formats.training_state import Run, Training
+from cyprop.settings import Settings
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+
+
+class Snapshot(NamedTuple):
+    """A network as it was after one complete update, and its training where that is kept."""
+
+    settings: Settings
+    parameters: Array | None
+    training: Training | None = None
+    vectors: tuple[Array, ...] = ()  # the optimizer's, and those of a run, laid out like parameters
+    columns: tuple[list[float], ...] = ()  # of a run's History
+
+
+def snapshot(
+    network: Engine,
+    run: Run | None = None,
+    vectors: tuple[Array, ...] = (),
+    columns: tuple[list[float], ...] = (),
+    rng: Any = None,
+) -> Snapshot:
+    """All that learning needs to go on.
+
+    `rng` is the state of the random generator, if it is not to be that of now.
+
+    Raises
+    ------
+    ValueError
+        If the random generator is not NumPy's PCG64.
+    """
+    settings, parameters, states, tally = memory.state(network)
+    numbers = rng_numbers(rng_state(network) if rng is None else rng)
+    training = Training(
+        memory.seed_of(network), memory.frozen_of(network), numbers, tuple(tally), run
+    )
+    return Snapshot(settings, parameters, training, (*states, *vectors), columns)
+
+
+def blank(network: Engine, training: Training | None) -> Snapshot:
+    """A snapshot with room for what a file has, beside the parameters of the network itself."""
+    settings = memory.settings_of(network)
+    if training is None:
+        return Snapshot(settings, None)
+    n_states = len(memory.state(network)[2])
+    run = training.run
+    n_vectors = n_states + (0 if run is None else len(run.vectors))
+    columns = () if run is None else tuple([0.0] * run.epoch for _ in run.columns)
+    vectors = tuple(memory.empty_like_parameters(network) for _ in range(n_vectors))
+    for vector in vectors:
+        vector[...] = 0  # padding takes no part, and yet it is compared and copied
+    return Snapshot(settings, None, training, vectors, columns)
+
+
+def restore(network: Engine, found: Snapshot) -> None:
+    """Have a network learn as the one did that the snapshot is of; it has its parameters already.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the numbers are not such as a network has.
+    """
+    training = found.training
+    if training is None:
+        return
+    _, parameters, states, _ = memory.state(network)
+    memory.set_state(network, parameters, list(found.vectors[: len(states)]), list(training.tally))
+    memory.set_rng(network, generator(training.rng))
+    memory.set_seed(network, training.seed)
+    memory.set_frozen(network, training.frozen)
+
+
+def rng_state(network: Engine) -> Any:
+    """What NumPy says of the network's random generator."""
+    return memory.rng_of(network).bit_generator.state
+
+
+def rng_numbers(state: Any) -> tuple[int, int, int, int]:
+    """The four numbers of a PCG64.
+
+    Raises
+    ------
+    ValueError
+        If it is another generator.
+    """
+    if state["bit_generator"] != "PCG64":
+        raise ValueError(
+            f"the network's random generator is a {state['bit_generator']},"
+            " expected PCG64, which alone can be saved"
+        )
+    inner = state["state"]
+    return inner["state"], inner["inc"], state["has_uint32"], state["uinteger"]
+
+
+def generator(numbers: tuple[int, int, int, int]) -> np.random.Generator:
+    """A generator with those numbers."""
+    state, increment, has_uint32, uinteger = numbers
+    bits = np.random.PCG64(0)
+    bits.state = {
+        "bit_generator": "PCG64",
+        "state": {"state": state, "inc": increment},
+        "has_uint32": has_uint32,
+        "uinteger": uinteger,
+    }
+    return np.random.Generator(bits)

@@ -1,0 +1,64 @@
+"""What a training learns from, checked: arrays in memory as the network takes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cyprop.checks.arrays import check_same_rows, matrix
+from cyprop.checks.labels import targets_of_rows
+from cyprop.engine import memory
+from cyprop.engine.engine import Engine
+from cyprop.engine.finite import is_ordinary, place_of_nonfinite
+from cyprop.training.targets import check_meaning
+
+if TYPE_CHECKING:
+    from cyprop.checks.arrays import Array
+
+
+def checked_data(
+    network: Engine, X: Any, Y: Any, x_name: str = "X", y_name: str = "Y"
+) -> tuple[Array, Array, bool]:
+    """X and Y as the network's arrays, every number finite and every target one of the loss; and
+    whether no number in X is so large that updates must look at it again.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `cyprop.checks.arrays.matrix`; and ValueError naming the row and column of
+        the first NaN or infinity, or of the first target that the loss cannot mean.
+    RuntimeError
+        If the network has not been initialised.
+    """
+    settings = memory.settings_of(network)
+    sizes, dtype = settings.sizes, settings.dtype
+    with np.errstate(over="ignore"):
+        X = matrix(X, x_name, sizes[0], dtype)
+        Y = targets_of_rows(Y, y_name, settings.n_targets, dtype, settings.n_classes)
+    check_same_rows(X, Y, x_name, y_name)
+    ordinary = is_ordinary(X)
+    for array, name, is_known in ((X, x_name, ordinary), (Y, y_name, False)):
+        place = None if is_known else place_of_nonfinite(array)
+        if place is not None:
+            raise ValueError(
+                f"{name} holds {array[place]} at row {place[0]}, column {place[1]},"
+                f" expected finite numbers that fit {dtype}"
+            )
+    check_meaning(Y, y_name, settings)
+    return X, Y, ordinary
+
+
+def check_parameters(network: Engine) -> None:
+    """Raise ValueError for the first weight or bias that is not finite: nothing comes of it."""
+    if memory.is_finite(network):
+        return
+    for what, arrays in zip(("weights", "biases"), memory.arrays(network), strict=True):
+        for layer, array in enumerate(arrays):
+            wrong = np.argwhere(~np.isfinite(array))
+            if len(wrong):
+                place = tuple(wrong[0].tolist())
+                raise ValueError(
+                    f"{what}[{layer}] holds {array[place]} at {list(place)} before training,"
+                    " expected finite numbers; nothing was trained"
+                )

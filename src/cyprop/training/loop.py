@@ -1,0 +1,232 @@
+"""One training: epoch after epoch, and what is looked at in between."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from cyprop.engine import memory
+from cyprop.errors import DivergenceError
+from cyprop.training.callbacks import call
+from cyprop.training.data import check_parameters
+from cyprop.training.history import History
+from cyprop.training.sources import Arrays, Place, Source
+from cyprop.training.stopping import EarlyStopping, Stopping, StopTraining
+
+if TYPE_CHECKING:
+    from cyprop.checks.arrays import Array
+    from cyprop.engine.engine import Engine
+    from cyprop.training.checkpoint import Keeper
+    from cyprop.training.metrics import Metric
+    from cyprop.training.validation import Held
+
+
+class Plan(NamedTuple):
+    """What to learn from and how, checked: all that the epochs of one training share."""
+
+    source: Source
+    shuffle: bool
+    validation: Held | None
+    n_threads: int  # that were asked for
+    schedule: Any = None  # what `Pace` takes, or None
+    metrics: tuple[Metric, ...] = ()
+    early_stopping: EarlyStopping | None = None
+    callbacks: tuple[Any, ...] = ()
+    checkpoint: Keeper | None = None
+
+
+def columns_of(plan: Plan) -> dict[str, bool | None]:
+    """What the history will have, and of each whether more of it is better; None: not known."""
+    columns: dict[str, bool | None] = {"loss": False}
+    if plan.validation is not None:
+        columns["validation_loss"] = False
+    for metric in plan.metrics:
+        if isinstance(plan.source, Arrays):
+            columns[metric.name] = metric.higher_is_better
+        if plan.validation is not None:
+            columns[f"validation_{metric.name}"] = metric.higher_is_better
+    return columns
+
+
+def enter(history: History, entries: dict[str, Any]) -> None:
+    """Add a number to each list of a history, or several where they come as a list."""
+    for name, values in entries.items():
+        column = vars(history).get(name)
+        if not isinstance(column, list):
+            column = history.metrics.setdefault(name, [])
+        column += values if isinstance(values, list) else [values]
+
+
+class NotFiniteError(Exception):
+    """An epoch ended in a batch after which something was not finite."""
+
+    def __init__(self, batch: int, what: str) -> None:
+        super().__init__(batch, what)
+        self.batch = batch
+        self.what = what
+
+
+class Training:
+    """A training under way: where it is, and all that it needs to go on from there.
+
+    Attributes
+    ----------
+    epoch : int
+        That comes next, or is under way.
+    place : Place
+        How far that has got, and how many `seconds` it took so far.
+    is_over : bool
+        Whether it has ended, be it before the last epoch.
+    """
+
+    def __init__(self, network: Engine, plan: Plan, n_epochs: int) -> None:
+        self.network, self.plan, self.n_epochs = network, plan, n_epochs
+        self.history = History()
+        vars(network)["history"] = self.history
+        self.epoch, self.place, self.seconds = 0, Place(), 0.0
+        self.is_over = False
+        self.stopping: Stopping | None = None
+        self.best: Array | None = None
+        self.epoch_start = memory.empty_like_parameters(network)
+        self.rng_state: Any = None  # at the beginning of the epoch; only for checkpoints
+        if plan.early_stopping is not None:
+            self.stopping = plan.early_stopping.begin(columns_of(plan))
+        self.pace = None
+        if plan.schedule is not None:
+            from cyprop.training.pace import Pace  # which not every program needs
+
+            settings = memory.settings_of(network)
+            self.pace = Pace(
+                plan.schedule,
+                n_epochs,
+                plan.source.n_batches,
+                settings.optimizer.hyperparameters["learning_rate"],
+                settings.dtype.name,
+            )
+
+    def epochs(self) -> Iterator[History]:
+        """Train epoch by epoch, yielding the history so far after each; then end well.
+
+        A caller that stops asking stops the training where it is.
+        """
+        plan = self.plan
+        if plan.checkpoint is not None:
+            plan.checkpoint.begin(self)
+        if self.is_over:
+            return
+        try:
+            call(plan.callbacks, "on_train_begin")
+            while self.epoch < self.n_epochs and not self.is_over:
+                self._one_epoch()
+                yield self.history
+        except StopTraining:
+            pass
+        self.end()
+
+    def _one_epoch(self) -> None:
+        network, plan = self.network, self.plan
+        call(plan.callbacks, "on_epoch_begin", self.epoch, {})
+        if self.place.batches == 0:
+            memory.read_parameters(network, self.epoch_start)
+        order = self._order()
+        rate = memory.settings_of(network).optimizer.hyperparameters["learning_rate"]
+        rates = None
+        if self.pace is not None:
+            rates = self.pace.rates(self.epoch)
+        started = time.perf_counter() - self.seconds
+        try:
+            loss = self._learn(order, rates, started)
+        except NotFiniteError as found:
+            memory.go_back(network, self.epoch_start)
+            check_parameters(network)  # which the caller, or another thread, may have assigned
+            raise DivergenceError(self.epoch, found.batch, found.what, self.history) from None
+        seconds = time.perf_counter() - started
+        self.record(
+            {"loss": loss, "learning_rate": rate if rates is None else float(rates[-1])}, seconds
+        )
+
+    def record(self, entries: dict[str, float], seconds: float) -> None:
+        """An epoch has ended that well: measure what the history has, and see what follows."""
+        found = {**entries, **self._measured(), "seconds": seconds}
+        # Only now are there entries: an interrupted epoch has none, and all lists are as long.
+        enter(self.history, found)
+        self._after_epoch(found)
+
+    def _order(self) -> Any:
+        """Which row comes when in this epoch."""
+        source, network = self.plan.source, self.network
+        if self.plan.checkpoint is not None:
+            self.rng_state = memory.rng_of(network).bit_generator.state
+        if not self.plan.shuffle or source.n_rows is None:
+            return source.order(None)
+        # Kernels trust it, so no subclass of the generator is asked.
+        permutation = np.random.Generator.permutation
+        return source.order(permutation(memory.rng_of(network), source.n_rows))
+
+    def _learn(self, order: Any, rates: Any, started: float) -> float:
+        """The mean loss of one pass over the rows, from `place` on."""
+        checkpoint, place = self.plan.checkpoint, self.place
+        steps = self.plan.source.steps(self.epoch, order, rates, place)
+        for place in steps:
+            if not math.isfinite(place.total):
+                what = "a parameter" if memory.overflowed(self.network) else "the loss"
+                raise NotFiniteError(place.batches, what)
+            if checkpoint is not None and checkpoint.is_due():
+                self.place, self.seconds = place, time.perf_counter() - started
+                checkpoint.write(self)
+        if not memory.is_finite(self.network):
+            raise NotFiniteError(place.batches - 1, "a parameter")
+        self.place, self.seconds = Place(), 0.0
+        return place.total / place.weight
+
+    def _measured(self) -> dict[str, float]:
+        """The validation loss and the metrics, in the order in which the history has them."""
+        found: dict[str, float] = {}
+        network, plan = self.network, self.plan
+        if plan.validation is not None:
+            found["validation_loss"] = plan.validation.loss(network)
+        if plan.metrics:
+            from cyprop.training.metrics import measure
+            from cyprop.training.validation import outputs_of
+
+            if isinstance(plan.source, Arrays):
+                data, rows = plan.source, plan.source.rows
+                A = outputs_of(network, data.X, rows, data.batch_size, plan.n_threads)
+                Y = data.Y if rows is None else data.Y[rows]
+                found |= measure(plan.metrics, Y, A, data.weights_of_metrics())
+            if plan.validation is not None:
+                values = measure(plan.metrics, *plan.validation.outputs(network))
+                found |= {f"validation_{name}": value for name, value in values.items()}
+        return found
+
+    def _after_epoch(self, entries: dict[str, float]) -> None:
+        """Look at how the epoch went: the schedule, early stopping, callbacks, the checkpoint."""
+        plan = self.plan
+        self.epoch += 1
+        if self.pace is not None:
+            self.pace.after_epoch(self.history)
+        if self.stopping is not None:
+            rule = self.stopping.rule
+            if self.stopping.after_epoch(entries[rule.monitor]) and rule.restore_best_weights:
+                if self.best is None:
+                    self.best = memory.empty_like_parameters(self.network)
+                memory.read_parameters(self.network, self.best)
+            self.is_over = self.stopping.is_over
+        call(plan.callbacks, "on_epoch_end", self.epoch - 1, entries)
+        if plan.checkpoint is not None:
+            self.rng_state = None
+            if self.epoch < self.n_epochs and not self.is_over:
+                plan.checkpoint.after_epoch(self)
+
+    def end(self) -> None:
+        """The best weights, and the last checkpoint."""
+        if self.best is not None and self.stopping is not None and self.stopping.n_without:
+            memory.go_back(self.network, self.best)
+        self.is_over = True
+        if self.plan.checkpoint is not None:
+            self.plan.checkpoint.write(self)
+        call(self.plan.callbacks, "on_train_end")
