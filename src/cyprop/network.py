@@ -254,8 +254,8 @@ class Network(Deriving):
         nothing but their count, by which dropout draws and Adam scales. Copies and pickles keep it;
         it does not count in comparisons.
 
-        Thread-safety: any number of threads may get or set it; setting it waits its turn, so that an
-        update finds all of it or nothing.
+        Thread-safety: any number of threads may get or set it; setting it waits its turn, so that
+        an update finds all of it or nothing.
         """
         return memory.frozen_of(self)
 
