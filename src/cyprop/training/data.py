@@ -38,15 +38,30 @@ def checked_data(
         Y = targets_of_rows(Y, y_name, settings.n_targets, dtype, settings.n_classes)
     check_same_rows(X, Y, x_name, y_name)
     ordinary = is_ordinary(X)
-    for array, name, is_known in ((X, x_name, ordinary), (Y, y_name, False)):
-        place = None if is_known else place_of_nonfinite(array)
-        if place is not None:
-            raise ValueError(
-                f"{name} holds {array[place]} at row {place[0]}, column {place[1]},"
-                f" expected finite numbers that fit {dtype}"
-            )
+    if not ordinary:
+        _check_finite(X, x_name)
+    _check_finite(Y, y_name)
     check_meaning(Y, y_name, settings)
     return X, Y, ordinary
+
+
+def checked_targets(network: Engine, Y: Any, name: str) -> Array:
+    """Targets alone, as `checked_data` gives them; errors are its too."""
+    settings = memory.settings_of(network)
+    with np.errstate(over="ignore"):
+        Y = targets_of_rows(Y, name, settings.n_targets, settings.dtype, settings.n_classes)
+    _check_finite(Y, name)
+    check_meaning(Y, name, settings)
+    return Y
+
+
+def _check_finite(array: Array, name: str) -> None:
+    place = place_of_nonfinite(array)
+    if place is not None:
+        raise ValueError(
+            f"{name} holds {array[place]} at row {place[0]}, column {place[1]},"
+            f" expected finite numbers that fit {array.dtype}"
+        )
 
 
 def check_parameters(network: Engine) -> None:

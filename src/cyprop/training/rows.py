@@ -12,21 +12,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cyprop.checks.arrays import plain
+from cyprop.checks.arrays import plain, read_array
 from cyprop.checks.labels import targets_of_rows
 from cyprop.engine import memory
-from cyprop.training.data import checked_data
+from cyprop.training.data import checked_data, checked_targets
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cyprop.checks.arrays import Array
     from cyprop.engine.engine import Engine
 
 PAGES_TO_KEEP = 1 << 24  # bytes that are read of a mapped file before its pages are given back
+PAGE = 1 << 12  # bytes that come with a row that is read alone, at least
+PIECE = 1 << 16  # numbers of a sparse matrix that are looked at together
 SHARED = ("r", "r+", "w+")  # modes of a memmap whose pages hold nothing that the file does not
 
 
 def mapping_of(array: Any) -> np.memmap[Any, Any] | None:
-    """The memmap that an array is, or is a view of."""
+    """The memmap that an array is, or is a view of; None where a mask lies over it."""
+    if isinstance(array, np.ma.MaskedArray):
+        return None
     while isinstance(array, np.ndarray):
         if isinstance(array, np.memmap):
             return array
@@ -36,7 +42,8 @@ def mapping_of(array: Any) -> np.memmap[Any, Any] | None:
 
 def is_sparse(value: Any) -> bool:
     """Whether it is a matrix or array of scipy.sparse, told without importing that."""
-    return type(value).__module__.startswith("scipy.sparse") and hasattr(value, "tocsr")
+    kinds = type(value).__mro__
+    return hasattr(value, "tocsr") and any(k.__module__.startswith("scipy.sparse") for k in kinds)
 
 
 class Rows:
@@ -59,17 +66,21 @@ class Rows:
         settings = memory.settings_of(network)
         self._network = network
         self._names = x_name, y_name
-        self._mapped = [m for m in map(mapping_of, (X, Y)) if m is not None]
+        self._mapped = [
+            (name, mapped, file_of(mapped))
+            for name, mapped in zip(self._names, map(mapping_of, (X, Y)), strict=True)
+            if mapped is not None
+        ]
         self._unreleased = 0
-        self.X = checked_csr(X, x_name, settings.sizes[0]) if is_sparse(X) else plain_rows(X)
-        self.Y = Y if mapping_of(Y) is None else plain_rows(Y)
+        sizes, dtype = settings.sizes, settings.dtype
+        if is_sparse(X):
+            self.X: Any = checked_csr(X, x_name, sizes[0], dtype)
+        else:
+            self.X = plain_rows(X, x_name, f"an array of shape (n, {sizes[0]})")
+        self.Y = plain_rows(Y, y_name, f"an array of shape (n, {settings.n_targets})")
         n_in = self.X.shape[1] if self.X.ndim == 2 else 1 if self.X.ndim == 1 else 0
-        if n_in != settings.sizes[0]:
-            raise ValueError(
-                f"{x_name} has shape {self.X.shape}, expected (n, {settings.sizes[0]})"
-            )
-        if not hasattr(self.Y, "__getitem__") or mapping_of(Y) is None:
-            self.Y = np.asarray(self.Y)
+        if n_in != sizes[0]:
+            raise ValueError(f"{x_name} has shape {self.X.shape}, expected (n, {sizes[0]})")
         self.n: int = self.X.shape[0]
         n_targets = self.Y.shape[0] if self.Y.ndim else 0
         if n_targets != self.n:
@@ -83,13 +94,25 @@ class Rows:
 
     def _check_targets(self) -> None:
         """Look at all targets now, a piece at a time, since they are in memory anyway."""
-        settings = memory.settings_of(self._network)
-        blank = np.zeros((1, settings.sizes[0]), settings.dtype)
         for start in range(0, self.n, 4096):
-            Y = self.Y[start : start + 4096]
-            rows = np.arange(start, start + len(Y))
-            X = np.broadcast_to(blank, (len(Y), settings.sizes[0]))
-            self._checked(X, Y, rows)
+            self.look_at_targets(slice(start, start + 4096), lambda Y, name: None)
+
+    def look_at_targets(self, rows: Any, look: Callable[[Array, str], None]) -> None:
+        """Check the targets of these rows, and show them to a function with what to call them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `checked_data` and the function, but for rows, which are named by their numbers in Y.
+        """
+        self._check_files()
+        Y, name = self.Y[rows], self._names[1]
+        try:
+            look(checked_targets(self._network, Y, name), name)
+        except (TypeError, ValueError) as error:
+            said = str(error).replace(f"has shape {Y.shape}", f"has shape {self.Y.shape}")
+            numbers = np.arange(self.n)[rows]
+            raise type(error)(renumbered(said, numbers)) from None
 
     def read(self, rows: Array) -> tuple[Array, Array, bool]:
         """The rows of these numbers as `checked_data` gives them.
@@ -97,23 +120,27 @@ class Rows:
         Raises
         ------
         TypeError, ValueError
-            As `checked_data`; rows are named by their numbers in X and Y.
+            As `checked_data`; rows are named by their numbers in X and Y. And ValueError if a file
+            was cut short since it was mapped: a look beyond its end would kill the process.
         """
+        self._check_files()
         chosen: Any = rows
         if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
             chosen = slice(int(rows[0]), int(rows[-1]) + 1)  # which takes no copy of a file's rows
+        if self._mapped:
+            least = 0 if isinstance(chosen, slice) else PAGE
+            sizes = [mapped[:1].nbytes for _, mapped, _ in self._mapped]
+            self._unreleased += len(rows) * max(least, *sizes)
+            if self._unreleased > PAGES_TO_KEEP:
+                self.release()
         X, Y = self.X[chosen], self.Y[chosen]
         if is_sparse(X):
             X = self._dense(X)
-        found = self._checked(X, Y, rows)
-        if self._mapped:
-            self._unreleased += X.nbytes
-            if self._unreleased > PAGES_TO_KEEP:
-                self.release()
-        return found
+        return self._checked(X, Y, rows)
 
     def all_targets(self) -> Array:
         """Every target as the network takes it."""
+        self._check_files()
         settings = memory.settings_of(self._network)
         name = self._names[1]
         return targets_of_rows(self.Y, name, settings.n_targets, settings.dtype, settings.n_classes)
@@ -135,13 +162,27 @@ class Rows:
         Otherwise all of a file that was ever read would count as this process's memory.
         """
         self._unreleased = 0
-        for mapped in self._mapped:
-            base: Any = mapped
-            while isinstance(base, np.ndarray):
-                base = base.base
-            advice = getattr(mmap, "MADV_DONTNEED", None)
-            if isinstance(base, mmap.mmap) and advice is not None and mapped.mode in SHARED:
-                base.madvise(advice)
+        advice = getattr(mmap, "MADV_DONTNEED", None)
+        for _, mapped, file in self._mapped:
+            if file is not None and advice is not None and mapped.mode in SHARED:
+                file.madvise(advice)
+
+    def _check_files(self) -> None:
+        """Raise ValueError if a file has become shorter than what was mapped of it."""
+        for name, _, file in self._mapped:
+            if file is not None and file.size() < len(file):
+                raise ValueError(
+                    f"{name} is of a file that now has {file.size()} bytes, expected {len(file)}"
+                    " or more, as when it was mapped"
+                )
+
+
+def file_of(mapped: np.memmap[Any, Any]) -> mmap.mmap | None:
+    """What a memmap is a view of in the end."""
+    base: Any = mapped
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return base if isinstance(base, mmap.mmap) else None
 
 
 def renumbered(message: str, rows: Array) -> str:
@@ -149,12 +190,12 @@ def renumbered(message: str, rows: Array) -> str:
     return re.sub(r"at row (\d+)", lambda found: f"at row {rows[int(found[1])]}", message)
 
 
-def plain_rows(array: Any) -> Array:
-    """A mapped file as an array whose pieces are ordinary arrays."""
-    return plain(array) if isinstance(array, np.ndarray) else np.asarray(array)
+def plain_rows(array: Any, name: str, expected: str) -> Array:
+    """A mapped file as an array whose pieces are ordinary arrays; errors as `read_array`."""
+    return plain(read_array(array, name, expected))
 
 
-def checked_csr(X: Any, name: str, n_in: int) -> Any:
+def checked_csr(X: Any, name: str, n_in: int, dtype: np.dtype[Any]) -> Any:
     """A sparse matrix in rows, looked at as a whole: only what it holds, not its zeros.
 
     Raises
@@ -162,7 +203,8 @@ def checked_csr(X: Any, name: str, n_in: int) -> Any:
     TypeError
         If it is of another format than CSR, or holds anything but real numbers.
     ValueError
-        If it has another shape, is inconsistent, or holds NaN or infinity (the message says where).
+        If it has another shape, is inconsistent, or holds a number that is not finite or that the
+        dtype cannot hold (the message says where).
     """
     kind = type(X).__name__
     if getattr(X, "format", "") != "csr":
@@ -176,11 +218,14 @@ def checked_csr(X: Any, name: str, n_in: int) -> Any:
         X.check_format(full_check=True)
     except ValueError as error:
         raise ValueError(f"{name} is a {kind} that is inconsistent: {error}") from None
-    wrong = np.flatnonzero(~np.isfinite(X.data))
-    if len(wrong):
-        row = int(np.searchsorted(X.indptr, wrong[0], side="right")) - 1
-        raise ValueError(
-            f"{name} holds {X.data[wrong[0]]} at row {row}, column {X.indices[wrong[0]]},"
-            " expected finite numbers"
-        )
+    for start in range(0, len(X.data), PIECE):
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(X.data[start : start + PIECE].astype(dtype))
+        if not finite.all():
+            i = start + int(finite.argmin())
+            row = int(np.searchsorted(X.indptr, i, side="right")) - 1
+            raise ValueError(
+                f"{name} holds {X.data[i]} at row {row}, column {X.indices[i]},"
+                f" expected finite numbers that fit {dtype}"
+            )
     return X
