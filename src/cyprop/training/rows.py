@@ -145,6 +145,12 @@ class Rows:
         name = self._names[1]
         return targets_of_rows(self.Y, name, settings.n_targets, settings.dtype, settings.n_classes)
 
+    def sample(self) -> tuple[Array, ...]:
+        """Arrays of which a look at some rows tells these data from others."""
+        self._check_files()
+        X = (self.X.data, self.X.indices, self.X.indptr) if is_sparse(self.X) else (self.X,)
+        return *X, self.Y
+
     def _dense(self, X: Any) -> Array:
         dtype = memory.settings_of(self._network).dtype
         with np.errstate(over="ignore"):
