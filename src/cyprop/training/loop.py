@@ -131,12 +131,14 @@ class Training:
         n_batches = self.plan.source.n_batches
         if set(state["columns"]) != self._columns():
             raise ValueError(f"has a History of {', '.join(state['columns'])}, which is another")
-        if n_batches is not None and state["place"][0] >= n_batches:
-            raise ValueError(f"is in the midst of an epoch of more than {n_batches} batches")
+        done, _, weight, _ = state["place"]
+        if n_batches is not None and (done > n_batches or (done == n_batches and not weight > 0)):
+            raise ValueError(f"is in the midst of an epoch of other than {n_batches} batches")
         self.epoch, self.is_over = state["epoch"], state["finished"]
         *place, self.seconds = state["place"]
         self.place = Place(*place)
-        self.history.extend(state["columns"])
+        if self.epoch:
+            self.history.extend(state["columns"])
         self.best = state["vectors"].get("best")
         self.epoch_start = state["vectors"].get("epoch_start", self.epoch_start)
         if self.pace is not None:
