@@ -8,9 +8,12 @@ import time
 
 import numpy as np
 import pytest
+from arrays_for_tests import same_bits
 from compiled_calls import Calls
+from optimizers_for_tests import EVERY_OPTIMIZER
 
 import cyprop
+from cyprop.engine import memory
 
 
 def small(kind=cyprop.Network, **options):
@@ -210,6 +213,55 @@ def test_a_network_takes_a_state_once():
     with pytest.raises(RuntimeError, match="cannot be initialised twice"):
         net.__setstate__(net.__getstate__())
     assert net == small()
+
+
+# the seed
+
+
+def test_the_seed_is_kept_where_it_is_not_0():
+    assert "dropout_seed" not in small().__getstate__()
+    assert small(dropout=0.5).__getstate__()["dropout_seed"] == 0
+    for options in ({}, {"dropout": 0.5}):
+        net = small(seed=7, **options)
+        assert net.__getstate__()["dropout_seed"] == 7
+        assert {memory.seed_of(other) for other in copies_of(net).values()} == {7}
+    state = small(seed=7).__getstate__()
+    del state["dropout_seed"]  # as in pickles of before
+    other = cyprop.Network.__new__(cyprop.Network)
+    other.__setstate__(state)
+    assert memory.seed_of(other) == 0
+
+
+# learning goes on
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=repr)
+def test_a_copy_learns_on_in_the_same_bits(rng, optimizer, dtype):
+    """All that learning depends on travels: moments, their count, dropout's, and the generator.
+
+    What comes from outside is tried before the first update is made, which leaves the same bits.
+    """
+    options = {"optimizer": optimizer, "dtype": dtype, "dropout": 0.4, "seed": 3, "l2": 0.01}
+    net = small(**options)
+    X, Y = rng.normal(size=(11, 3)), rng.random((11, 2))
+    net.fit(X, Y, epochs=2, batch_size=4)
+    others = list(copies_of(net).values())
+    again = small(**options)
+    memory.set_state(again, *memory.state(net)[1:])
+    memory.set_rng(again, copy.deepcopy(memory.rng_of(net)))
+    for one in (net, *others, again):
+        one.learn_one(X[0], Y[0])
+        one.fit(X, Y, epochs=2, batch_size=4)
+        one.fit(X, Y, epochs=1, batch_size=4, clip_norm=0.1)
+        one.step(one.gradients(X, Y, training=True))
+    _, *expected, tally = memory.state(net)
+    for one in (*others, again):
+        _, *found, tally_found = memory.state(one)
+        assert tally_found == tally
+        assert same_bits(found[0], expected[0])
+        for mine, theirs in zip(found[1], expected[1], strict=True):
+            assert same_bits(mine, theirs)
 
 
 # beside others

@@ -235,8 +235,10 @@ def test_an_order_that_does_not_fit_is_refused():
 
     net = made()
     course = Course(net, X.astype("f4"), Y.astype("f4"), None, 5, 1)
-    for order in ([0] * 20, np.zeros(19, "i8"), np.zeros(20, "i4"), np.zeros(40, "i8")[::2]):
-        with pytest.raises(ValueError, match="order is not such as a permutation of the rows"):
+    for order in ([0] * 20, np.zeros(21, "i8"), np.zeros(20, "i4"), np.zeros(40, "i8")[::2]):
+        with pytest.raises(
+            ValueError, match="order is not such as an array of the numbers of rows"
+        ):
             course.train(order, None, 0, 0.0)
     for rates in ([0.1] * 4, np.zeros(3), np.zeros(4, "f4"), np.zeros(8)[::2]):
         with pytest.raises(ValueError, match="rates are not one number for each batch"):

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from cyprop import storage as storage
     from cyprop.checking import GradientCheck, check_gradients
     from cyprop.configuration import get_include, show_config
+    from cyprop.formats.checkpoints import Checkpoint
     from cyprop.gradients import Gradients
     from cyprop.training.callbacks import Callback
-    from cyprop.training.checkpoint import Checkpoint
     from cyprop.training.history import History
     from cyprop.training.lbfgs import LBFGS
     from cyprop.training.plateau import ReduceOnPlateau
@@ -103,7 +103,7 @@ _LATER = {
         "cyprop.training.schedules",
     ),
     "Callback": "cyprop.training.callbacks",
-    "Checkpoint": "cyprop.training.checkpoint",
+    "Checkpoint": "cyprop.formats.checkpoints",
     "EarlyStopping": "cyprop.training.stopping",
     "LBFGS": "cyprop.training.lbfgs",
     "StopTraining": "cyprop.training.stopping",

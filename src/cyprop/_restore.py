@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 MAKERS = {  # of each word: the module and the function that are called with what was pickled
-    "checkpoint": ("cyprop.training.checkpoint", "Checkpoint"),
+    "checkpoint": ("cyprop.formats.checkpoints", "Checkpoint"),
     "early_stopping": ("cyprop.training.stopping", "EarlyStopping"),
     "gradient_check": ("cyprop.checking", "GradientCheck"),
     "gradients": ("cyprop.gradients", "Gradients"),

@@ -173,7 +173,8 @@ class Deriving(Engine):
         ----------
         gradient : Gradients, or array_like of ``net.parameters.shape``
             What `gradients` or `vjp` gave, or a vector of your own that is laid out like
-            ``net.parameters``. What lies in its padding, or belongs to frozen layers, takes no part.
+            ``net.parameters``. What lies in its padding, or belongs to frozen layers, takes no
+            part.
         n_threads : int, default 1
             How many threads share the parameters, from 1 to 256; fewer where they are few. They end
             with the call.

@@ -12,9 +12,10 @@ from cyprop import copying
 from cyprop._restore import restore
 from cyprop.checks.arguments import check_no_others
 from cyprop.checks.numbers import whole_number
+from cyprop.deriving import Deriving
 from cyprop.engine import memory
-from cyprop.fitting import Fitting
 from cyprop.settings import Settings, check_that_it_can_learn
+from cyprop.training.fitting import Fitting
 from cyprop.training.initialisation import Beginning
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from cyprop.checks.arrays import Array
     from cyprop.engine.bound import BoundPrediction
+    from cyprop.formats.checkpoints import Keeper
     from cyprop.interface import Handle
     from cyprop.rules import (
         Activation,
@@ -47,7 +49,7 @@ OF_THE_OPTIMIZER = {
 }
 
 
-class Network(Fitting):
+class Network(Fitting, Deriving):
     """A multilayer perceptron: Z = A_prev · W + b, A = f(Z), layer upon layer.
 
     Parameters
@@ -302,6 +304,11 @@ class Network(Fitting):
         from cyprop.formats import safetensors
 
         safetensors.save(self, path, metadata, training)
+
+    def _keeper(self, checkpoint: Any) -> Keeper:
+        from cyprop.formats.checkpoints import Keeper
+
+        return Keeper(self, checkpoint)
 
     def to_c(self, path: str | os.PathLike[str], name: str | None = None) -> None:
         """Write the network as one C99 header that needs nothing else.

@@ -48,7 +48,7 @@ def whole_state(net):
 
 
 def assert_stayed(before, after, frozen):
-    """Every bit of the frozen layers, of what the optimizer keeps too; and that all others moved."""
+    """That each bit of the frozen layers did, of what the optimizer keeps too; all others moved."""
     for k, (vector_before, vector_after) in enumerate(zip(before[0], after[0], strict=True)):
         for layer, pair in enumerate(zip(vector_before, vector_after, strict=True)):
             for array_before, array_after in zip(*pair, strict=True):
@@ -78,8 +78,8 @@ def warmed(optimizer, dtype, rng, frozen, **options):
 def expect(net, batches, clip_norm=None, weights=None):
     """What learning from the batches must end in, by way of whole gradients.
 
-    All layers take a step by a gradient that is zero where they are frozen, and then each frozen layer
-    gets back what it was and what the optimizer kept for it.
+    All layers take a step by a gradient that is zero where they are frozen, and then each frozen
+    layer gets back what it was and what the optimizer kept for it.
     """
     frozen, net = net.frozen, copy.deepcopy(net)
     net.frozen = ()
@@ -225,7 +225,7 @@ def test_where_all_are_frozen_only_the_count_goes_on(rng):
 @pytest.mark.parametrize("frozen", [(0,), (3,), (1, 2)])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_an_update_that_would_overflow_is_not_made(rng, frozen, dtype):
-    """In the highest layer that learns it leaves everything as it was, the optimizer's count too."""
+    """In the highest layer that learns it leaves all as it was, the optimizer's count too."""
     net = warmed("adam", dtype, rng, frozen)
     highest = max(set(range(4)) - set(frozen))
     huge = np.finfo(dtype).max
@@ -268,6 +268,20 @@ def test_states_that_came_frozen_are_tried_when_they_learn(rng):
     net.frozen = ()
     assert np.isnan(net.train_on_batch(X, Y))
     assert all(np.isfinite(array).all() for array in net.weights + net.biases)
+
+
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=repr)
+def test_setting_it_leaves_the_bits_of_what_learns(rng, optimizer):
+    """States are looked at anew when it is set, which no number may notice."""
+    net = warmed(optimizer, "float32", rng, ())
+    other = copy.deepcopy(net)
+    X, Y = data(rng, net, 8)
+    for x, y in zip(X, Y, strict=True):
+        net.learn_one(x, y)
+        other.frozen = (0, 1)
+        other.frozen = []
+        other.learn_one(x, y)
+    assert_same(net, other)
 
 
 def test_what_it_takes_and_gives():

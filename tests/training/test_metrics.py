@@ -148,6 +148,15 @@ def test_r2_of_targets_that_do_not_vary():
 def test_a_certain_mistake_has_a_finite_log_loss():
     found = value("log_loss", ONE, array(["0", "1"]), array(["1", "1"]))
     assert found == pytest.approx(52 * math.log(2) / 2)
+    found = value("log_loss", ONE, array(["0", "1"]), array(["0", "1"]))
+    assert found == pytest.approx(2.0**-52, rel=1e-9, abs=0)
+
+
+def test_a_class_that_no_row_is_of_does_not_count():
+    Y = Y_CLASSES[:3]  # predicted 0, 1, 1
+    assert value("balanced_accuracy", CLASSES, Y, A_CLASSES[:3]) == 0.75
+    assert value("f1", CLASSES, Y, A_CLASSES[:3]) == pytest.approx(2 / 3)
+    assert value("f1", CLASSES, Y, A_CLASSES[:3][:, [0, 2, 1]]) == pytest.approx(2 / 9)
 
 
 @pytest.mark.parametrize("name", ["accuracy", "auc", "mae", "r2", "top_1", "log_loss"])

@@ -1,4 +1,4 @@
-"""Which layers a person means: their numbers from 0, the first hidden layer's, up to the output's."""
+"""Which layers a person means, by their numbers: 0 is the first hidden layer, and so on."""
 
 from __future__ import annotations
 

@@ -169,7 +169,8 @@ cdef bint loss_of_rows(
 ) noexcept nogil:
     """The sum of C over all rows, or those that an order names, times their weights, into total.
 
-    It is taken in order, and so are weights: the first is of the row that the order names first. Stoppable.
+    It is taken in order, and so are weights: the first is that of the row that the order names
+    first. Stoppable.
     """
     cdef double *C = <double *> scratch
     cdef Evaluation work = Evaluation(model, data[0], C, scratch + losses_size(data.n), False)

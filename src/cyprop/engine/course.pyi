@@ -50,8 +50,8 @@ class Course:
     def evaluate(
         self, order: npt.NDArray[np.intp] | None, n_threads: int, weighted: bool = True
     ) -> float:
-        """The mean loss of the rows that `order` names (None: of all), as `Network.evaluate` finds it.
+        """The mean loss of the rows that `order` names (None: of all), as by `Network.evaluate`.
 
-        Rows count by their weights, if there are any and it is `weighted`. Raises ValueError if those
-        of these rows are all 0.
+        Rows count by their weights, if there are any and it is `weighted`. Raises ValueError if
+        those of these rows are all 0.
         """

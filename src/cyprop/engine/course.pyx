@@ -33,7 +33,7 @@ cdef bint is_matrix(X, Memory network, Py_ssize_t n_columns) noexcept:
 
 
 cdef bint is_order(order, Py_ssize_t n) noexcept:
-    """Whether kernels can read it as the numbers of some of n rows; that they are is up to the caller."""
+    """Whether kernels can read it as numbers of some of n rows; that they are is up to the caller."""
     return (
         cnp.PyArray_CheckExact(order)
         and cnp.PyArray_NDIM(<cnp.ndarray> order) == 1
@@ -177,10 +177,10 @@ cdef class Course:
         return total, start
 
     def evaluate(self, order, n_threads, bint weighted=True):
-        """The mean loss of the rows that `order` names (None: of all), as `Network.evaluate` finds it.
+        """The mean loss of the rows that `order` names (None: of all), as by `Network.evaluate`.
 
-        Rows count by their weights, if there are any and it is `weighted`. Raises ValueError if those
-        of these rows are all 0.
+        Rows count by their weights, if there are any and it is `weighted`. Raises ValueError if
+        those of these rows are all 0.
         """
         cdef Batch data = self.rows()
         self.choose(&data, order)

@@ -225,8 +225,9 @@ cdef inline bint learn_batch(
 cdef double factor_of(Model *model, const Recipe *recipe, const Room *room) noexcept nogil:
     """min(1, clip_norm / ‖dθ‖), which dθ is multiplied by before the step
 
-    Pascanu, Mikolov and Bengio (2013), algorithm 1, over the weights and biases that learn. Where it is not plain
-    that the step leaves all numbers finite, it is tried; `model.overflowed` says what came of it.
+    Pascanu, Mikolov and Bengio (2013), algorithm 1, over the weights and biases that learn. Where it is
+    not plain that the step leaves all numbers finite, it is tried; `model.overflowed` says what came of
+    it.
     """
     cdef double norm = norm_of(model, room), unit = 1, factor = 1
     if norm == INFINITY and recipe.clip_norm < INFINITY:   # squares may be, where numbers are not

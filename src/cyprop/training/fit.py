@@ -57,7 +57,7 @@ def plan(
     metrics: Any = None,
     early_stopping: Any = None,
     callbacks: Any = None,
-    checkpoint: Any = None,
+    keeper: Any = None,
     steps_per_epoch: int | None = None,
 ) -> Plan:
     """Check all but the number of epochs. Parameters, errors: see `Network.fit`.
@@ -93,7 +93,7 @@ def plan(
         if isinstance(validation, Pair):
             out_of_reach.append((validation.Y, "validation Y"))
     found = Plan(source, shuffle, validation, n_threads)
-    found = _options(network, found, schedule, metrics, early_stopping, callbacks, checkpoint)
+    found = _options(network, found, schedule, metrics, early_stopping, callbacks, keeper)
     if found.checkpoint is not None:
         found.checkpoint.options |= _named(
             found, batch_size, clips, validation_data, validation_split
@@ -233,7 +233,7 @@ def _options(
     metrics: Any,
     early_stopping: Any,
     callbacks: Any,
-    checkpoint: Any,
+    keeper: Any,
 ) -> Plan:
     """The plan with all that is looked at between epochs, of which most programs need nothing."""
     if schedule is not None:
@@ -258,15 +258,13 @@ def _options(
         from cyprop.training.callbacks import checked_callbacks
 
         plan = plan._replace(callbacks=checked_callbacks(callbacks))
-    if checkpoint is not None:
-        from cyprop.training.checkpoint import Keeper
-
+    if keeper is not None:
         if getattr(plan.source, "goes_on", False):
             raise ValueError(
                 "checkpoint needs batches that can be gone through again, such as a list or an"
                 f" object with __iter__; X is a {type(plan.source).__name__} that cannot"
             )
-        plan = plan._replace(checkpoint=Keeper(network, checkpoint))
+        plan = plan._replace(checkpoint=keeper)
     return plan
 
 

@@ -65,6 +65,18 @@ class History:
         }
         return {name: values for name, values in every.items() if values}
 
+    def extend(self, columns: dict[str, list[float]]) -> None:
+        """Add to the lists of these names; those that are no attribute's are metrics.
+
+        Notes
+        -----
+        Thread-safety: one thread.
+        """
+        own = {key: column for key, column in vars(self).items() if key != "metrics"}
+        for name, values in columns.items():
+            column = own[name] if name in own else self.metrics.setdefault(name, [])
+            column += values
+
     def plot(self, axes: Axes | Sequence[Axes] | None = None) -> tuple[Axes, ...]:
         """Draw the losses over the epochs; below them the metrics, and a rate that changes.
 

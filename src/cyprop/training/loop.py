@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,7 +20,6 @@ from cyprop.training.stopping import EarlyStopping, Stopping, StopTraining
 if TYPE_CHECKING:
     from cyprop.checks.arrays import Array
     from cyprop.engine.engine import Engine
-    from cyprop.training.checkpoint import Keeper
     from cyprop.training.metrics import Metric
     from cyprop.training.validation import Held
 
@@ -36,7 +35,7 @@ class Plan(NamedTuple):
     metrics: tuple[Metric, ...] = ()
     early_stopping: EarlyStopping | None = None
     callbacks: tuple[Any, ...] = ()
-    checkpoint: Keeper | None = None
+    checkpoint: Any = None  # a Keeper (formats/checkpoints.py)
 
 
 def columns_of(plan: Plan) -> dict[str, bool | None]:
@@ -50,15 +49,6 @@ def columns_of(plan: Plan) -> dict[str, bool | None]:
         if plan.validation is not None:
             columns[f"validation_{metric.name}"] = metric.higher_is_better
     return columns
-
-
-def enter(history: History, entries: dict[str, Any]) -> None:
-    """Add a number to each list of a history, or several where they come as a list."""
-    for name, values in entries.items():
-        column = vars(history).get(name)
-        if not isinstance(column, list):
-            column = history.metrics.setdefault(name, [])
-        column += values if isinstance(values, list) else [values]
 
 
 class NotFiniteError(Exception):
@@ -108,6 +98,39 @@ class Training:
                 settings.dtype.name,
             )
 
+    def state(self) -> dict[str, Any]:
+        """All that going on needs beside the network itself, for a checkpoint."""
+        place, stopping = self.place, self.stopping
+        under_way = place.batches > 0
+        vectors = {"best": self.best, "epoch_start": self.epoch_start if under_way else None}
+        return {
+            "epoch": self.epoch,
+            "place": (place.batches, place.total, place.weight, self.seconds),
+            "finished": self.is_over,
+            "plateau": None if self.pace is None else self.pace.followed(),
+            "stopping": None if stopping is None else (stopping.best, stopping.n_without),
+            "columns": self.history.columns() if self.epoch else {},
+            "vectors": {key: vector for key, vector in vectors.items() if vector is not None},
+            "rng": self.rng_state if under_way else None,  # None: that of now
+        }
+
+    def go_on(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave; the network is as it was then."""
+        self.epoch, self.is_over = state["epoch"], state["finished"]
+        *place, self.seconds = state["place"]
+        self.place = Place(*place)
+        self.history.extend(state["columns"])
+        self.best = state["vectors"].get("best")
+        self.epoch_start = state["vectors"].get("epoch_start", self.epoch_start)
+        if self.pace is not None:
+            self.pace.follow(state["plateau"])
+        if self.stopping is not None and state["stopping"] is not None:
+            self.stopping.best, self.stopping.n_without = state["stopping"]
+
+    def may_have_more_epochs(self) -> bool:
+        """Whether the first epochs are the same however many follow them."""
+        return self.stopping is None and (self.pace is None or self.pace.followed() is not None)
+
     def epochs(self) -> Iterator[History]:
         """Train epoch by epoch, yielding the history so far after each; then end well.
 
@@ -153,7 +176,7 @@ class Training:
         """An epoch has ended that well: measure what the history has, and see what follows."""
         found = {**entries, **self._measured(), "seconds": seconds}
         # Only now are there entries: an interrupted epoch has none, and all lists are as long.
-        enter(self.history, found)
+        self.history.extend({name: [value] for name, value in found.items()})
         self._after_epoch(found)
 
     def _order(self) -> Any:

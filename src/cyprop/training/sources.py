@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from cyprop.engine.course import Course
 if TYPE_CHECKING:
     from cyprop.checks.arrays import Array
     from cyprop.engine.engine import Engine
-    from cyprop.training.batches import Batches
     from cyprop.training.rows import Rows
 
 SAMPLED = 64  # rows that tell one set of data from another
@@ -152,7 +151,23 @@ class Read:
         return {"rows": f"{self.data.n}", **identity_of(self.weights, self.rows)}
 
 
-Source: TypeAlias = "Arrays | Read | Batches"
+class Source(Protocol):
+    """What all kinds of sources can do, those of batches.py too."""
+
+    n_rows: int | None  # None where nobody knows
+    n_batches: int | None  # of an epoch
+
+    def order(self, permutation: Array | None) -> Array | None:
+        """Which row comes when, given an order of as many rows as there are to learn from."""
+        ...
+
+    def steps(self, epoch: int, order: Any, rates: Any, place: Place) -> Iterator[Place]:
+        """Train from that place on, yielding how far it has got."""
+        ...
+
+    def identity(self) -> dict[str, str]:
+        """What tells these data from others, by names of its parts."""
+        ...
 
 
 def learned(course: Course, n_rows: int, rates: Any, number: int, total: float) -> float:

@@ -9,17 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Never
 
 from cyprop.checks.arguments import check_no_others
-from cyprop.deriving import Deriving
 from cyprop.engine import memory
+from cyprop.engine.engine import Engine
 
 if TYPE_CHECKING:
-    import os
-
     import numpy as np
     import numpy.typing as npt
 
     from cyprop.rules import Optimizer, OptimizerName
-    from cyprop.training.checkpoint import Checkpoint
     from cyprop.training.history import History
     from cyprop.training.lbfgs import LBFGS
     from cyprop.training.rates import AnySchedule
@@ -40,7 +37,7 @@ OF_A_TRAINING = {
 }
 
 
-class Fitting(Deriving):
+class Fitting(Engine):
     """The part of a network that learns from data; make a Network instead."""
 
     @property
@@ -79,8 +76,8 @@ class Fitting(Deriving):
         nothing but their count, by which dropout draws and Adam scales. Copies and pickles keep it;
         it does not count in comparisons.
 
-        Thread-safety: any number of threads may get or set it; setting it waits its turn, so that an
-        update finds all of it or nothing.
+        Thread-safety: any number of threads may get or set it; setting it waits its turn, so that
+        an update finds all of it or nothing.
         """
         return memory.frozen_of(self)
 
@@ -159,7 +156,7 @@ class Fitting(Deriving):
         metrics: AnyMetric | Sequence[AnyMetric] | None = None,
         early_stopping: EarlyStopping | None = None,
         callbacks: Any = None,
-        checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
+        checkpoint: Any = None,
         steps_per_epoch: int | None = None,
         optimizer: LBFGS | None = None,
         **others: Never,  # to be refused in a sentence that says what to write
@@ -284,6 +281,7 @@ class Fitting(Deriving):
                 checkpoint=checkpoint,
                 steps_per_epoch=steps_per_epoch,
             )
+        keeper = None if checkpoint is None else self._keeper(checkpoint)
         plan = fit.plan(
             self,
             X,
@@ -301,12 +299,16 @@ class Fitting(Deriving):
             metrics=metrics,
             early_stopping=early_stopping,
             callbacks=callbacks,
-            checkpoint=checkpoint,
+            keeper=keeper,
             steps_per_epoch=steps_per_epoch,
         )
         if optimizer is not None:
             return lbfgs.fit(self, plan, optimizer, progress=progress)
         return fit.fit(self, plan, epochs, progress=progress)
+
+    def _keeper(self, checkpoint: Any) -> Any:
+        """What keeps a training in a file; Network has it, since files know nothing of training."""
+        raise NotImplementedError
 
     def _measured(
         self, X: Any, Y: Any, n_threads: int, sample_weight: Any, metrics: Any

@@ -1,4 +1,4 @@
-"""A training that goes on where it was killed: what is written meanwhile, and read again."""
+"""Checkpoints: the file from which a training goes on where it was killed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import os
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cyprop._restore import restore
 from cyprop.checks.numbers import real_number, shown
@@ -16,11 +16,9 @@ from cyprop.errors import FormatError
 from cyprop.formats import atomic, kept
 from cyprop.formats import safetensors as files
 from cyprop.formats.training_state import Run
-from cyprop.training.loop import enter
-from cyprop.training.sources import Place
 
 if TYPE_CHECKING:
-    from cyprop.training.loop import Training
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +56,25 @@ class Checkpoint:
         return restore, ("checkpoint", self.path, self.seconds)
 
 
+class UnderWay(Protocol):
+    """A training, as far as a checkpoint has to know it (`cyprop.training.loop.Training`)."""
+
+    network: Engine
+    n_epochs: int
+
+    def state(self) -> dict[str, Any]:
+        """All that going on needs beside the network: see `Run`, and arrays and lists by name."""
+        ...
+
+    def go_on(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        ...
+
+    def may_have_more_epochs(self) -> bool:
+        """Whether the first epochs are the same however many follow them."""
+        ...
+
+
 class Keeper:
     """The file of one training.
 
@@ -74,7 +91,7 @@ class Keeper:
     Raises
     ------
     TypeError, ValueError
-        If checkpoint is neither.
+        If checkpoint is neither, or the network's random generator cannot be saved.
     """
 
     def __init__(self, network: Engine, checkpoint: Any) -> None:
@@ -87,7 +104,7 @@ class Keeper:
         self.options: dict[str, str] = {}
         kept.rng_numbers(kept.rng_state(network))  # refused now rather than after an epoch
 
-    def begin(self, training: Training) -> None:
+    def begin(self, training: UnderWay) -> None:
         """Go on from the file, if there is one; else write it, so that it is known to be writable.
 
         Raises
@@ -107,42 +124,22 @@ class Keeper:
         """Whether the seconds have passed."""
         return self._seconds is not None and time.monotonic() - self._written >= self._seconds
 
-    def after_epoch(self, training: Training) -> None:
+    def after_epoch(self, training: UnderWay) -> None:
         """Write, unless it is the seconds that count, and they have not passed."""
         if self._seconds is None or self.is_due():
             self.write(training)
 
-    def write(self, training: Training) -> None:
+    def write(self, training: UnderWay) -> None:
         """Replace the file by one from which the training can go on."""
-        place, history, stopping = training.place, training.history, training.stopping
-        under_way = place.batches > 0
-        vectors = {"best": training.best, "epoch_start": training.epoch_start}
-        if not under_way:
-            del vectors["epoch_start"]
-        there = {name: vector for name, vector in vectors.items() if vector is not None}
-        columns = history.columns() if training.epoch else {}
-        run = Run(
-            options=self.options,
-            epoch=training.epoch,
-            place=(place.batches, place.total, place.weight, training.seconds),
-            finished=training.is_over,
-            plateau=None if training.pace is None else training.pace.followed(),
-            stopping=None if stopping is None else (stopping.best, stopping.n_without),
-            columns=tuple(columns),
-            vectors=tuple(there),
-        )
+        state = training.state()
+        columns, vectors, rng = state.pop("columns"), state.pop("vectors"), state.pop("rng")
+        run = Run(self.options, **state, columns=tuple(columns), vectors=tuple(vectors))
         network = training.network
-        found = kept.snapshot(
-            network,
-            run,
-            tuple(there.values()),
-            tuple(columns.values()),
-            training.rng_state if under_way else None,
-        )
+        found = kept.snapshot(network, run, tuple(vectors.values()), tuple(columns.values()), rng)
         files.write(network, self._path, found, {})
         self._written = time.monotonic()
 
-    def _go_on(self, training: Training) -> None:
+    def _go_on(self, training: UnderWay) -> None:
         network = training.network
         try:
             other, found = files.load_snapshot(Engine, self._path)
@@ -162,21 +159,17 @@ class Keeper:
         _, parameters, states, tally = memory.state(other)
         memory.set_state(network, parameters, states, tally)
         memory.set_rng(network, memory.rng_of(other))
-        training.epoch = run.epoch
+        vectors = found.vectors[len(states) :]
         # One that went through all its epochs goes on where there are more now.
         went_through = f"{run.epoch}" == run.options["epochs"]
-        training.is_over = run.finished and not (went_through and run.epoch < training.n_epochs)
-        training.place, training.seconds = Place(*run.place[:3]), run.place[3]
-        if run.epoch:
-            enter(training.history, dict(zip(run.columns, found.columns, strict=True)))
-        vectors = dict(zip(run.vectors, found.vectors[len(states) :], strict=True))
-        training.best = vectors.get("best")
-        if "epoch_start" in vectors:
-            training.epoch_start = vectors["epoch_start"]
-        if training.pace is not None:
-            training.pace.follow(run.plateau)
-        if training.stopping is not None and run.stopping is not None:
-            training.stopping.best, training.stopping.n_without = run.stopping
+        training.go_on(
+            {
+                **run._asdict(),
+                "finished": run.finished and not (went_through and run.epoch < training.n_epochs),
+                "columns": dict(zip(run.columns, found.columns, strict=True)),
+                "vectors": dict(zip(run.vectors, vectors, strict=True)),
+            }
+        )
         self._written = time.monotonic()
 
     def _check_network(self, network: Engine, found: kept.Snapshot) -> None:
@@ -192,10 +185,11 @@ class Keeper:
         if what:
             raise ValueError(f"checkpoint {self._path!r} {what}; give another path, or remove it")
 
-    def _check_options(self, run: Run, training: Training) -> None:
+    def _check_options(self, run: Run, training: UnderWay) -> None:
         there, mine = run.options, self.options
+        more = training.may_have_more_epochs()
         for key in {**there, **mine}:
-            if there.get(key) != mine.get(key) and not (key == "epochs" and may_differ(training)):
+            if there.get(key) != mine.get(key) and not (key == "epochs" and more):
                 raise ValueError(
                     f"checkpoint {self._path!r} was made with {key}={there.get(key, 'none')},"
                     f" not {mine.get(key, 'none')}; give another path, or remove it"
@@ -205,11 +199,3 @@ class Keeper:
                 f"checkpoint {self._path!r} has {run.epoch} epochs already, which is more than"
                 f" epochs={training.n_epochs}; give another path, or remove it"
             )
-
-
-def may_differ(training: Training) -> bool:
-    """Whether the first epochs are the same however many follow them."""
-    from cyprop.training.plateau import ReduceOnPlateau
-
-    schedule = training.plan.schedule
-    return training.stopping is None and (schedule is None or isinstance(schedule, ReduceOnPlateau))
