@@ -57,8 +57,8 @@ class LBFGS:
     The method is that of Liu and Nocedal (1989), the code scipy's L-BFGS-B (Byrd, Lu, Nocedal and
     Zhu 1995): ``pip install 'cyprop[lbfgs]'``. It computes in float64; the weights of a float32
     network are rounded for each look at the loss, so that it ends some digits earlier. It ends too
-    where an iteration lowers the loss by less than 2.2e-4 · tolerance of itself. The network's own optimizer takes no part,
-    and its state starts afresh.
+    where an iteration lowers the loss by less than 2.2e-4 · tolerance of itself. The network's own
+    optimizer takes no part, and its state starts afresh.
     Thread-safety: it never changes; any number of trainings may share it.
 
     Examples

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import mmap
 import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,13 +17,16 @@ import numpy as np
 from cyprop.checks.arrays import plain
 from cyprop.checks.labels import targets_of_rows
 from cyprop.engine import memory
-from cyprop.training.data import checked_data
+from cyprop.training.data import checked_data, checked_targets
+from cyprop.training.sparse import SparseRows, is_sparse
 
 if TYPE_CHECKING:
     from cyprop.checks.arrays import Array
     from cyprop.engine.engine import Engine
 
-PAGES_TO_KEEP = 1 << 24  # bytes that are read of a mapped file before its pages are given back
+PAGES_TO_KEEP = 1 << 26  # bytes of a mapped file that are in memory before they are given back
+AROUND = 1 << 16  # bytes that the system maps around one that is asked for
+AT_ONCE = 4096  # targets
 SHARED = ("r", "r+", "w+")  # modes of a memmap whose pages hold nothing that the file does not
 
 
@@ -32,11 +37,6 @@ def mapping_of(array: Any) -> np.memmap[Any, Any] | None:
             return array
         array = array.base
     return None
-
-
-def is_sparse(value: Any) -> bool:
-    """Whether it is a matrix or array of scipy.sparse, told without importing that."""
-    return type(value).__module__.startswith("scipy.sparse") and hasattr(value, "tocsr")
 
 
 class Rows:
@@ -57,20 +57,18 @@ class Rows:
 
     def __init__(self, network: Engine, X: Any, Y: Any, x_name: str = "X", y_name: str = "Y"):
         settings = memory.settings_of(network)
+        n_in = settings.sizes[0]
         self._network = network
         self._names = x_name, y_name
         self._mapped = [m for m in map(mapping_of, (X, Y)) if m is not None]
         self._unreleased = 0
-        self.X = checked_csr(X, x_name, settings.sizes[0]) if is_sparse(X) else plain_rows(X)
-        self.Y = Y if mapping_of(Y) is None else plain_rows(Y)
-        n_in = self.X.shape[1] if self.X.ndim == 2 else 1 if self.X.ndim == 1 else 0
-        if n_in != settings.sizes[0]:
-            raise ValueError(
-                f"{x_name} has shape {self.X.shape}, expected (n, {settings.sizes[0]})"
-            )
-        if not hasattr(self.Y, "__getitem__") or mapping_of(Y) is None:
-            self.Y = np.asarray(self.Y)
-        self.n: int = self.X.shape[0]
+        self._sparse = SparseRows(X, x_name, n_in, settings.dtype) if is_sparse(X) else None
+        self.X = plain_rows(X) if self._sparse is None else self._sparse
+        self.Y = plain_rows(Y)
+        shape = self.X.shape if len(self.X.shape) != 1 else (*self.X.shape, 1)
+        if len(shape) != 2 or shape[1] != n_in:
+            raise ValueError(f"{x_name} has shape {self.X.shape}, expected (n, {n_in})")
+        self.n: int = shape[0]
         n_targets = self.Y.shape[0] if self.Y.ndim else 0
         if n_targets != self.n:
             raise ValueError(
@@ -78,21 +76,20 @@ class Rows:
             )
         if self.n == 0:
             raise ValueError(f"{x_name} has no rows, expected at least one")
-        if mapping_of(Y) is None:
+        targets_are_known = mapping_of(Y) is None
+        if targets_are_known:
             self._check_targets()
+        self._is_known = targets_are_known and self._sparse is not None and self._sparse.ordinary
 
     def _check_targets(self) -> None:
         """Look at all targets now, a piece at a time, since they are in memory anyway."""
-        settings = memory.settings_of(self._network)
-        blank = np.zeros((1, settings.sizes[0]), settings.dtype)
-        for start in range(0, self.n, 4096):
-            Y = self.Y[start : start + 4096]
-            rows = np.arange(start, start + len(Y))
-            X = np.broadcast_to(blank, (len(Y), settings.sizes[0]))
-            self._checked(X, Y, rows)
+        for start in range(0, self.n, AT_ONCE):
+            Y = self.Y[start : start + AT_ONCE]
+            with self._renumbering(np.arange(start, start + len(Y))):
+                checked_targets(self._network, Y, self._names[1])
 
     def read(self, rows: Array) -> tuple[Array, Array, bool]:
-        """The rows of these numbers as `checked_data` gives them.
+        """The rows of these numbers as `checked_data` gives them, until the next call.
 
         Raises
         ------
@@ -102,30 +99,33 @@ class Rows:
         chosen: Any = rows
         if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
             chosen = slice(int(rows[0]), int(rows[-1]) + 1)  # which takes no copy of a file's rows
-        X, Y = self.X[chosen], self.Y[chosen]
-        if is_sparse(X):
-            X = self._dense(X)
-        found = self._checked(X, Y, rows)
+        X = self.X[chosen] if self._sparse is None else self._sparse.dense(chosen)
+        Y = self.Y[chosen]
+        if self._is_known:  # all of it has been looked at
+            return X, self._targets(Y), True
+        with self._renumbering(rows):
+            found = checked_data(self._network, X, Y, *self._names)
         if self._mapped:
-            self._unreleased += X.nbytes
+            together = isinstance(chosen, slice)
+            self._unreleased += X.nbytes if together else len(rows) * AROUND
             if self._unreleased > PAGES_TO_KEEP:
                 self.release()
         return found
 
     def all_targets(self) -> Array:
         """Every target as the network takes it."""
+        return self._targets(self.Y)
+
+    def _targets(self, Y: Any) -> Array:
         settings = memory.settings_of(self._network)
-        name = self._names[1]
-        return targets_of_rows(self.Y, name, settings.n_targets, settings.dtype, settings.n_classes)
+        n_targets, n_classes = settings.n_targets, settings.n_classes
+        return targets_of_rows(Y, self._names[1], n_targets, settings.dtype, n_classes)
 
-    def _dense(self, X: Any) -> Array:
-        dtype = memory.settings_of(self._network).dtype
-        with np.errstate(over="ignore"):
-            return X.astype(dtype, copy=False).toarray(order="C")
-
-    def _checked(self, X: Any, Y: Any, rows: Array) -> tuple[Array, Array, bool]:
+    @contextmanager
+    def _renumbering(self, rows: Array) -> Generator[None, None, None]:
+        """Have errors name rows by their numbers in the whole."""
         try:
-            return checked_data(self._network, X, Y, *self._names)
+            yield
         except (TypeError, ValueError) as error:
             raise type(error)(renumbered(str(error), rows)) from None
 
@@ -152,35 +152,3 @@ def renumbered(message: str, rows: Array) -> str:
 def plain_rows(array: Any) -> Array:
     """A mapped file as an array whose pieces are ordinary arrays."""
     return plain(array) if isinstance(array, np.ndarray) else np.asarray(array)
-
-
-def checked_csr(X: Any, name: str, n_in: int) -> Any:
-    """A sparse matrix in rows, looked at as a whole: only what it holds, not its zeros.
-
-    Raises
-    ------
-    TypeError
-        If it is of another format than CSR, or holds anything but real numbers.
-    ValueError
-        If it has another shape, is inconsistent, or holds NaN or infinity (the message says where).
-    """
-    kind = type(X).__name__
-    if getattr(X, "format", "") != "csr":
-        code = name.rpartition(" ")[2]
-        raise TypeError(f"{name} is a {kind} of scipy.sparse, expected CSR: give {code}.tocsr()")
-    if X.dtype.kind not in "biuf":
-        raise TypeError(f"{name} has dtype {X.dtype}, expected a sparse matrix of real numbers")
-    if X.ndim != 2 or X.shape[1] != n_in:
-        raise ValueError(f"{name} has shape {X.shape}, expected (n, {n_in})")
-    try:
-        X.check_format(full_check=True)
-    except ValueError as error:
-        raise ValueError(f"{name} is a {kind} that is inconsistent: {error}") from None
-    wrong = np.flatnonzero(~np.isfinite(X.data))
-    if len(wrong):
-        row = int(np.searchsorted(X.indptr, wrong[0], side="right")) - 1
-        raise ValueError(
-            f"{name} holds {X.data[wrong[0]]} at row {row}, column {X.indices[wrong[0]]},"
-            " expected finite numbers"
-        )
-    return X
