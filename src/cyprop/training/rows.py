@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cyprop.engine.engine import Engine
 
 PAGES_TO_KEEP = 1 << 26  # bytes of a mapped file that are in memory before they are given back
-AROUND = 1 << 16  # bytes that the system maps around one that is asked for
+AROUND = 1 << 21  # bytes that the system maps, at most, around one that is asked for: a huge page
 AT_ONCE = 4096  # targets
 SHARED = ("r", "r+", "w+")  # modes of a memmap whose pages hold nothing that the file does not
 
