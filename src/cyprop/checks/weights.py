@@ -29,7 +29,9 @@ def weight_of_a_row(value: Any, name: str) -> float:
     return real_number(value, name, 0, math.inf, low_allowed=True)
 
 
-def weights_of_rows(value: Any, n: int, name: str = "sample_weight") -> npt.NDArray[np.float64]:
+def weights_of_rows(
+    value: Any, n: int, name: str = "sample_weight", zeros_allowed: bool = False
+) -> npt.NDArray[np.float64]:
     """The weights of n rows as a vector of float64, which nobody else can change.
 
     Where their sum is near the ends of what a number can be, a power of two scales them: only
@@ -41,7 +43,7 @@ def weights_of_rows(value: Any, n: int, name: str = "sample_weight") -> npt.NDAr
         If they are not real numbers.
     ValueError
         If there are not n of them, one is negative, infinite or NaN (the message names the row), or
-        they add up to 0 or to infinity.
+        they add up to infinity, or to 0 unless `zeros_allowed`.
     """
     with np.errstate(over="ignore"):
         weights = real_array(value, name, np.float64, f"an array of shape ({n},)").copy()
@@ -55,6 +57,8 @@ def weights_of_rows(value: Any, n: int, name: str = "sample_weight") -> npt.NDAr
         )
     with np.errstate(over="ignore"):
         total = float(weights.sum())
+    if total == 0 and zeros_allowed:
+        return weights
     if not 0 < total < math.inf:
         raise ValueError(f"{name} adds up to {total}, expected a positive, finite sum")
     exponent = math.frexp(total)[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,14 +57,13 @@ class Batches:
         self, network: Engine, batches: Any, n_batches: int | None, n_threads: Any, clips: Clips
     ) -> None:
         kind = type(batches).__name__
-        try:
-            first = iter(batches)
-        except TypeError:
+        # It is not gone through yet, not even begun: that may draw random numbers.
+        if not isinstance(batches, Iterable) and not hasattr(type(batches), "__getitem__"):
             raise TypeError(
                 f"X is a {kind} and Y is missing, expected X and Y,"
                 " or an iterable of batches (X, Y)"
-            ) from None
-        self.goes_on = first is batches
+            )
+        self.goes_on = isinstance(batches, Iterator)
         if self.goes_on and n_batches is None:
             raise TypeError(
                 f"X is a {kind}, which can be gone through once: give what can be gone through"
@@ -85,8 +84,8 @@ class Batches:
         RuntimeError
             From what the iterable raised.
         TypeError, ValueError
-            If a batch is not such as the network takes, or there are fewer or more than there
-            should be. The network is as the last complete update left it.
+            If a batch is not such as the network takes, there are fewer or more than there should
+            be, or none has a row that counts. The network is as the last complete update left it.
         """
         number, total, weight = place
         if rates is not None and self.n_batches is None:
@@ -102,6 +101,8 @@ class Batches:
             yield Place(number, total, weight)
             if not np.isfinite(total):
                 return
+        if weight == 0:
+            raise ValueError(f"the weights of all batches of epoch {epoch} (counted from 0) are 0")
 
     def _from(self, epoch: int, first: int) -> Iterator[tuple[Array, Array, Any, bool]]:
         """The batches of an epoch from that number on, checked."""
@@ -127,9 +128,11 @@ class Batches:
         """What ``iter`` or ``next`` gives; an error of the iterable's becomes the cause of ours."""
         try:
             return what(of)
-        except (StopIteration, StopTraining):
+        except StopTraining:
             raise
         except Exception as error:
+            if what is next and isinstance(error, StopIteration):
+                raise
             raise RuntimeError(
                 f"the iterable of batches raised {type(error).__name__} at batch {number} of"
                 f" epoch {epoch} (counted from 0): {shown(str(error))}"
@@ -155,7 +158,7 @@ class Batches:
         X, Y, ordinary = checked_data(self._network, batch[0], batch[1], f"{what}: X", f"{what}: Y")
         weights = None
         if len(batch) == 3:
-            weights = weights_of_rows(batch[2], len(X), f"{what}: weights")
+            weights = weights_of_rows(batch[2], len(X), f"{what}: weights", zeros_allowed=True)
         return X, Y, weights, ordinary
 
     def identity(self) -> dict[str, str]:

@@ -15,8 +15,9 @@ from cyprop.engine import memory
 from cyprop.engine.threads import threads_for_batches
 from cyprop.training.data import check_parameters, checked_data
 from cyprop.training.loop import Plan, Training, columns_of
+from cyprop.training.mapped import mapping_of
 from cyprop.training.progress import epoch_lines
-from cyprop.training.rows import Rows, mapping_of
+from cyprop.training.rows import Rows
 from cyprop.training.sources import Arrays, Clips, Read, Source
 from cyprop.training.sparse import is_sparse
 from cyprop.training.targets import warn_of_what_is_out_of_reach
@@ -169,6 +170,8 @@ def _rows(
     weights = own
     if class_weight is not None:
         weights = _class_weights(network, given, class_weight, rows, own)
+    _check_shares(weights, rows, "learn from")
+    _check_shares(own, held, "validate on")
     n = given.n if rows is None else len(rows)
     batch_size = min(batch_size, n)
     n_parts = threads_for_batches(n_threads, n, batch_size, settings.n_parameters)
@@ -203,7 +206,19 @@ def _class_weights(
 
     Y = _all_targets(network, given)
     weights = weights_of_classes(class_weight, Y, memory.settings_of(network), rows)
-    return weights if own is None else weights_of_rows(weights * own, given.n)
+    if own is None:
+        return weights_of_rows(weights, given.n, "class_weight, row by row,")
+    with np.errstate(over="ignore", under="ignore"):
+        return weights_of_rows(weights * own, given.n, "class_weight times sample_weight")
+
+
+def _check_shares(weights: Array | None, rows: Array | None, what_for: str) -> None:
+    """Raise ValueError if no row of a share of a validation split counts."""
+    if weights is not None and rows is not None and not weights[rows].any():
+        raise ValueError(
+            f"the rows that validation_split leaves to {what_for} all have the weight 0,"
+            " expected one that counts"
+        )
 
 
 def _all_targets(network: Engine, given: Given) -> Array:
@@ -263,7 +278,7 @@ def _options(
         if getattr(plan.source, "goes_on", False):
             raise ValueError(
                 "checkpoint needs batches that can be gone through again, such as a list or an"
-                f" object with __iter__; X is a {type(plan.source).__name__} that cannot"
+                " object with __iter__; X can be gone through once"
             )
         plan = plan._replace(checkpoint=keeper)
     return plan
@@ -282,6 +297,8 @@ def _check_metrics(plan: Plan) -> None:
             check_targets(metric, plan.source.Y, "Y")
         if isinstance(plan.validation, Pair):
             check_targets(metric, plan.validation.Y, "validation Y")
+        elif isinstance(plan.validation, ReadShare) and metric.needs_classes:
+            plan.validation.look_at_targets(partial(check_targets, metric))
 
 
 def _named(

@@ -6,37 +6,25 @@ matrix is ever in memory as a whole.
 
 from __future__ import annotations
 
-import mmap
 import re
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cyprop.checks.arrays import plain
+from cyprop.checks.arrays import plain, read_array
 from cyprop.checks.labels import targets_of_rows
 from cyprop.engine import memory
 from cyprop.training.data import checked_data, checked_targets
+from cyprop.training.mapped import Files, mapping_of
 from cyprop.training.sparse import SparseRows, is_sparse
 
 if TYPE_CHECKING:
     from cyprop.checks.arrays import Array
     from cyprop.engine.engine import Engine
 
-PAGES_TO_KEEP = 1 << 26  # bytes of a mapped file that are in memory before they are given back
-AROUND = 1 << 21  # bytes that the system maps, at most, around one that is asked for: a huge page
 AT_ONCE = 4096  # targets
-SHARED = ("r", "r+", "w+")  # modes of a memmap whose pages hold nothing that the file does not
-
-
-def mapping_of(array: Any) -> np.memmap[Any, Any] | None:
-    """The memmap that an array is, or is a view of."""
-    while isinstance(array, np.ndarray):
-        if isinstance(array, np.memmap):
-            return array
-        array = array.base
-    return None
 
 
 class Rows:
@@ -58,13 +46,15 @@ class Rows:
     def __init__(self, network: Engine, X: Any, Y: Any, x_name: str = "X", y_name: str = "Y"):
         settings = memory.settings_of(network)
         n_in = settings.sizes[0]
-        self._network = network
+        self._network, self._y_name = network, y_name
         self._names = x_name, y_name
-        self._mapped = [m for m in map(mapping_of, (X, Y)) if m is not None]
-        self._unreleased = 0
+        self._files = Files({x_name: X, y_name: Y})
         self._sparse = SparseRows(X, x_name, n_in, settings.dtype) if is_sparse(X) else None
-        self.X = plain_rows(X) if self._sparse is None else self._sparse
-        self.Y = plain_rows(Y)
+        if self._sparse is None:
+            self.X: Any = plain_rows(X, x_name, f"an array of shape (n, {n_in})")
+        else:
+            self.X = self._sparse
+        self.Y = plain_rows(Y, y_name, f"an array of shape (n, {settings.n_targets})")
         shape = self.X.shape if len(self.X.shape) != 1 else (*self.X.shape, 1)
         if len(shape) != 2 or shape[1] != n_in:
             raise ValueError(f"{x_name} has shape {self.X.shape}, expected (n, {n_in})")
@@ -84,9 +74,19 @@ class Rows:
     def _check_targets(self) -> None:
         """Look at all targets now, a piece at a time, since they are in memory anyway."""
         for start in range(0, self.n, AT_ONCE):
-            Y = self.Y[start : start + AT_ONCE]
-            with self._renumbering(np.arange(start, start + len(Y))):
-                checked_targets(self._network, Y, self._names[1])
+            self.look_at_targets(slice(start, start + AT_ONCE), lambda Y, name: None)
+
+    def look_at_targets(self, rows: Any, look: Callable[[Array, str], None]) -> None:
+        """Check the targets of these rows, and show them to a function with what to call them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `checked_data` and the function, but for rows, which are named by their numbers in Y.
+        """
+        self._files.check()
+        with self._renumbering(rows, self.Y[rows].shape):
+            look(checked_targets(self._network, self.Y[rows], self._y_name), self._y_name)
 
     def read(self, rows: Array) -> tuple[Array, Array, bool]:
         """The rows of these numbers as `checked_data` gives them, until the next call.
@@ -94,54 +94,43 @@ class Rows:
         Raises
         ------
         TypeError, ValueError
-            As `checked_data`; rows are named by their numbers in X and Y.
+            As `checked_data`; rows are named by their numbers in X and Y. And ValueError if a file
+            was cut short since it was mapped.
         """
+        self._files.check()
         chosen: Any = rows
         if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
             chosen = slice(int(rows[0]), int(rows[-1]) + 1)  # which takes no copy of a file's rows
+        self._files.count(len(rows), isinstance(chosen, slice))
         X = self.X[chosen] if self._sparse is None else self._sparse.dense(chosen)
         Y = self.Y[chosen]
         if self._is_known:  # all of it has been looked at
             return X, self._targets(Y), True
-        with self._renumbering(rows):
-            found = checked_data(self._network, X, Y, *self._names)
-        if self._mapped:
-            together = isinstance(chosen, slice)
-            self._unreleased += X.nbytes if together else len(rows) * AROUND
-            if self._unreleased > PAGES_TO_KEEP:
-                self.release()
-        return found
+        with self._renumbering(rows, Y.shape):
+            return checked_data(self._network, X, Y, *self._names)
 
     def all_targets(self) -> Array:
         """Every target as the network takes it."""
+        self._files.check()
         return self._targets(self.Y)
 
     def _targets(self, Y: Any) -> Array:
         settings = memory.settings_of(self._network)
         n_targets, n_classes = settings.n_targets, settings.n_classes
-        return targets_of_rows(Y, self._names[1], n_targets, settings.dtype, n_classes)
+        return targets_of_rows(Y, self._y_name, n_targets, settings.dtype, n_classes)
 
     @contextmanager
-    def _renumbering(self, rows: Array) -> Generator[None, None, None]:
-        """Have errors name rows by their numbers in the whole."""
+    def _renumbering(self, rows: Any, shape: tuple[int, ...]) -> Generator[None, None, None]:
+        """Have errors name rows by their numbers in the whole, and targets by their whole shape."""
         try:
             yield
         except (TypeError, ValueError) as error:
-            raise type(error)(renumbered(str(error), rows)) from None
+            said = str(error).replace(f"has shape {shape}", f"has shape {self.Y.shape}")
+            raise type(error)(renumbered(said, np.arange(self.n)[rows])) from None
 
     def release(self) -> None:
-        """Give the pages of the files back to the system; what was read of them stays in its cache.
-
-        Otherwise all of a file that was ever read would count as this process's memory.
-        """
-        self._unreleased = 0
-        for mapped in self._mapped:
-            base: Any = mapped
-            while isinstance(base, np.ndarray):
-                base = base.base
-            advice = getattr(mmap, "MADV_DONTNEED", None)
-            if isinstance(base, mmap.mmap) and advice is not None and mapped.mode in SHARED:
-                base.madvise(advice)
+        """Give what was read of files back to the system."""
+        self._files.release()
 
 
 def renumbered(message: str, rows: Array) -> str:
@@ -149,6 +138,6 @@ def renumbered(message: str, rows: Array) -> str:
     return re.sub(r"at row (\d+)", lambda found: f"at row {rows[int(found[1])]}", message)
 
 
-def plain_rows(array: Any) -> Array:
-    """A mapped file as an array whose pieces are ordinary arrays."""
-    return plain(array) if isinstance(array, np.ndarray) else np.asarray(array)
+def plain_rows(array: Any, name: str, expected: str) -> Array:
+    """A mapped file as an array whose pieces are ordinary arrays; errors as `read_array`."""
+    return plain(read_array(array, name, expected))

@@ -9,12 +9,14 @@ import numpy as np
 if TYPE_CHECKING:
     from cyprop.checks.arrays import Array
 
+PIECE = 1 << 16  # numbers that are looked at together
 ORDINARY = 2.0**29  # below which no update has to look at X again (engine/finite.pyx)
 
 
 def is_sparse(value: Any) -> bool:
     """Whether it is a matrix or array of scipy.sparse, told without importing that."""
-    return type(value).__module__.startswith("scipy.sparse") and hasattr(value, "tocsr")
+    kinds = type(value).__mro__
+    return hasattr(value, "tocsr") and any(k.__module__.startswith("scipy.sparse") for k in kinds)
 
 
 class SparseRows:
@@ -64,20 +66,21 @@ class SparseRows:
         self.ordinary = self._check_numbers()
 
     def _check_numbers(self) -> bool:
-        X = self._X
-        if not X.nnz:
-            return True
-        with np.errstate(over="ignore"):
-            ends = np.array([X.data.min(), X.data.max()]).astype(self._dtype)
-            if not np.isfinite(ends).all():
-                wrong = int(np.argmin(np.isfinite(X.data.astype(self._dtype))))
-                row = int(np.searchsorted(X.indptr, wrong, side="right")) - 1
+        X, largest = self._X, 0.0
+        for start in range(0, len(X.data), PIECE):
+            with np.errstate(over="ignore"):
+                piece = X.data[start : start + PIECE].astype(self._dtype)
+            finite = np.isfinite(piece)
+            if not finite.all():
+                i = start + int(finite.argmin())
+                row = int(np.searchsorted(X.indptr, i, side="right")) - 1
                 raise ValueError(
-                    f"{self._name} holds {X.data[wrong]} at row {row}, column {X.indices[wrong]},"
+                    f"{self._name} holds {X.data[i]} at row {row}, column {X.indices[i]},"
                     f" expected finite numbers that fit {self._dtype}"
                 )
+            largest = max(largest, float(np.abs(piece).max()))
         # Entries of the same place are added up when they are made dense: that may be any number.
-        return bool(X.has_canonical_format and np.abs(ends).max() < ORDINARY)
+        return bool(X.has_canonical_format and largest < ORDINARY)
 
     def dense(self, rows: slice | Array) -> Array:
         """These rows, in memory that the next call uses again."""

@@ -11,6 +11,8 @@ from cyprop.engine.course import Course
 from cyprop.training.sources import sampled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cyprop.checks.arrays import Array
     from cyprop.training.rows import Rows
 
@@ -109,6 +111,11 @@ class ReadShare:
                 weight += piece
         self._data.release()
         return total / weight
+
+    def look_at_targets(self, look: Callable[[Array, str], None]) -> None:
+        """Show them, and what to call them, a batch of rows at a time."""
+        for rows in self._pieces:
+            self._data.look_at_targets(rows, look)
 
     def outputs(self, network: Any) -> Outputs:
         """The outputs are kept, and the targets; the inputs are not."""
