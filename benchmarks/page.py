@@ -1,4 +1,4 @@
-"""The tables of docs/performance.md, made of result files and put between their markers."""
+"""The tables of the documents, made of result files and put between their markers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 
 from benchmarks import pictures, report
 
-PAGE = Path(__file__).parents[1] / "docs/performance.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = DOCS / "performance.md"
+PAGES = {"online": DOCS / "online.md"}  # tables that stand elsewhere
 BEGIN, END = "<!-- Made by `python -m benchmarks render --write`: {}. -->", "<!-- End. -->"
 Document = dict[str, Any]
 Case = dict[str, Any]
@@ -36,6 +38,7 @@ def tables(documents: dict[str, Document]) -> dict[str, str]:
         "latency": latency,
         "mnist": mnist,
         "options": options,
+        "online": online,
     }
     made = {
         name: f"{maker(documents[name])}\n\n{source(documents[name])}"
@@ -46,9 +49,17 @@ def tables(documents: dict[str, Document]) -> dict[str, str]:
 
 
 def write(made: dict[str, str]) -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(filled(text, made), encoding="utf-8")
-    print(f"written: {PAGE}")
+    for path, tables_of_page in by_page(made).items():
+        text = path.read_text(encoding="utf-8")
+        path.write_text(filled(text, tables_of_page), encoding="utf-8")
+        print(f"written: {path}")
+
+
+def by_page(made: dict[str, str]) -> dict[Path, dict[str, str]]:
+    found: dict[Path, dict[str, str]] = {}
+    for name, table in made.items():
+        found.setdefault(PAGES.get(name, PAGE), {})[name] = table
+    return found
 
 
 def filled(text: str, made: dict[str, str]) -> str:
@@ -57,7 +68,7 @@ def filled(text: str, made: dict[str, str]) -> str:
         begin = BEGIN.format(name)
         pattern = re.compile(f"{re.escape(begin)}\n.*?{re.escape(END)}", re.DOTALL)
         if len(pattern.findall(text)) != 1:
-            raise ValueError(f"{PAGE.name} does not have one place for {name!r}")
+            raise ValueError(f"the page does not have one place for {name!r}")
         text = pattern.sub(lambda _, new=f"{begin}\n{table}\n{END}": new, text)  # type: ignore[misc]
     return text
 
@@ -187,6 +198,26 @@ def mnist(document: Document) -> str:
         name = f"{recipe['network']}, {recipe['epochs']} epochs of batches of"
         rows.append([f"{name} {recipe['batch_size']}: {recipe['setting']}", *texts])
     return markdown(["", "cyprop", "an epoch", "PyTorch", "an epoch"], rows)
+
+
+def online(document: Document) -> str:
+    """Time and scores of every entrant; those of another model than the task names in italics."""
+    rows = []
+    for case in document["cases"]:
+        scale, unit = (100, " %") if case["kind"] == "classes" else (1, "")
+        title = case["case"]
+        for row in case["results"]:
+            score = row["score"]
+            texts = [
+                f"{score[when] * scale:#.3g}".rstrip(".") + unit
+                for when in ("all", "before", "end")
+            ]
+            label = f"*{row['label']}*" if row["kind"] == "reference" else row["label"]
+            ratio = f"{row['times_ours']:,.{2 if row['times_ours'] < 10 else 0}f}"
+            rows.append([title, label, time(row["median"]), ratio, *texts])
+            title = ""
+    header = ["", "", "a row", "÷ cyprop", "error, all rows", "before the drift", "at the end"]
+    return markdown(header, rows)
 
 
 def latency(document: Document) -> str:

@@ -92,13 +92,16 @@ def test_what_the_readme_says_of_its_picture_is_in_the_results():
         assert all(any(label.startswith(name) for label in peers) for name in named)
 
 
-def test_the_tables_of_the_performance_page_are_those_of_the_results():
+def test_the_tables_of_the_documents_are_those_of_the_results():
     code = (
         "from benchmarks import page, report\n"
-        "text = page.PAGE.read_text(encoding='utf-8')\n"
-        "print(page.filled(text, page.tables(report.read_all(report.RESULTS))) == text)"
+        "made = page.by_page(page.tables(report.read_all(report.RESULTS)))\n"
+        "for path, tables in made.items():\n"
+        "    text = path.read_text(encoding='utf-8')\n"
+        "    print(path.name, page.filled(text, tables) == text)"
     )
-    assert run(code, ROOT) == "True\n"
+    said = run(code, ROOT).splitlines()
+    assert sorted(said) == ["online.md True", "performance.md True"]
 
 
 def test_a_benchmark_writes_into_the_current_folder(tmp_path):
@@ -145,8 +148,10 @@ def test_coming_from_runs_as_written(tmp_path):
     assert run(code + "print(losses[-1] < losses[0])\n", tmp_path) == expected + "True\n"
 
 
-def test_the_examples_of_training_give_what_stands_below_them():
-    found = doctest.testfile(str(ROOT / "docs/training.md"), module_relative=False)
+@pytest.mark.parametrize("document", ["docs/training.md", "docs/online.md"])
+def test_the_examples_of_a_document_give_what_stands_below_them(document, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = doctest.testfile(str(ROOT / document), module_relative=False)
     assert found.attempted > 0
     assert found.failed == 0
 

@@ -6,6 +6,7 @@ cannot compute that network:
     predictors(problem, batch)                                    -> [Predictor]
     learners(problem, learning_rate)                              -> [Learner]
     trainers(problem, X, Y, batch_size, learning_rate, shuffle)   -> [Trainer]
+    followers(task)                                               -> [Follower], of the suite online
 
 Every peer is given its arguments in the form it likes best, prepared before the clock starts.
 """
@@ -67,6 +68,22 @@ class Trainer:
     epoch: Callable[[], Any]
     parameters: Callable[[], tuple[Any, Any]]
     problem: Problem
+    kind: str = "peer"
+
+
+@dataclass
+class Follower:
+    """What a stream's rows are given to, one a call: `step(x, y)` predicts, then learns.
+
+    It gives what was predicted, a number, or the probability of class 1. `same` is false where that
+    is another model than the task names.
+    """
+
+    label: str
+    step: Callable[[Any, Any], Any]
+    prepare: Callable[[Any, float], tuple[Any, Any]]
+    tolerance: float = 1e-9
+    same: bool = True
     kind: str = "peer"
 
 

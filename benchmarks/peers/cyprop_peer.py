@@ -6,7 +6,8 @@ import numpy as np
 
 import cyprop
 from benchmarks.networks import Problem
-from benchmarks.peers import Learner, Predictor, Trainer
+from benchmarks.peers import Follower, Learner, Predictor, Trainer
+from benchmarks.stream import Running, Task
 
 NAME = "cyprop"
 
@@ -79,3 +80,36 @@ def trainers(
             kind="ours",
         )
     ]
+
+
+def followers(task: Task) -> list[Follower]:
+    """In float64, as the others compute, and in float32, which is cyprop's default."""
+    return [_follower(task, "float64", 1e-9), _follower(task, "float32", 2e-3)]
+
+
+def _follower(task: Task, dtype: str, tolerance: float) -> Follower:
+    net = cyprop.Network(
+        task.sizes,
+        "relu",
+        loss="mse" if task.kind == "numbers" else "binary_cross_entropy",
+        dtype=dtype,
+        optimizer=cyprop.SGD(learning_rate=task.learning_rate),
+        initializer=list(zip(task.weights, task.biases, strict=True)),
+    )
+    predict, learn = net.predict, net.learn_one
+    running = Running(task.sizes[0])
+
+    def step(x: Any, y: Any) -> Any:
+        predicted = predict(x)[0]
+        learn(x, y)
+        return predicted
+
+    def scaled(x: Any, y: Any) -> Any:
+        running.add(x)
+        return step(running.scaled(x), y)
+
+    def prepare(x: Any, y: float) -> tuple[Any, Any]:
+        return np.array(x, "float64" if task.scaled else dtype), np.array([y], dtype)
+
+    label = "cyprop" if dtype == "float64" else f"cyprop, {dtype}"
+    return Follower(label, scaled if task.scaled else step, prepare, tolerance, kind="ours")

@@ -91,7 +91,7 @@ REFUSED = {
 
 # fit takes sparse matrices in rows.
 OF_FIT = {
-    "csr": "X holds nan at row 1, column 0, expected finite numbers",
+    "csr": "X holds nan at row 1, column 0, expected finite numbers that fit float64",
     "coo": "X is a coo_array of scipy.sparse, expected CSR: give X.tocsr()",
 }
 

@@ -32,27 +32,33 @@ def checked_data(
         If the network has not been initialised.
     """
     settings = memory.settings_of(network)
-    sizes, dtype = settings.sizes, settings.dtype
     with np.errstate(over="ignore"):
-        X = matrix(X, x_name, sizes[0], dtype)
-        Y = targets_of_rows(Y, y_name, settings.n_targets, dtype, settings.n_classes)
+        X = matrix(X, x_name, settings.sizes[0], settings.dtype)
+        Y = _read_targets(network, Y, y_name)
     check_same_rows(X, Y, x_name, y_name)
     ordinary = is_ordinary(X)
     if not ordinary:
         _check_finite(X, x_name)
-    _check_finite(Y, y_name)
-    check_meaning(Y, y_name, settings)
+    _check_targets(network, Y, y_name)
     return X, Y, ordinary
 
 
 def checked_targets(network: Engine, Y: Any, name: str) -> Array:
-    """Targets alone, as `checked_data` gives them; errors are its too."""
-    settings = memory.settings_of(network)
+    """Y as the network's array; errors as those of `checked_data`."""
     with np.errstate(over="ignore"):
-        Y = targets_of_rows(Y, name, settings.n_targets, settings.dtype, settings.n_classes)
-    _check_finite(Y, name)
-    check_meaning(Y, name, settings)
+        Y = _read_targets(network, Y, name)
+    _check_targets(network, Y, name)
     return Y
+
+
+def _read_targets(network: Engine, Y: Any, name: str) -> Array:
+    settings = memory.settings_of(network)
+    return targets_of_rows(Y, name, settings.n_targets, settings.dtype, settings.n_classes)
+
+
+def _check_targets(network: Engine, Y: Array, name: str) -> None:
+    _check_finite(Y, name)
+    check_meaning(Y, name, memory.settings_of(network))
 
 
 def _check_finite(array: Array, name: str) -> None:

@@ -15,9 +15,11 @@ from cyprop.engine import memory
 from cyprop.engine.threads import threads_for_batches
 from cyprop.training.data import check_parameters, checked_data
 from cyprop.training.loop import Plan, Training, columns_of
+from cyprop.training.mapped import mapping_of
 from cyprop.training.progress import epoch_lines
-from cyprop.training.rows import Rows, is_sparse, mapping_of
+from cyprop.training.rows import Rows
 from cyprop.training.sources import Arrays, Clips, Read, Source
+from cyprop.training.sparse import is_sparse
 from cyprop.training.targets import warn_of_what_is_out_of_reach
 from cyprop.training.validation import Held, Pair, ReadShare, Share
 

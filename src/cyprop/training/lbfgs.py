@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cyprop.training.history import History
 
 DEFAULTS = {"epochs": 10, "batch_size": 32, "shuffle": True}  # of `Network.fit`
+LEAST_GAIN = 2.2e-4  # so that with the default tolerance the ends are scipy's own
 INSTEAD = {"epochs": "LBFGS(max_iterations=…) says how many iterations there are"}
 
 
@@ -56,8 +57,8 @@ class LBFGS:
     The method is that of Liu and Nocedal (1989), the code scipy's L-BFGS-B (Byrd, Lu, Nocedal and
     Zhu 1995): ``pip install 'cyprop[lbfgs]'``. It computes in float64; the weights of a float32
     network are rounded for each look at the loss, so that it ends some digits earlier. It ends too
-    where the loss falls by less than 2.2e-9 of itself. The network's own optimizer takes no part,
-    and its state starts afresh.
+    where an iteration lowers the loss by less than 2.2e-4 · tolerance of itself. The network's own
+    optimizer takes no part, and its state starts afresh.
     Thread-safety: it never changes; any number of trainings may share it.
 
     Examples
@@ -162,6 +163,7 @@ class Descent:
             "maxiter": rule.max_iterations,
             "maxfun": 100 * rule.max_iterations,
             "gtol": rule.tolerance,
+            "ftol": LEAST_GAIN * rule.tolerance,
             "maxcor": rule.history_size,
         }
         start = self._parameters[self._learns].astype(np.float64)

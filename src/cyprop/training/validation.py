@@ -10,7 +10,6 @@ import numpy as np
 from cyprop.checks.numbers import shown
 from cyprop.engine import memory
 from cyprop.engine.course import Course
-from cyprop.engine.threads import threads_for_rows
 from cyprop.training.sources import sampled
 
 if TYPE_CHECKING:
@@ -69,15 +68,13 @@ class Share:
         batch_size: int,
         n_threads: int,
     ) -> None:
-        settings = memory.settings_of(network)
         self._course = Course(network, X, Y, weights, batch_size, 1, ordinary)
-        self._n_parts = threads_for_rows(n_threads, len(rows), settings.n_parameters)
         self.X, self.Y, self.weights, self.rows = X, Y, weights, rows
         self._batch_size, self._n_threads = batch_size, n_threads
 
     def loss(self, network: Any) -> float:
         """With the bits that `evaluate` has for the rows."""
-        return self._course.evaluate(self.rows, self._n_parts)
+        return self._course.evaluate(self.rows, self._n_threads)
 
     def outputs(self, network: Any) -> Outputs:
         """Of a batch of rows at a time."""

@@ -1,0 +1,80 @@
+"""Mapped files: told from other arrays, given back to the system, looked at for their length."""
+
+from __future__ import annotations
+
+import mmap
+from typing import Any
+
+import numpy as np
+
+PAGES_TO_KEEP = 1 << 26  # bytes of files that may be in memory before they are given back
+AROUND = 1 << 21  # bytes that the system maps, at most, around one that is asked for: a huge page
+SHARED = ("r", "r+", "w+")  # modes of a memmap whose pages hold nothing that the file does not
+
+
+def mapping_of(array: Any) -> np.memmap[Any, Any] | None:
+    """The memmap that an array is, or is a view of; None where a mask lies over it."""
+    if isinstance(array, np.ma.MaskedArray):
+        return None
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap):
+            return array
+        array = array.base
+    return None
+
+
+class Files:
+    """Those of some arrays that are mapped files.
+
+    Parameters
+    ----------
+    arrays : dict
+        By what to call them in a message.
+    """
+
+    def __init__(self, arrays: dict[str, Any]) -> None:
+        found = {name: mapping_of(array) for name, array in arrays.items()}
+        self._mapped = [
+            (name, mapped, file_of(mapped)) for name, mapped in found.items() if mapped is not None
+        ]
+        self._unreleased = 0
+
+    def check(self) -> None:
+        """Raise ValueError if a file has become shorter than what was mapped of it.
+
+        A look beyond its end would kill the process.
+        """
+        for name, _, file in self._mapped:
+            if file is not None and file.size() < len(file):
+                raise ValueError(
+                    f"{name} is of a file that now has {file.size()} bytes, expected {len(file)}"
+                    " or more, as when it was mapped"
+                )
+
+    def count(self, n_rows: int, together: bool) -> None:
+        """Know that so many rows are read next, and give back earlier ones if they are many."""
+        if not self._mapped:
+            return
+        row = max(mapped[:1].nbytes for _, mapped, _ in self._mapped)
+        self._unreleased += n_rows * (row if together else max(row, AROUND))
+        if self._unreleased > PAGES_TO_KEEP:
+            self.release()
+
+    def release(self) -> None:
+        """Give the pages of the files back to the system; what was read of them stays in its cache.
+
+        Otherwise all of a file that was ever read would count as this process's memory.
+        """
+        self._unreleased = 0
+        advice = getattr(mmap, "MADV_DONTNEED", None)
+        for _, mapped, file in self._mapped:
+            if file is not None and advice is not None and mapped.mode in SHARED:
+                file.madvise(advice)
+
+
+def file_of(mapped: np.memmap[Any, Any]) -> mmap.mmap | None:
+    """What a memmap is a view of in the end."""
+    base: Any = mapped
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return base if isinstance(base, mmap.mmap) else None
