@@ -4,6 +4,7 @@ import os
 import signal
 import tracemalloc
 
+import fuzz_load
 import numpy as np
 import pytest
 import scipy.sparse
@@ -263,3 +264,43 @@ def test_writing_takes_no_second_copy_of_all(path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert size < peak < 1.5 * size
+
+
+DAMAGES = [
+    (b'\\"place\\":[0,', b'\\"place\\":[7,', "cannot load .* odd vectors"),
+    (b'\\"epochs\\":\\"2\\"', b'\\"epochs\\":\\"3\\"', "was made with epochs=3, not 2"),
+    (b"mae", b"mad", "was made with metrics=mad, not mae"),
+    (b'\\"tally\\":[0.0', b'\\"tally\\":[0.5', ""),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "said"), DAMAGES)
+def test_a_checkpoint_that_was_edited_is_refused_or_makes_sense(X, labels, path, old, new, said):
+    def fit(net):
+        rule = cyprop.EarlyStopping("loss", patience=9)
+        return net.fit(X, labels, 2, metrics="mae", early_stopping=rule, checkpoint=path)
+
+    fit(network())
+    text, payload = fuzz_load.take_apart(path.read_bytes())
+    assert old in text
+    path.write_bytes(fuzz_load.put_together(text.replace(old, new), payload, sealed=True))
+    net = network()
+    before = all_of(net)
+    if not said:
+        assert len(fit(net)) == 2
+        return
+    with pytest.raises(ValueError, match=said):
+        fit(net)
+    assert all_of(net) == before
+
+
+def test_weights_of_a_checkpoint_that_are_not_finite_are_refused(X, labels, path):
+    network().fit(X, labels, 2, checkpoint=path)
+    text, payload = fuzz_load.take_apart(path.read_bytes())
+    spoilt = np.array(np.nan, "<f4").tobytes() + payload[4:]
+    path.write_bytes(fuzz_load.put_together(text, spoilt, sealed=True))
+    net = network()
+    before = all_of(net)
+    with pytest.raises(ValueError, match="has weights that are not finite"):
+        net.fit(X, labels, 2, checkpoint=path)
+    assert all_of(net) == before

@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 from cyprop._restore import restore
 from cyprop.checks.numbers import real_number, shown
 from cyprop.engine import memory
@@ -170,8 +172,13 @@ class Keeper:
             )
         self._check_network(network, found)
         self._check_options(run, found, training)
-        _, parameters, states, tally = memory.state(other)
-        vectors = found.vectors[len(states) :]
+        n_states = len(found.vectors) - len(run.vectors)
+        states, vectors = list(found.vectors[:n_states]), found.vectors[n_states:]
+        if not all(np.isfinite(vector).all() for vector in (other.parameters, *vectors)):
+            raise ValueError(
+                f"checkpoint {self._path!r} has weights that are not finite, which no training"
+                " leaves; give another path, or remove it"
+            )
         # One that went through all its epochs goes on where there are more now.
         went_through = f"{run.epoch}" == run.options.get("epochs")
         try:
@@ -192,7 +199,7 @@ class Keeper:
         if found.settings.optimizer != memory.settings_of(network).optimizer:
             memory.set_optimizer(network, found.settings.optimizer)
         memory.set_frozen(network, found.training.frozen)
-        memory.set_state(network, parameters, states, tally)
+        memory.set_state(network, other.parameters, states, list(found.training.tally))
         memory.set_rng(network, memory.rng_of(other))
         self._written = time.monotonic()
 

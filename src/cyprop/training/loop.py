@@ -102,7 +102,9 @@ class Training:
         """All that going on needs beside the network itself, for a checkpoint."""
         place, stopping = self.place, self.stopping
         under_way = place.batches > 0
-        columns = self.history.columns() if self.epoch else {name: [] for name in self._columns()}
+        columns = self.history.columns()
+        if not self.epoch:
+            columns = {name: list[float]() for name in self._columns()}
         if set(columns) != self._columns() or {*map(len, columns.values())} != {self.epoch}:
             raise ValueError(
                 f"the History has lost or got entries, so that its lists are not of {self.epoch}"
