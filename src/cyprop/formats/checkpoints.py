@@ -95,9 +95,12 @@ class Keeper:
     """
 
     def __init__(self, network: Engine, checkpoint: Any) -> None:
-        if not isinstance(checkpoint, str | os.PathLike | Checkpoint):
+        if isinstance(checkpoint, Checkpoint):
+            rule = checkpoint
+        elif isinstance(checkpoint, str) or hasattr(checkpoint, "__fspath__"):
+            rule = Checkpoint(checkpoint)
+        else:
             raise TypeError(f"checkpoint is {shown(checkpoint)}, expected a path or a Checkpoint")
-        rule = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
         self._path = atomic.checked_path(rule.path)
         self._seconds = rule.seconds
         self._written = 0.0

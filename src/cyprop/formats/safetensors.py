@@ -116,7 +116,8 @@ def save(
         return
     parameters = memory.empty_like_parameters(network)
     memory.read_parameters(network, parameters)
-    write(network, target, kept.Snapshot(memory.settings_of(network), parameters), notes)
+    found = kept.Snapshot(memory.settings_of(network), vectors=(parameters,))
+    write(network, target, found, notes)
 
 
 def write(network: Engine, path: str, snapshot: kept.Snapshot, notes: dict[str, str]) -> None:
@@ -126,7 +127,7 @@ def write(network: Engine, path: str, snapshot: kept.Snapshot, notes: dict[str, 
     little = settings.dtype.newbyteorder("<")
     payload = [
         array.astype(little, copy=False).tobytes()
-        for vector in (snapshot.parameters, *snapshot.vectors)
+        for vector in snapshot.vectors
         for array in _arrays(*memory.views(network, vector))
     ]
     payload += [np.asarray(column, "<f8").tobytes() for column in snapshot.columns]

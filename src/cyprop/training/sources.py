@@ -154,8 +154,15 @@ class Read:
 class Source(Protocol):
     """What all kinds of sources can do, those of batches.py too."""
 
-    n_rows: int | None  # None where nobody knows
-    n_batches: int | None  # of an epoch
+    @property
+    def n_rows(self) -> int | None:
+        """How many rows there are to learn from; None where nobody knows."""
+        ...
+
+    @property
+    def n_batches(self) -> int | None:
+        """How many batches an epoch has; None where nobody knows."""
+        ...
 
     def order(self, permutation: Array | None) -> Array | None:
         """Which row comes when, given an order of as many rows as there are to learn from."""

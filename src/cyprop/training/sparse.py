@@ -90,4 +90,5 @@ class SparseRows:
         n = X.shape[0]
         if len(self._room) < n:
             self._room = np.empty((n, self.shape[1]), self._dtype)
-        return X.toarray(out=self._room[:n])
+        dense: Array = X.toarray(out=self._room[:n])
+        return dense
