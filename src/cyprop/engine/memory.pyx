@@ -37,7 +37,6 @@ from cyprop.kernels.table cimport Optimizer
 cnp.import_array()
 
 MAX_BYTES = 1 << 46              # of a parameter vector; more cannot be addressed anyway
-MOST_UPDATES = 1 << 53           # that a double can count
 
 
 cdef Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t itemsize) noexcept:
@@ -488,7 +487,7 @@ def set_state(Memory network not None, parameters, states, tally):
             f"the state has {len(kept) - 1} vectors and {len(tally)} numbers,"
             f" expected {model.optimizer.n_states} and {MAX_HYPERPARAMETERS}"
         )
-    if not 0 <= tally[UPDATES] <= MOST_UPDATES:
+    if not 0 <= tally[UPDATES] <= 1 << 53:
         raise ValueError(
             f"the state has {tally[UPDATES]!r} updates, expected a number from 0 to 2**53")
     for i in range(len(kept)):

@@ -56,19 +56,19 @@ class Batches:
     def __init__(
         self, network: Engine, batches: Any, n_batches: int | None, n_threads: Any, clips: Clips
     ) -> None:
-        kind = type(batches)
+        kind: type = type(batches)
         # It is not gone through yet, not even begun: that may draw random numbers.
-        has_items = hasattr(kind, "__getitem__")
-        if not (has_items or isinstance(batches, Iterable)):
+        if not (hasattr(kind, "__getitem__") or issubclass(kind, Iterable)):
             raise TypeError(
                 f"X is a {kind.__name__} and Y is missing, expected X and Y,"
                 " or an iterable of batches (X, Y)"
             )
-        self.goes_on: bool = isinstance(batches, Iterator)
+        self.goes_on: bool = issubclass(kind, Iterator)
         if self.goes_on and n_batches is None:
             raise TypeError(
-                f"X is a {kind.__name__}, which can be gone through once: give what can be gone through"
-                " again each epoch, such as a list or an object with __iter__, or steps_per_epoch"
+                f"X is a {kind.__name__}, which can be gone through once: give what can be gone"
+                " through again each epoch, such as a list or an object with __iter__, or"
+                " steps_per_epoch"
             )
         self._network = network
         self._batches: Any = batches

@@ -37,7 +37,32 @@ class Clips(NamedTuple):
     value: float | None
 
 
-class Arrays:
+class OfRows:
+    """What `Arrays` and `Read` share: rows that have numbers, weights, and a place in a batch."""
+
+    weights: Array | None
+    rows: Array | None
+    n_rows: int
+    batch_size: int
+    n_batches: int
+    weight: float  # of all rows together
+
+    def __init__(self, weights: Array | None, rows: Array | None, n: int, batch_size: int) -> None:
+        self.weights, self.rows = weights, rows
+        self.n_rows = n if rows is None else len(rows)
+        self.batch_size = batch_size
+        self.n_batches = -(-self.n_rows // batch_size)
+        counted = weights if weights is None or rows is None else weights[rows]
+        self.weight = float(self.n_rows) if counted is None else float(counted.sum())
+
+    def order(self, permutation: Array | None) -> Array | None:
+        """Which row comes when, given an order of as many rows."""
+        if self.rows is None or permutation is None:
+            return permutation if self.rows is None else self.rows
+        return self.rows[permutation]
+
+
+class Arrays(OfRows):
     """Arrays in memory, such as `checked_data` gives.
 
     Parameters
@@ -53,6 +78,11 @@ class Arrays:
     clips : Clips
     """
 
+    course: Course
+    X: Array
+    Y: Array
+    given_weights: Array | None  # of the weights those that are not of classes
+
     def __init__(
         self,
         network: Engine,
@@ -65,19 +95,9 @@ class Arrays:
         n_parts: int,
         clips: Clips,
     ) -> None:
+        super().__init__(weights, rows, len(X), batch_size)
         self.course = Course(network, X, Y, weights, batch_size, n_parts, ordinary, *clips)
-        self.X, self.Y, self.weights, self.rows = X, Y, weights, rows
-        self.given_weights: Array | None = None  # of them those that are not of classes
-        self.n_rows = len(X) if rows is None else len(rows)
-        self.batch_size = batch_size
-        self.n_batches = -(-self.n_rows // batch_size)
-        self.weight = weight_of(weights, rows, self.n_rows)
-
-    def order(self, permutation: Array | None) -> Array | None:
-        """Which row comes when, given an order of as many rows."""
-        if self.rows is None or permutation is None:
-            return permutation if self.rows is None else self.rows
-        return self.rows[permutation]
+        self.X, self.Y, self.given_weights = X, Y, None
 
     def steps(self, epoch: int, order: Array | None, rates: Any, place: Place) -> Iterator[Place]:
         """Train from that place on, some milliseconds a step.
@@ -106,8 +126,10 @@ class Arrays:
         }
 
 
-class Read:
+class Read(OfRows):
     """Rows that are read when a batch needs them; arguments as those of `Arrays`."""
+
+    data: Rows
 
     def __init__(
         self,
@@ -119,14 +141,9 @@ class Read:
         n_parts: int,
         clips: Clips,
     ) -> None:
+        super().__init__(weights, rows, data.n, batch_size)
         self._network, self._n_parts, self._clips = network, n_parts, clips
-        self.data, self.weights, self.rows = data, weights, rows
-        self.n_rows = data.n if rows is None else len(rows)
-        self.batch_size = batch_size
-        self.n_batches = -(-self.n_rows // batch_size)
-        self.weight = weight_of(weights, rows, self.n_rows)
-
-    order = Arrays.order
+        self.data = data
 
     def steps(self, epoch: int, order: Array | None, rates: Any, place: Place) -> Iterator[Place]:
         """Train from that place on, a batch a step."""
@@ -184,13 +201,6 @@ def learned(course: Course, n_rows: int, rates: Any, number: int, total: float) 
     while row < n_rows and np.isfinite(total):
         total, row = course.train(None, rate, row, total)
     return total
-
-
-def weight_of(weights: Array | None, rows: Array | None, n_rows: int) -> float:
-    """What the rows that are learned from weigh together."""
-    if weights is None:
-        return float(n_rows)
-    return float((weights if rows is None else weights[rows]).sum())
 
 
 def sampled(*arrays: Array) -> str:

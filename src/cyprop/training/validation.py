@@ -32,6 +32,10 @@ class Held(Protocol):
 class Pair:
     """Arrays of their own, such as `checked_data` gives."""
 
+    X: Array
+    Y: Array
+    weights: Array | None
+
     def __init__(self, X: Array, Y: Array, weights: Array | None, n_threads: int) -> None:
         self.X, self.Y, self.weights, self._n_threads = X, Y, weights, n_threads
 
@@ -52,6 +56,11 @@ class Pair:
 
 class Share:
     """Some rows of the arrays in memory that are learned from; they are not copied."""
+
+    X: Array
+    Y: Array
+    weights: Array | None
+    rows: Array
 
     def __init__(
         self,
