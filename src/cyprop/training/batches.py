@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class Batches:
     def __init__(
         self, network: Engine, batches: Any, n_batches: int | None, n_threads: Any, clips: Clips
     ) -> None:
-        kind: type = type(batches)
+        kind = cast("type[object]", type(batches))
         # It is not gone through yet, not even begun: that may draw random numbers.
         if not (hasattr(kind, "__getitem__") or issubclass(kind, Iterable)):
             raise TypeError(
