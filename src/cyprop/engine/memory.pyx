@@ -199,9 +199,13 @@ cdef void find_ends(Model *model) noexcept nogil:
 
 
 def make(kind, settings):
-    """A network of the class `kind`, a Network, with zeros for weights; its __init__ is not called."""
+    """A network of the class `kind`, a Network, with zeros for weights; its __init__ is not called.
+
+    It shuffles as one of seed 0.
+    """
     network = kind.__new__(kind)
     lay_out(network, settings)
+    set_rng(network, np.random.Generator(np.random.PCG64(0)))
     return network
 
 
