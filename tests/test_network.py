@@ -681,9 +681,8 @@ def test_dir_has_what_is_meant_for_users():
     net = cyprop.Network([2, 1])
     own = {name for name in dir(net) if not name.startswith("__")}
     assert own == {
-        "activations", "biases", "bind", "dtype", "evaluate", "fit", "gradients", "handle",
-        "history",
-        "jacobian", "learn_one", "learning_rate", "load", "loss", "n_parameters", "optimizer",
+        "activations", "biases", "bind", "dtype", "evaluate", "fit", "frozen", "gradients",
+        "handle", "history", "jacobian", "learn_one", "learning_rate", "load", "loss", "n_parameters", "optimizer",
         "parameters", "predict", "save", "set_hyperparameters", "settings", "sizes", "step",
         "to_c", "train_on_batch", "vjp", "weights",
     }  # fmt: skip

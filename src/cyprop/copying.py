@@ -78,7 +78,9 @@ def take_state(network: Engine, state: Any) -> None:
 def attributes_of(network: Engine) -> dict[str, Any]:
     """What a user has added, and slots of a subclass that hold something."""
     found: Any = object.__getstate__(network)
-    slots: dict[str, Any] = found[1] if isinstance(found, tuple) else {}
+    if not isinstance(found, tuple):
+        return dict(vars(network))
+    slots: dict[str, Any] = found[1]  # pyright: ignore[reportUnknownVariableType]
     return {**vars(network), **slots}
 
 

@@ -33,6 +33,7 @@ def epoch(course, order, rates, n):
     total, row = 0.0, 0
     while row < n:
         total, row = course.train(order, rates, row, total)
+        assert np.isfinite(total)  # or it would not go on
     return total
 
 

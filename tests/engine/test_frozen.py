@@ -190,6 +190,7 @@ def test_threads_end_in_the_same_bits(rng, frozen, options):
             total, row = 0.0, 0
             while row < n:
                 total, row = course.train(None, None, row, total)
+                assert np.isfinite(total)  # or it would not go on
             losses.append(total)
         ends.append((net, losses))
     for net, losses in ends[1:]:
@@ -243,16 +244,41 @@ def test_an_update_that_would_overflow_is_not_made(rng, frozen, dtype):
     assert before[1] == after[1]
 
 
-def test_a_frozen_layer_may_have_any_derivative(rng):
+@pytest.mark.parametrize("frozen", CHOICES)
+@pytest.mark.parametrize("way", ["learn_one", "train_on_batch", "clipped"])
+def test_learning_that_would_overflow_in_the_highest_layer_changes_nothing(rng, frozen, way):
+    net = warmed("adam", "float32", rng, frozen)
+    _, parameters, states, tally = memory.state(net)
+    highest = max(set(range(4)) - set(frozen))
+    layers_of(net, states[0])[highest][1][...] = np.finfo("f4").max
+    memory.set_state(net, parameters, states, tally)
+    net.learning_rate = 1e6
+    X, Y = data(rng, net, 4)
+    before = whole_state(net)
+    if way == "learn_one":
+        assert np.isnan(net.learn_one(X[0], Y[0]))
+    elif way == "train_on_batch":
+        assert np.isnan(net.train_on_batch(X, Y))
+    else:
+        total, row = Course(net, X, Y, None, 4, 1, clip_norm=10.0).train(None, None, 0, 0.0)
+        assert np.isnan(total)
+        assert row == 0
+    after = whole_state(net)
+    assert_stayed(before, after, range(4))
+    assert before[1] == after[1]
+
+
+@pytest.mark.parametrize("layer", [0, 2, 3])
+def test_a_frozen_layer_may_have_any_derivative(rng, layer):
     net = made()
-    net.frozen = (0,)
+    net.frozen = (layer,)
     gradient = net.gradients(*data(rng, net, 4)).parameters
-    layers_of(net, gradient)[0][0][1, 2] = np.nan
+    layers_of(net, gradient)[layer][0][1, 2] = np.nan
     before = whole_state(net)
     net.step(gradient)
-    assert_stayed(before, whole_state(net), (0,))
-    layers_of(net, gradient)[2][0][3, 1] = np.nan
-    with pytest.raises(ValueError, match=r"nan at weights\[2\]\[3, 1\]"):
+    assert_stayed(before, whole_state(net), (layer,))
+    layers_of(net, gradient)[1][0][3, 1] = np.nan
+    with pytest.raises(ValueError, match=r"nan at weights\[1\]\[3, 1\]"):
         net.step(gradient)
 
 

@@ -1,6 +1,7 @@
 """Checkpoints: a training that was killed goes on in the same bits, and no other does."""
 
 import contextlib
+import copy
 import os
 import pickle
 import random
@@ -320,6 +321,16 @@ def test_saving_by_hand_goes_on_in_the_same_bits(path, X, labels, dtype, optimiz
         other.fit(X, labels, 2, validation_split=0.25)
         other.learn_one(X[0], labels[0])
     assert state(net) == state(again)
+
+
+def test_a_network_of_a_file_without_it_learns_as_one_of_seed_0(path, X, labels):
+    net = network(seed=0, dropout=0.0)
+    net.save(path)
+    loaded, made = cyprop.Network.load(path), copy.copy(net)
+    memory.set_rng(made, np.random.Generator(np.random.PCG64(0)))
+    for other in (loaded, made):
+        other.fit(X, labels, 3)
+    assert state(loaded) == state(made)
 
 
 def test_without_it_the_file_is_as_ever(path, tmp_path, X, labels):

@@ -170,7 +170,7 @@ def test_without_scipy(rng, monkeypatch):
     import sys
 
     net, X, Y = line(rng)
-    monkeypatch.setitem(sys.modules, "scipy", None)
+    monkeypatch.setitem(sys.modules, "scipy.optimize", None)
     with pytest.raises(ImportError, match="LBFGS needs scipy: pip install 'cyprop"):
         net.fit(X, Y, optimizer=cyprop.LBFGS())
 

@@ -130,7 +130,6 @@ class Engine(Memory):
         Y: npt.ArrayLike,
         n_threads: int = 1,
         sample_weight: npt.ArrayLike | None = None,
-        *,
         metrics: None = None,
     ) -> float:
         """The mean loss over the rows of X, without the penalty on the weights; or metrics of them.

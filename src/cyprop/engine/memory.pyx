@@ -37,7 +37,6 @@ from cyprop.kernels.table cimport Optimizer
 cnp.import_array()
 
 MAX_BYTES = 1 << 46              # of a parameter vector; more cannot be addressed anyway
-MOST_UPDATES = 1 << 53           # that a double can count
 
 
 cdef Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t itemsize) noexcept:
@@ -200,9 +199,13 @@ cdef void find_ends(Model *model) noexcept nogil:
 
 
 def make(kind, settings):
-    """A network of the class `kind`, a Network, with zeros for weights; its __init__ is not called."""
+    """A network of the class `kind`, a Network, with zeros for weights; its __init__ is not called.
+
+    It shuffles as one of seed 0.
+    """
     network = kind.__new__(kind)
     lay_out(network, settings)
+    set_rng(network, np.random.Generator(np.random.PCG64(0)))
     return network
 
 
@@ -488,7 +491,7 @@ def set_state(Memory network not None, parameters, states, tally):
             f"the state has {len(kept) - 1} vectors and {len(tally)} numbers,"
             f" expected {model.optimizer.n_states} and {MAX_HYPERPARAMETERS}"
         )
-    if not 0 <= tally[UPDATES] <= MOST_UPDATES:
+    if not 0 <= tally[UPDATES] <= 1 << 53:
         raise ValueError(
             f"the state has {tally[UPDATES]!r} updates, expected a number from 0 to 2**53")
     for i in range(len(kept)):

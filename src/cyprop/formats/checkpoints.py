@@ -102,9 +102,12 @@ class Keeper:
             raise TypeError(
                 f"checkpoint is the class {checkpoint.__name__}, expected one made of it"
             )
-        if not isinstance(checkpoint, str | os.PathLike | Checkpoint):
+        if isinstance(checkpoint, Checkpoint):
+            rule = checkpoint
+        elif isinstance(checkpoint, str) or hasattr(checkpoint, "__fspath__"):
+            rule = Checkpoint(checkpoint)
+        else:
             raise TypeError(f"checkpoint is {shown(checkpoint)}, expected a path or a Checkpoint")
-        rule = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
         self._path = atomic.checked_path(rule.path)
         self._seconds = rule.seconds
         self._written = 0.0

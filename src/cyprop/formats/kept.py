@@ -22,9 +22,9 @@ class Snapshot(NamedTuple):
     """A network as it was after one complete update, and its training where that is kept."""
 
     settings: Settings
-    parameters: Array | None
     training: Training | None = None
-    vectors: tuple[Array, ...] = ()  # the optimizer's, and those of a run, laid out like parameters
+    # Laid out like the parameters: where it is to be written, these; the optimizer's; a run's.
+    vectors: tuple[Array, ...] = ()
     columns: tuple[list[float], ...] = ()  # of a run's History
 
 
@@ -49,14 +49,14 @@ def snapshot(
     training = Training(
         memory.seed_of(network), memory.frozen_of(network), numbers, tuple(tally), run
     )
-    return Snapshot(settings, parameters, training, (*states, *vectors), columns)
+    return Snapshot(settings, training, (parameters, *states, *vectors), columns)
 
 
 def blank(network: Engine, training: Training | None) -> Snapshot:
     """A snapshot with room for what a file has, beside the parameters of the network itself."""
     settings = memory.settings_of(network)
     if training is None:
-        return Snapshot(settings, None)
+        return Snapshot(settings)
     n_states = update.n_states(settings.optimizer.name)
     run = training.run
     n_vectors = n_states + (0 if run is None else len(run.vectors))
@@ -64,7 +64,7 @@ def blank(network: Engine, training: Training | None) -> Snapshot:
     vectors = tuple(memory.empty_like_parameters(network) for _ in range(n_vectors))
     for vector in vectors:
         vector[...] = 0  # padding takes no part, and yet it is compared and copied
-    return Snapshot(settings, None, training, vectors, columns)
+    return Snapshot(settings, training, vectors, columns)
 
 
 def restore(network: Engine, found: Snapshot) -> None:

@@ -117,7 +117,8 @@ def save(
         return
     parameters = memory.empty_like_parameters(network)
     memory.read_parameters(network, parameters)
-    write(network, target, kept.Snapshot(memory.settings_of(network), parameters), notes)
+    found = kept.Snapshot(memory.settings_of(network), vectors=(parameters,))
+    write(network, target, found, notes)
 
 
 def write(network: Engine, path: str, snapshot: kept.Snapshot, notes: dict[str, str]) -> None:
@@ -129,7 +130,7 @@ def write(network: Engine, path: str, snapshot: kept.Snapshot, notes: dict[str, 
     def payload() -> Iterator[bytes]:
         """Made twice rather than kept, since it is as large as all that is saved."""
         little = settings.dtype.newbyteorder("<")
-        for vector in (snapshot.parameters, *snapshot.vectors):
+        for vector in snapshot.vectors:
             for array in _arrays(*memory.views(network, vector)):
                 yield array.astype(little, copy=False).tobytes()
         yield from columns

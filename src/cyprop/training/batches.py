@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cyprop.checks.numbers import shown
 from cyprop.checks.weights import weights_of_rows
@@ -55,21 +55,23 @@ class Batches:
     def __init__(
         self, network: Engine, batches: Any, n_batches: int | None, n_threads: Any, clips: Clips
     ) -> None:
-        kind = type(batches).__name__
+        kind = cast("type[object]", type(batches))
         # It is not gone through yet, not even begun: that may draw random numbers.
-        if not isinstance(batches, Iterable) and not hasattr(type(batches), "__getitem__"):
+        if not (hasattr(kind, "__getitem__") or issubclass(kind, Iterable)):
             raise TypeError(
-                f"X is a {kind} and Y is missing, expected X and Y,"
+                f"X is a {kind.__name__} and Y is missing, expected X and Y,"
                 " or an iterable of batches (X, Y)"
             )
-        self.goes_on = isinstance(batches, Iterator)
+        self.goes_on: bool = issubclass(kind, Iterator)
         if self.goes_on and n_batches is None:
             raise TypeError(
-                f"X is a {kind}, which can be gone through once: give what can be gone through"
-                " again each epoch, such as a list or an object with __iter__, or steps_per_epoch"
+                f"X is a {kind.__name__}, which can be gone through once: give what can be gone"
+                " through again each epoch, such as a list or an object with __iter__, or"
+                " steps_per_epoch"
             )
-        self._network, self._batches = network, batches
-        self.n_batches = n_batches
+        self._network = network
+        self._batches: Any = batches
+        self.n_batches: int | None = n_batches
         self._n_threads, self._clips = n_threads, clips
 
     def order(self, permutation: Array | None) -> None:
@@ -148,16 +150,19 @@ class Batches:
         )
 
     def _checked(self, batch: Any, what: str) -> tuple[Array, Array, Any, bool]:
-        if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
-            kind = type(batch).__name__
-            of = f" of {len(batch)}" if isinstance(batch, tuple | list) else ""
+        kind, parts = type(batch).__name__, list[Any]()
+        if isinstance(batch, tuple | list):
+            parts += batch
+            kind += f" of {len(parts)}"
+        if len(parts) not in (2, 3):
             raise TypeError(
-                f"{what} is a {kind}{of}, expected a pair (X, Y) or a triple (X, Y, weights)"
+                f"{what} is a {kind}, expected a pair (X, Y) or a triple (X, Y, weights)"
             )
-        X, Y, ordinary = checked_data(self._network, batch[0], batch[1], f"{what}: X", f"{what}: Y")
+        names = f"{what}: X", f"{what}: Y"
+        X, Y, ordinary = checked_data(self._network, parts[0], parts[1], *names)
         weights = None
-        if len(batch) == 3:
-            weights = weights_of_rows(batch[2], len(X), f"{what}: weights", zeros_allowed=True)
+        if len(parts) == 3:
+            weights = weights_of_rows(parts[2], len(X), f"{what}: weights", zeros_allowed=True)
         return X, Y, weights, ordinary
 
     def identity(self) -> dict[str, str]:

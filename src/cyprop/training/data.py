@@ -46,9 +46,9 @@ def checked_data(
 def checked_targets(network: Engine, Y: Any, name: str) -> Array:
     """Y as the network's array; errors as those of `checked_data`."""
     with np.errstate(over="ignore"):
-        Y = _read_targets(network, Y, name)
-    _check_targets(network, Y, name)
-    return Y
+        found = _read_targets(network, Y, name)
+    _check_targets(network, found, name)
+    return found
 
 
 def _read_targets(network: Engine, Y: Any, name: str) -> Array:

@@ -175,13 +175,11 @@ def _rows(
     n = given.n if rows is None else len(rows)
     batch_size = min(batch_size, n)
     n_parts = threads_for_batches(n_threads, n, batch_size, settings.n_parameters)
-    source: Source
     validation: Held | None = None
     if given.read is not None:
-        source = Read(network, given.read, weights, rows, batch_size, n_parts, clips)
         if held is not None:
             validation = ReadShare(given.read, own, held, batch_size, n_threads)
-        return source, validation
+        return Read(network, given.read, weights, rows, batch_size, n_parts, clips), validation
     assert given.X is not None
     data = given.X, given.Y, given.ordinary
     source = Arrays(network, *data, weights, rows, batch_size, n_parts, clips)
@@ -232,7 +230,8 @@ def _validation(
     """The rows that are not learned from, checked, and their weights if there are any."""
     if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
         raise TypeError("validation_data must be a pair (X, Y) or a triple (X, Y, sample_weight)")
-    given = _given(network, *validation_data[:2], "validation X", "validation Y")
+    X, Y = validation_data[0], validation_data[1]
+    given = _given(network, X, Y, "validation X", "validation Y")
     weights = None
     if len(validation_data) == 3:
         weights = weights_of_rows(validation_data[2], given.n, "validation sample_weight")

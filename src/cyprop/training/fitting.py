@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from cyprop.training.rates import AnySchedule
     from cyprop.training.stopping import EarlyStopping
 
-    AnyMetric = str | Callable[..., float]
-
 # What people write, and what there is.
 OF_A_TRAINING = {
     **dict.fromkeys(("lr", "learning_rate"), "set net.learning_rate"),
@@ -153,7 +151,7 @@ class Fitting(Engine):
         clip_value: float | None = None,
         validation_split: float | None = None,
         class_weight: str | dict[int, float] | None = None,
-        metrics: AnyMetric | Sequence[AnyMetric] | None = None,
+        metrics: (str | Callable[..., float] | Sequence[str | Callable[..., float]] | None) = None,
         early_stopping: EarlyStopping | None = None,
         callbacks: Any = None,
         checkpoint: Any = None,
@@ -268,9 +266,9 @@ class Fitting(Engine):
 
         check_no_others(others, "fit", Fitting.fit, OF_A_TRAINING)
         if optimizer is not None:
-            from cyprop.training import lbfgs
+            from cyprop.training.lbfgs import check_options
 
-            lbfgs.check_options(
+            check_options(
                 optimizer,
                 epochs=epochs,
                 batch_size=batch_size,
@@ -303,6 +301,8 @@ class Fitting(Engine):
             steps_per_epoch=steps_per_epoch,
         )
         if optimizer is not None:
+            from cyprop.training import lbfgs
+
             return lbfgs.fit(self, plan, optimizer, progress=progress)
         return fit.fit(self, plan, epochs, progress=progress)
 

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,7 +117,7 @@ def fit(network: Engine, plan: Plan, rule: LBFGS, progress: bool) -> History:
         If the loss or a derivative was not finite; the weights are those of the iteration before.
     """
     try:
-        from scipy import optimize
+        optimize: Any = import_module("scipy.optimize")
     except ImportError:
         raise ImportError("LBFGS needs scipy: pip install 'cyprop[lbfgs]'") from None
     if not isinstance(plan.source, Arrays):
@@ -139,13 +140,15 @@ class Descent:
         source, network = training.plan.source, training.network
         assert isinstance(source, Arrays)
         rows, weights = source.rows, source.weights
-        self._X, self._Y, self._weights = source.X, source.Y, weights
-        if rows is not None:
-            self._X, self._Y = source.X[rows], source.Y[rows]
-            self._weights = None if weights is None else weights[rows]
-        self._parameters = memory.empty_like_parameters(network)  # of the latest iteration
+        if rows is None:
+            self._data = source.X, source.Y, weights
+        else:
+            weights = None if weights is None else weights[rows]
+            self._data = source.X[rows], source.Y[rows], weights
+        self._parameters: Array = memory.empty_like_parameters(network)  # of the latest iteration
         memory.read_parameters(network, self._parameters)
         self._learns = learning_parameters(network)
+        self._started = 0.0
 
     def run(self, minimize: Any, show: Callable[[History], None]) -> None:
         """Let scipy go down, and end well; or be as after the latest iteration."""
@@ -194,11 +197,11 @@ class Descent:
     def _loss_and_gradient(self, x: Array) -> tuple[float, Array]:
         training = self._training
         memory.go_back(training.network, self._place(x))
-        loss, gradient, _ = derivatives.derive(
-            training.network,
-            *(self._X, self._Y, None, False, training.plan.n_threads, self._weights),
+        X, Y, weights = self._data
+        loss, found, _ = derivatives.derive(
+            training.network, X, Y, None, False, training.plan.n_threads, weights
         )
-        gradient = gradient[self._learns].astype(np.float64)
+        gradient: Array = found[self._learns].astype(np.float64)
         if not (math.isfinite(loss) and np.isfinite(gradient).all()):
             raise DivergenceError(training.epoch, 0, "the loss", training.history)
         return loss, gradient
@@ -220,4 +223,5 @@ def learning_parameters(network: Engine) -> npt.NDArray[np.bool_]:
     for arrays in memory.views(network, marks):
         for layer, array in enumerate(arrays):
             array[...] = layer not in frozen
-    return marks != 0
+    learns: npt.NDArray[np.bool_] = marks != 0
+    return learns

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cyprop.checks.arrays import Array
     from cyprop.engine.engine import Engine
     from cyprop.training.metrics import Metric
+    from cyprop.training.pace import Pace
     from cyprop.training.validation import Held
 
 
@@ -74,18 +75,28 @@ class Training:
         Whether it has ended, be it before the last epoch.
     """
 
+    network: Engine
+    plan: Plan
+    n_epochs: int
+    history: History
+    epoch: int
+    place: Place
+    seconds: float
+    is_over: bool
+    stopping: Stopping | None
+    pace: Pace | None
+    best: Array | None  # parameters
+    epoch_start: Array  # those of the beginning of the epoch
+    rng_state: Any  # at that time; only for checkpoints
+
     def __init__(self, network: Engine, plan: Plan, n_epochs: int) -> None:
         self.network, self.plan, self.n_epochs = network, plan, n_epochs
         self.history = History()
-        self.epoch, self.place, self.seconds = 0, Place(), 0.0
-        self.is_over = False
-        self.stopping: Stopping | None = None
-        self.best: Array | None = None
+        self.epoch, self.place, self.seconds, self.is_over = 0, Place(), 0.0, False
+        self.stopping = self.pace = self.best = self.rng_state = None
         self.epoch_start = memory.empty_like_parameters(network)
-        self.rng_state: Any = None  # at the beginning of the epoch; only for checkpoints
         if plan.early_stopping is not None:
             self.stopping = plan.early_stopping.begin(columns_of(plan))
-        self.pace = None
         if plan.schedule is not None:
             from cyprop.training.pace import Pace  # which not every program needs
 
@@ -204,9 +215,12 @@ class Training:
 
     def record(self, entries: dict[str, float], seconds: float) -> None:
         """An epoch has ended that well: measure what the history has, and see what follows."""
-        found = {**entries, **self._measured(), "seconds": seconds}
+        found = entries
+        if self.plan.validation is not None or self.plan.metrics:
+            found |= self._measured()
+        found["seconds"] = seconds
         # Only now are there entries: an interrupted epoch has none, and all lists are as long.
-        self.history.extend({name: [value] for name, value in found.items()})
+        self.history.add(found)
         self._after_epoch(found)
 
     def _order(self) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,14 +12,14 @@ AROUND = 1 << 21  # bytes that the system maps, at most, around one that is aske
 SHARED = ("r", "r+", "w+")  # modes of a memmap whose pages hold nothing that the file does not
 
 
-def mapping_of(array: Any) -> np.memmap[Any, Any] | None:
+def mapping_of(array: Any) -> Any:
     """The memmap that an array is, or is a view of; None where a mask lies over it."""
     if isinstance(array, np.ma.MaskedArray):
         return None
     while isinstance(array, np.ndarray):
         if isinstance(array, np.memmap):
-            return array
-        array = array.base
+            return cast("Any", array)
+        array = cast("Any", array.base)
     return None
 
 
@@ -72,7 +72,7 @@ class Files:
                 file.madvise(advice)
 
 
-def file_of(mapped: np.memmap[Any, Any]) -> mmap.mmap | None:
+def file_of(mapped: Any) -> mmap.mmap | None:
     """What a memmap is a view of in the end."""
     base: Any = mapped
     while isinstance(base, np.ndarray):

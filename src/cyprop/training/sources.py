@@ -38,7 +38,32 @@ class Clips(NamedTuple):
     value: float | None
 
 
-class Arrays:
+class OfRows:
+    """What `Arrays` and `Read` share: rows that have numbers, weights, and a place in a batch."""
+
+    weights: Array | None
+    rows: Array | None
+    n_rows: int
+    batch_size: int
+    n_batches: int
+    weight: float  # of all rows together
+
+    def __init__(self, weights: Array | None, rows: Array | None, n: int, batch_size: int) -> None:
+        self.weights, self.rows = weights, rows
+        self.n_rows = n if rows is None else len(rows)
+        self.batch_size = batch_size
+        self.n_batches = -(-self.n_rows // batch_size)
+        counted = weights if weights is None or rows is None else weights[rows]
+        self.weight = float(self.n_rows) if counted is None else float(counted.sum())
+
+    def order(self, permutation: Array | None) -> Array | None:
+        """Which row comes when, given an order of as many rows."""
+        if self.rows is None or permutation is None:
+            return permutation if self.rows is None else self.rows
+        return self.rows[permutation]
+
+
+class Arrays(OfRows):
     """Arrays in memory, such as `checked_data` gives.
 
     Parameters
@@ -54,6 +79,11 @@ class Arrays:
     clips : Clips
     """
 
+    course: Course
+    X: Array
+    Y: Array
+    given_weights: Array | None  # of the weights those that are not of classes
+
     def __init__(
         self,
         network: Engine,
@@ -66,19 +96,9 @@ class Arrays:
         n_parts: int,
         clips: Clips,
     ) -> None:
+        super().__init__(weights, rows, len(X), batch_size)
         self.course = Course(network, X, Y, weights, batch_size, n_parts, ordinary, *clips)
-        self.X, self.Y, self.weights, self.rows = X, Y, weights, rows
-        self.given_weights: Array | None = None  # of them those that are not of classes
-        self.n_rows = len(X) if rows is None else len(rows)
-        self.batch_size = batch_size
-        self.n_batches = -(-self.n_rows // batch_size)
-        self.weight = weight_of(weights, rows, self.n_rows)
-
-    def order(self, permutation: Array | None) -> Array | None:
-        """Which row comes when, given an order of as many rows."""
-        if self.rows is None or permutation is None:
-            return permutation if self.rows is None else self.rows
-        return self.rows[permutation]
+        self.X, self.Y, self.given_weights = X, Y, None
 
     def steps(self, epoch: int, order: Array | None, rates: Any, place: Place) -> Iterator[Place]:
         """Train from that place on, some milliseconds a step.
@@ -108,8 +128,10 @@ class Arrays:
         }
 
 
-class Read:
+class Read(OfRows):
     """Rows that are read when a batch needs them; arguments as those of `Arrays`."""
+
+    data: Rows
 
     def __init__(
         self,
@@ -121,14 +143,9 @@ class Read:
         n_parts: int,
         clips: Clips,
     ) -> None:
+        super().__init__(weights, rows, data.n, batch_size)
         self._network, self._n_parts, self._clips = network, n_parts, clips
-        self.data, self.weights, self.rows = data, weights, rows
-        self.n_rows = data.n if rows is None else len(rows)
-        self.batch_size = batch_size
-        self.n_batches = -(-self.n_rows // batch_size)
-        self.weight = weight_of(weights, rows, self.n_rows)
-
-    order = Arrays.order
+        self.data = data
 
     def steps(self, epoch: int, order: Array | None, rates: Any, place: Place) -> Iterator[Place]:
         """Train from that place on, a batch a step."""
@@ -160,8 +177,15 @@ class Read:
 class Source(Protocol):
     """What all kinds of sources can do, those of batches.py too."""
 
-    n_rows: int | None  # None where nobody knows
-    n_batches: int | None  # of an epoch
+    @property
+    def n_rows(self) -> int | None:
+        """How many rows there are to learn from; None where nobody knows."""
+        ...
+
+    @property
+    def n_batches(self) -> int | None:
+        """How many batches an epoch has; None where nobody knows."""
+        ...
 
     def order(self, permutation: Array | None) -> Array | None:
         """Which row comes when, given an order of as many rows as there are to learn from."""
@@ -183,13 +207,6 @@ def learned(course: Course, n_rows: int, rates: Any, number: int, total: float) 
     while row < n_rows and math.isfinite(total):
         total, row = course.train(None, rate, row, total)
     return total
-
-
-def weight_of(weights: Array | None, rows: Array | None, n_rows: int) -> float:
-    """What the rows that are learned from weigh together."""
-    if weights is None:
-        return float(n_rows)
-    return float((weights if rows is None else weights[rows]).sum())
 
 
 def sampled(*arrays: Array) -> str:

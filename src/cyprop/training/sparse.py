@@ -45,6 +45,9 @@ class SparseRows:
         hold (the message says where).
     """
 
+    shape: tuple[int, int]
+    ordinary: bool
+
     def __init__(self, X: Any, name: str, n_in: int, dtype: np.dtype[Any]) -> None:
         kind = type(X).__name__
         if getattr(X, "format", "") != "csr":
@@ -61,7 +64,7 @@ class SparseRows:
         except ValueError as error:
             raise ValueError(f"{name} is a {kind} that is inconsistent: {error}") from None
         self._X, self._name, self._dtype = X, name, dtype
-        self.shape: tuple[int, int] = X.shape
+        self.shape = X.shape
         self._room = np.empty((0, n_in), dtype)
         self.ordinary = self._check_numbers()
 
@@ -94,4 +97,5 @@ class SparseRows:
         n = X.shape[0]
         if len(self._room) < n:
             self._room = np.empty((n, self.shape[1]), self._dtype)
-        return X.toarray(out=self._room[:n])
+        dense: Array = X.toarray(out=self._room[:n])
+        return dense

@@ -171,12 +171,13 @@ class Stopping:
     """
 
     __slots__ = ("_higher", "best", "n_without", "rule")
+    rule: EarlyStopping
+    best: float | None
+    n_without: int
 
     def __init__(self, rule: EarlyStopping, higher: bool) -> None:
-        self.rule = rule
-        self._higher = higher
-        self.best: float | None = None
-        self.n_without = 0
+        self.rule, self._higher = rule, higher
+        self.best, self.n_without = None, 0
 
     def after_epoch(self, value: float) -> bool:
         """Whether the value is a new best."""

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from cyprop.checks.arrays import Array
     from cyprop.training.rows import Rows
 
-    Outputs = tuple[Array, Array, Array | None]
-
 
 class Held(Protocol):
     """What all kinds of held-out rows can do."""
@@ -28,13 +26,17 @@ class Held(Protocol):
         """The mean loss over them."""
         ...
 
-    def outputs(self, network: Any) -> Outputs:
+    def outputs(self, network: Any) -> tuple[Array, Array, Array | None]:
         """Their targets, the network's outputs, and their weights if there are any."""
         ...
 
 
 class Pair:
     """Arrays of their own, such as `checked_data` gives."""
+
+    X: Array
+    Y: Array
+    weights: Array | None
 
     def __init__(self, X: Array, Y: Array, weights: Array | None, n_threads: int) -> None:
         self.X, self.Y, self.weights, self._n_threads = X, Y, weights, n_threads
@@ -49,13 +51,18 @@ class Pair:
         weights = () if self.weights is None else (self.weights,)
         return f"{len(self.X)} rows ({sampled(self.X, self.Y, *weights)})"
 
-    def outputs(self, network: Any) -> Outputs:
+    def outputs(self, network: Any) -> tuple[Array, Array, Array | None]:
         """As `predict`."""
         return self.Y, network.predict(self.X, None, self._n_threads), self.weights
 
 
 class Share:
     """Some rows of the arrays in memory that are learned from; they are not copied."""
+
+    X: Array
+    Y: Array
+    weights: Array | None
+    rows: Array
 
     def __init__(
         self,
@@ -76,7 +83,7 @@ class Share:
         """With the bits that `evaluate` has for the rows."""
         return self._course.evaluate(self.rows, self._n_threads)
 
-    def outputs(self, network: Any) -> Outputs:
+    def outputs(self, network: Any) -> tuple[Array, Array, Array | None]:
         """Of a batch of rows at a time."""
         A = outputs_of(network, self.X, self.rows, self._batch_size, self._n_threads)
         weights = None if self.weights is None else self.weights[self.rows]
@@ -125,7 +132,7 @@ class ReadShare:
         for rows in self._pieces:
             self._data.look_at_targets(rows, look)
 
-    def outputs(self, network: Any) -> Outputs:
+    def outputs(self, network: Any) -> tuple[Array, Array, Array | None]:
         """The outputs are kept, and the targets; the inputs are not."""
         found: list[tuple[Array, Array]] = []
         for rows in self._pieces:
@@ -149,7 +156,8 @@ def outputs_of(
 ) -> Array:
     """What the network makes of rows of X."""
     if rows is None:
-        return network.predict(X, None, n_threads)
+        whole: Array = network.predict(X, None, n_threads)
+        return whole
     settings = memory.settings_of(network)
     A = np.empty((len(rows), settings.sizes[-1]), settings.dtype)
     for start in range(0, len(rows), batch_size):
