@@ -74,10 +74,10 @@ class History:
         """
         own: dict[str, Any] = vars(self)
         for name, value in entries.items():
-            column = own.get(name)
-            if type(column) is not list:
+            column: Any = own.get(name)
+            if not isinstance(column, list):
                 column = self.metrics.setdefault(name, [])
-            column += (value,)
+            column.append(value)
 
     def extend(self, columns: dict[str, list[float]]) -> None:
         """Add to the lists of these names; those that are no attribute's are metrics.
