@@ -72,10 +72,10 @@ class History:
         -----
         Thread-safety: one thread.
         """
-        own: dict[str, Any] = vars(self)
+        own: dict[str, list[float]] = {**vars(self), "metrics": None}
         for name, value in entries.items():
-            column: Any = own.get(name)
-            if not isinstance(column, list):
+            column = own.get(name)
+            if column is None:
                 column = self.metrics.setdefault(name, [])
             column.append(value)
 
