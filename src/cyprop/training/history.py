@@ -72,9 +72,9 @@ class History:
         -----
         Thread-safety: one thread.
         """
-        own: dict[str, list[float]] = {**vars(self), "metrics": None}
+        own: dict[str, Any] = {**vars(self), "metrics": None}
         for name, value in entries.items():
-            column = own.get(name)
+            column: list[float] | None = own.get(name)
             if column is None:
                 column = self.metrics.setdefault(name, [])
             column.append(value)
