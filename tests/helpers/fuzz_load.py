@@ -17,6 +17,7 @@ import tempfile
 import time
 import tracemalloc
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ import numpy_twin
 import safetensors
 
 import cyprop
+from cyprop.engine import memory
 from cyprop.formats.safetensors import read_metadata
 
 NETWORKS = (
@@ -35,6 +37,11 @@ NETWORKS = (
     ([64, 10], {"loss": "binary_cross_entropy", "optimizer": cyprop.SGD(0.1, momentum=0.9)}),
     ([784, 30, 10], {"dtype": "float32", "optimizer": "adam"}),
     ([2] * 40, {"activation": "identity"}),
+)
+TRAININGS = (
+    {},
+    {"early_stopping": cyprop.EarlyStopping("validation_mae")},
+    {"schedule": cyprop.ReduceOnPlateau(0.5, 0, 0.9)},
 )
 NOTES = ({}, {"author": "Ada"}, {"a": "\u00e9\U0001f600\n", "b": "x" * 5000, "c": ""})
 
@@ -55,6 +62,7 @@ NUMBERS = (
 NUMBERS += (b"65536", b"4294967296", b"70368744177664", b"9223372036854775808", b"9" * 400)
 WORDS = (b"F32", b"F64", b"BF16", b"I8", b"float32", b"float64", b"float16", b"relu", b"tanh")
 WORDS += (b"softmax", b"identity", b"mse", b"cross_entropy", b"sgd", b"adam", b"1", b"2", b"10")
+WORDS += (b"training", b"cyprop.best", b"epoch_start", b"history", b"tally", b"run", b"loss")
 WORDS += (b"0.weight", b"2.bias", b"sizes", b"dtype", b"cyprop", b"crc32", b"network", b"note:a")
 FLOATS = (0.0, -0.0, 1.0, -3.5, 1e-40, 3e38, 1e300, np.inf, -np.inf, np.nan)
 
@@ -207,6 +215,23 @@ def read_again(path):
     return description["sizes"], activations, W, b, notes
 
 
+def same_states(net, path):
+    """Whether what the optimizer keeps has the bits of the file, or is zero where that has none."""
+    with safetensors.safe_open(path, "np") as file:
+        names = sorted(key for key in file.keys() if key.startswith("cyprop.optimizer."))  # noqa: SIM118
+        states = [file.get_tensor(name) for name in names]
+    own = [vectors(net, state) for state in net.__getstate__()["optimizer_states"]]
+    if not states:
+        return not any(vector.any() for vector in own)
+    return [mine.tobytes() for mine in own] == [state.tobytes() for state in states]
+
+
+def vectors(net, state):
+    """A vector laid out like the parameters as a file has it."""
+    layers = zip(*memory.views(net, state), strict=True)
+    return np.concatenate([part.ravel() for W, b in layers for part in (W.T, b)])
+
+
 def predict_again(activations, weights, biases, X):
     """The prediction, and how far from it one in the dtype of X may be: any way if it overflows."""
     info = np.finfo(X.dtype)
@@ -252,6 +277,8 @@ def check(path):
     for mine, theirs in zip(net.weights + net.biases, [*weights, *biases], strict=True):
         if mine.dtype != theirs.dtype or mine.tobytes() != theirs.tobytes():
             raise AssertionError("its parameters become others")
+    if not same_states(net, path):
+        raise AssertionError("its optimizer's state becomes another")
     if read_metadata(path) != notes:
         raise AssertionError("its notes become others")
     with np.errstate(all="ignore"):
@@ -269,7 +296,48 @@ def save_networks(folder):
             cyprop.Network(sizes, **options).save(folder / "net", notes)
             data = (folder / "net").read_bytes()
             files += [data, in_format_1(data)]
+    return files + save_trainings(folder)
+
+
+def save_trainings(folder):
+    """Files of networks with their training, and checkpoints at the end and in an epoch's midst."""
+    files, path = [], folder / "training"
+    X, Y = np.eye(12, 3), np.eye(12, 2)
+    for optimizer in (cyprop.SGD(0.1), cyprop.SGD(0.1, momentum=0.9), cyprop.Adam(0.1)):
+        for options in TRAININGS:
+            net = cyprop.Network([3, 4, 2], "tanh", optimizer=optimizer, dropout=0.1)
+            ended = checkpointed(path, net, [(X, Y)] * 2, options)
+            kept = []
+            with suppress(RuntimeError):
+                checkpointed(path, net, Failing(X, Y, kept, path), options)
+            net.save(path, {"a": "b"}, training=True)
+            files += [ended, *kept, path.read_bytes()]
+    path.unlink()
     return files
+
+
+def checkpointed(path, net, batches, options):
+    """The file that a training leaves, written after each batch."""
+    path.unlink(missing_ok=True)
+    rule = cyprop.Checkpoint(path, seconds=1e-9)
+    held = np.eye(5, 3), np.eye(5, 2)
+    net.fit(batches, epochs=2, metrics="mae", validation_data=held, checkpoint=rule, **options)
+    return path.read_bytes()
+
+
+class Failing:
+    """Batches that keep the file and end with an error in the midst of the second epoch."""
+
+    def __init__(self, X, Y, kept, path):
+        self.batch, self.kept, self.path, self.epoch = (X, Y), kept, path, 0
+
+    def __iter__(self):
+        self.epoch += 1
+        for _ in range(2):
+            yield self.batch
+        if self.epoch == 2:
+            self.kept.append(self.path.read_bytes())
+            raise OSError
 
 
 def in_format_1(data):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import stat
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 from cyprop._restore import restore
 from cyprop.checks.numbers import real_number, shown
@@ -95,6 +98,10 @@ class Keeper:
     """
 
     def __init__(self, network: Engine, checkpoint: Any) -> None:
+        if isinstance(checkpoint, type):
+            raise TypeError(
+                f"checkpoint is the class {checkpoint.__name__}, expected one made of it"
+            )
         if isinstance(checkpoint, Checkpoint):
             rule = checkpoint
         elif isinstance(checkpoint, str) or hasattr(checkpoint, "__fspath__"):
@@ -118,7 +125,16 @@ class Keeper:
             If it cannot be read or written.
         """
         self.options["epochs"] = f"{training.n_epochs}"
-        if os.path.lexists(self._path) and os.path.getsize(self._path):
+        try:
+            there = os.stat(self._path)
+        except FileNotFoundError:
+            self.write(training)
+            return
+        if not stat.S_ISREG(there.st_mode) and not stat.S_ISDIR(there.st_mode):
+            raise ValueError(
+                f"checkpoint {self._path!r} is a device, a FIFO or a socket, expected a file"
+            )
+        if there.st_size:
             self._go_on(training)
         else:
             self.write(training)
@@ -158,41 +174,63 @@ class Keeper:
                 " written, or none yet; it is not replaced"
             )
         self._check_network(network, found)
-        self._check_options(run, training)
-        _, parameters, states, tally = memory.state(other)
-        memory.set_state(network, parameters, states, tally)
-        memory.set_rng(network, memory.rng_of(other))
-        vectors = found.vectors[len(states) :]
+        self._check_options(run, found, training)
+        n_states = len(found.vectors) - len(run.vectors)
+        states, vectors = list(found.vectors[:n_states]), found.vectors[n_states:]
+        if not all(np.isfinite(vector).all() for vector in (other.parameters, *vectors)):
+            raise ValueError(
+                f"checkpoint {self._path!r} has weights that are not finite, which no training"
+                " leaves; give another path, or remove it"
+            )
         # One that went through all its epochs goes on where there are more now.
-        went_through = f"{run.epoch}" == run.options["epochs"]
-        training.go_on(
-            {
-                **run._asdict(),
-                "finished": run.finished and not (went_through and run.epoch < training.n_epochs),
-                "columns": dict(zip(run.columns, found.columns, strict=True)),
-                "vectors": dict(zip(run.vectors, vectors, strict=True)),
-            }
-        )
+        went_through = f"{run.epoch}" == run.options.get("epochs")
+        try:
+            training.go_on(
+                {
+                    **run._asdict(),
+                    "finished": run.finished
+                    and not (went_through and run.epoch < training.n_epochs),
+                    "columns": dict(zip(run.columns, found.columns, strict=True)),
+                    "vectors": dict(zip(run.vectors, vectors, strict=True)),
+                }
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"checkpoint {self._path!r} {error}; give another path, or remove it"
+            ) from None
+        # A callback may have changed the optimizer, or which layers stay.
+        if found.settings.optimizer != memory.settings_of(network).optimizer:
+            memory.set_optimizer(network, found.settings.optimizer)
+        memory.set_frozen(network, found.training.frozen)
+        memory.set_state(network, other.parameters, states, list(found.training.tally))
+        memory.set_rng(network, memory.rng_of(other))
         self._written = time.monotonic()
 
     def _check_network(self, network: Engine, found: kept.Snapshot) -> None:
         mine, training = memory.settings_of(network), found.training
         assert training is not None
-        what = ""
-        if found.settings != mine:
-            what = f"is of Network({found.settings.shown()}), not of Network({mine.shown()})"
+        what, theirs = "", found.settings
+        if theirs.with_optimizer(mine.optimizer) != mine:
+            what = f"is of Network({theirs.shown()}), not of Network({mine.shown()})"
         elif training.seed != memory.seed_of(network):
             what = f"is of a network of seed={training.seed}, not {memory.seed_of(network)}"
-        elif training.frozen != memory.frozen_of(network):
-            what = f"is of a network with frozen={training.frozen}, not {memory.frozen_of(network)}"
         if what:
             raise ValueError(f"checkpoint {self._path!r} {what}; give another path, or remove it")
 
-    def _check_options(self, run: Run, training: UnderWay) -> None:
+    def _check_options(self, run: Run, found: kept.Snapshot, training: UnderWay) -> None:
         there, mine = run.options, self.options
-        more = training.may_have_more_epochs()
+        may_differ = {"epochs"} if training.may_have_more_epochs() else set[str]()
+        if run.finished and found.training is not None:
+            # The network may be the one that was trained, with what callbacks made of these.
+            now = {
+                "optimizer": f"{found.settings.optimizer}",
+                "frozen": f"{found.training.frozen}",
+            }
+            for key in now:
+                if mine.get(key) == now[key]:
+                    mine[key] = there.get(key, "")
         for key in {**there, **mine}:
-            if there.get(key) != mine.get(key) and not (key == "epochs" and more):
+            if there.get(key) != mine.get(key) and key not in may_differ:
                 raise ValueError(
                     f"checkpoint {self._path!r} was made with {key}={there.get(key, 'none')},"
                     f" not {mine.get(key, 'none')}; give another path, or remove it"

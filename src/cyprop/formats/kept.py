@@ -9,6 +9,7 @@ import numpy as np
 from cyprop.engine import memory
 from cyprop.engine.engine import Engine
 from cyprop.formats.training_state import Run, Training
+from cyprop.kernels import update
 from cyprop.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def blank(network: Engine, training: Training | None) -> Snapshot:
     settings = memory.settings_of(network)
     if training is None:
         return Snapshot(settings)
-    n_states = len(memory.state(network)[2])
+    n_states = update.n_states(settings.optimizer.name)
     run = training.run
     n_vectors = n_states + (0 if run is None else len(run.vectors))
     columns = () if run is None else tuple([0.0] * run.epoch for _ in run.columns)
@@ -77,8 +78,10 @@ def restore(network: Engine, found: Snapshot) -> None:
     training = found.training
     if training is None:
         return
-    _, parameters, states, _ = memory.state(network)
-    memory.set_state(network, parameters, list(found.vectors[: len(states)]), list(training.tally))
+    n_states = update.n_states(found.settings.optimizer.name)
+    parameters = memory.empty_like_parameters(network)
+    memory.read_parameters(network, parameters)
+    memory.set_state(network, parameters, list(found.vectors[:n_states]), list(training.tally))
     memory.set_rng(network, generator(training.rng))
     memory.set_seed(network, training.seed)
     memory.set_frozen(network, training.frozen)

@@ -52,6 +52,7 @@ import stat
 import zlib
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
@@ -124,15 +125,18 @@ def write(network: Engine, path: str, snapshot: kept.Snapshot, notes: dict[str, 
     """Write what was a network at one time to a file, whose path has been checked."""
     settings = snapshot.settings
     text = bytearray(header.make(settings, __version__, notes, snapshot.training), "ascii")
-    little = settings.dtype.newbyteorder("<")
-    payload = [
-        array.astype(little, copy=False).tobytes()
-        for vector in snapshot.vectors
-        for array in _arrays(*memory.views(network, vector))
-    ]
-    payload += [np.asarray(column, "<f8").tobytes() for column in snapshot.columns]
-    text[header.DIGITS] = _digits(_header_crc(text), payload)
-    atomic.write(path, [len(text).to_bytes(8, "little"), bytes(text), *payload])
+    columns = [np.asarray(column, "<f8").tobytes() for column in snapshot.columns]
+
+    def payload() -> Iterator[bytes]:
+        """Made twice rather than kept, since it is as large as all that is saved."""
+        little = settings.dtype.newbyteorder("<")
+        for vector in snapshot.vectors:
+            for array in _arrays(*memory.views(network, vector)):
+                yield array.astype(little, copy=False).tobytes()
+        yield from columns
+
+    text[header.DIGITS] = _digits(_header_crc(text), payload())
+    atomic.write(path, chain([len(text).to_bytes(8, "little"), bytes(text)], payload()))
 
 
 def load(cls: type[N], path: str | os.PathLike[str]) -> N:

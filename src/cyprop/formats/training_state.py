@@ -163,6 +163,8 @@ def _run(entries: Any) -> Run:
     vectors_there = _names(entries["vectors"], "vectors")
     if [name for name in VECTORS if name in vectors_there] != list(vectors_there):
         raise _OddError("vectors")
+    if ("epoch_start" in vectors_there) != (place[0] != 0):
+        raise _OddError("vectors")
     plateau, stopping = entries["plateau"], entries["stopping"]
     return Run(
         options,

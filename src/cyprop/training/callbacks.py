@@ -43,7 +43,10 @@ class Callback:
         """The training has ended well, by its last epoch, early stopping or `StopTraining`."""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float]) -> None:
-        """An epoch begins, counted from 0; logs has nothing yet."""
+        """An epoch begins, counted from 0; logs has nothing yet.
+
+        It is not called again where a checkpoint goes on in the midst of an epoch.
+        """
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         """An epoch has ended; logs has the latest entry of each list in the History."""
@@ -82,8 +85,15 @@ def _check(callback: Any, name: str) -> None:
 
 
 def call(callbacks: tuple[Any, ...], method: str, *arguments: Any) -> None:
-    """Call a method of those that have it, in order."""
+    """Call a method of those that have it, in order.
+
+    A StopIteration becomes the cause of a RuntimeError, or loops further up would end by it.
+    """
     for callback in callbacks:
         function = getattr(callback, method, None)
-        if function is not None:
+        if function is None:
+            continue
+        try:
             function(*arguments)
+        except StopIteration as error:
+            raise RuntimeError(f"{method} of {shown(callback)} raised StopIteration") from error

@@ -98,7 +98,7 @@ def plan(
     found = _options(network, found, schedule, metrics, early_stopping, callbacks, keeper)
     if found.checkpoint is not None:
         found.checkpoint.options |= _named(
-            found, batch_size, clips, validation_data, validation_split
+            network, found, batch_size, clips, validation_data, validation_split
         )
     check_parameters(network)
     for targets, name in out_of_reach:
@@ -301,24 +301,24 @@ def _check_metrics(plan: Plan) -> None:
 
 
 def _named(
-    plan: Plan, batch_size: int, clips: Clips, validation_data: Any, split: Any
+    network: Engine, plan: Plan, batch_size: int, clips: Clips, validation_data: Any, split: Any
 ) -> dict[str, str]:
     """What a checkpoint's file says of the options, so that others are refused."""
     from cyprop.training.rates import described
 
     validation = "none" if split is None else f"a split of {split}"
-    if isinstance(plan.validation, Pair):
+    if validation_data is not None and isinstance(plan.validation, Pair | ReadShare):
         validation = plan.validation.identity()
-    elif validation_data is not None:
-        validation = "rows of a file"
     return {
+        "optimizer": f"{memory.settings_of(network).optimizer}",
+        "frozen": f"{memory.frozen_of(network)}",
         "batch_size": f"{batch_size}",
         "shuffle": f"{bool(plan.shuffle)}",
         "clip_norm": f"{clips.norm}",
         "clip_value": f"{clips.value}",
         "schedule": "none" if plan.schedule is None else described(plan.schedule),
         "early_stopping": f"{plan.early_stopping}",
-        "metrics": ", ".join(metric.name for metric in plan.metrics),
+        "metrics": ", ".join(metric.name for metric in plan.metrics) or "none",
         "validation": validation,
         **plan.source.identity(),
     }

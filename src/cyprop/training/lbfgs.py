@@ -98,7 +98,8 @@ def check_options(rule: Any, **options: Any) -> None:
             f"optimizer is {shown(rule)}, expected a cyprop.LBFGS; for others set net.optimizer"
         )
     for name, value in options.items():
-        if value != DEFAULTS.get(name):
+        default = DEFAULTS.get(name)
+        if type(value) is not type(default) or value != default:
             because = INSTEAD.get(name, "it learns from all rows at once, in arrays")
             raise ValueError(f"{name} is {shown(value)}, which LBFGS has no use for: {because}")
 
@@ -124,6 +125,7 @@ def fit(network: Engine, plan: Plan, rule: LBFGS, progress: bool) -> History:
     if any(memory.settings_of(network).dropout):
         raise ValueError("LBFGS needs the same loss every time: the network has dropout")
     training = Training(network, plan, rule.max_iterations)
+    training.begin()
     descent = Descent(training, rule)
     with showing(rule.max_iterations, progress) as show:
         descent.run(optimize.minimize, show)

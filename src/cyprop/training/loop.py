@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -86,14 +87,12 @@ class Training:
     pace: Pace | None
     best: Array | None  # parameters
     epoch_start: Array  # those of the beginning of the epoch
-    rng_state: Any  # at that time; only for checkpoints
 
     def __init__(self, network: Engine, plan: Plan, n_epochs: int) -> None:
         self.network, self.plan, self.n_epochs = network, plan, n_epochs
         self.history = History()
-        vars(network)["history"] = self.history
         self.epoch, self.place, self.seconds, self.is_over = 0, Place(), 0.0, False
-        self.stopping = self.pace = self.best = self.rng_state = None
+        self.stopping = self.pace = self.best = None
         self.epoch_start = memory.empty_like_parameters(network)
         if plan.early_stopping is not None:
             self.stopping = plan.early_stopping.begin(columns_of(plan))
@@ -113,6 +112,14 @@ class Training:
         """All that going on needs beside the network itself, for a checkpoint."""
         place, stopping = self.place, self.stopping
         under_way = place.batches > 0
+        columns = self.history.columns()
+        if not self.epoch:
+            columns = {name: list[float]() for name in self._columns()}
+        if set(columns) != self._columns() or {*map(len, columns.values())} != {self.epoch}:
+            raise ValueError(
+                f"the History has lost or got entries, so that its lists are not of {self.epoch}"
+                " epochs each, as a checkpoint needs them"
+            )
         vectors = {"best": self.best, "epoch_start": self.epoch_start if under_way else None}
         return {
             "epoch": self.epoch,
@@ -120,17 +127,30 @@ class Training:
             "finished": self.is_over,
             "plateau": None if self.pace is None else self.pace.followed(),
             "stopping": None if stopping is None else (stopping.best, stopping.n_without),
-            "columns": self.history.columns() if self.epoch else {},
+            "columns": columns,
             "vectors": {key: vector for key, vector in vectors.items() if vector is not None},
             "rng": self.rng_state if under_way else None,  # None: that of now
         }
 
     def go_on(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave; the network is as it was then."""
+        """Go on from what `state` gave; the network is as it was then.
+
+        Raises
+        ------
+        ValueError
+            If that is not such as this training gives.
+        """
+        n_batches = self.plan.source.n_batches
+        if set(state["columns"]) != self._columns():
+            raise ValueError(f"has a History of {', '.join(state['columns'])}, which is another")
+        done, _, weight, _ = state["place"]
+        if n_batches is not None and (done > n_batches or (done == n_batches and not weight > 0)):
+            raise ValueError(f"is in the midst of an epoch of other than {n_batches} batches")
         self.epoch, self.is_over = state["epoch"], state["finished"]
         *place, self.seconds = state["place"]
         self.place = Place(*place)
-        self.history.extend(state["columns"])
+        if self.epoch:
+            self.history.extend(state["columns"])
         self.best = state["vectors"].get("best")
         self.epoch_start = state["vectors"].get("epoch_start", self.epoch_start)
         if self.pace is not None:
@@ -138,9 +158,19 @@ class Training:
         if self.stopping is not None and state["stopping"] is not None:
             self.stopping.best, self.stopping.n_without = state["stopping"]
 
+    def _columns(self) -> set[str]:
+        """The names of what the history has."""
+        return {*columns_of(self.plan), "learning_rate", "seconds"}
+
     def may_have_more_epochs(self) -> bool:
         """Whether the first epochs are the same however many follow them."""
         return self.stopping is None and (self.pace is None or self.pace.followed() is not None)
+
+    def begin(self) -> None:
+        """Find where a checkpoint goes on; from now on the network has this history."""
+        if self.plan.checkpoint is not None:
+            self.plan.checkpoint.begin(self)
+        vars(self.network)["history"] = self.history
 
     def epochs(self) -> Iterator[History]:
         """Train epoch by epoch, yielding the history so far after each; then end well.
@@ -148,8 +178,7 @@ class Training:
         A caller that stops asking stops the training where it is.
         """
         plan = self.plan
-        if plan.checkpoint is not None:
-            plan.checkpoint.begin(self)
+        self.begin()
         if self.is_over:
             return
         try:
@@ -163,8 +192,8 @@ class Training:
 
     def _one_epoch(self) -> None:
         network, plan = self.network, self.plan
-        call(plan.callbacks, "on_epoch_begin", self.epoch, {})
-        if self.place.batches == 0:
+        if self.place.batches == 0:  # or a checkpoint has what the callbacks did
+            call(plan.callbacks, "on_epoch_begin", self.epoch, {})
             memory.read_parameters(network, self.epoch_start)
         order = self._order()
         rate = memory.settings_of(network).optimizer.hyperparameters["learning_rate"]
@@ -252,7 +281,6 @@ class Training:
             self.is_over = self.stopping.is_over
         call(plan.callbacks, "on_epoch_end", self.epoch - 1, entries)
         if plan.checkpoint is not None:
-            self.rng_state = None
             if self.epoch < self.n_epochs and not self.is_over:
                 plan.checkpoint.after_epoch(self)
 
@@ -261,6 +289,8 @@ class Training:
         if self.best is not None and self.stopping is not None and self.stopping.n_without:
             memory.go_back(self.network, self.best)
         self.is_over = True
+        self.place = Place()  # a signal may have ended it in the midst of an epoch
         if self.plan.checkpoint is not None:
             self.plan.checkpoint.write(self)
-        call(self.plan.callbacks, "on_train_end")
+        with suppress(StopTraining):
+            call(self.plan.callbacks, "on_train_end")

@@ -9,6 +9,7 @@ import math
 import numbers
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -115,15 +116,15 @@ class Metric:
             with np.errstate(over="ignore", invalid="ignore"):
                 return self._formula.of(reading, weights)
         value = self._formula(_looked_at(Y), _looked_at(A))
-        if (
-            isinstance(value, bool | np.bool_)
-            or not isinstance(value, numbers.Real)
-            or math.isinf(value)
-        ):
+        found = math.inf
+        if isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_):
+            with suppress(OverflowError):
+                found = float(value)
+        if math.isinf(found):
             raise TypeError(
                 f"metric {self.name!r} gave {shown(value)}, expected a number, finite or NaN"
             )
-        return float(value)
+        return found
 
 
 def measure(
@@ -218,6 +219,10 @@ def _own(given: Any, settings: Settings) -> Metric:
     name = name if isinstance(name, str) else type(given).__name__
     if name in TAKEN or name.startswith("validation_"):
         raise ValueError(f"metrics has a function {name!r}, a name that History needs itself")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"metrics has a function {name!r}, which is not Unicode text") from None
     return Metric(name, None, False, settings, given)
 
 

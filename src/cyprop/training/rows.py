@@ -114,6 +114,11 @@ class Rows:
         self._files.check()
         return self._targets(self.Y)
 
+    def sample(self) -> tuple[Array, ...]:
+        """Arrays of which a look at some rows tells these data from others."""
+        self._files.check()
+        return *((self.X,) if self._sparse is None else self._sparse.parts()), self.Y
+
     def _targets(self, Y: Any) -> Array:
         settings = memory.settings_of(self._network)
         n_targets, n_classes = settings.n_targets, settings.n_classes

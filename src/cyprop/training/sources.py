@@ -164,8 +164,12 @@ class Read(OfRows):
         self.data.release()
 
     def identity(self) -> dict[str, str]:
-        """What tells these data from others: their number, and what was given with them."""
-        return {"rows": f"{self.data.n}", **identity_of(self.weights, self.rows)}
+        """What tells these data from others, as far as a look at some rows does."""
+        return {
+            "rows": f"{self.data.n}",
+            "data": sampled(*self.data.sample()),
+            **identity_of(self.weights, self.rows),
+        }
 
 
 class Source(Protocol):

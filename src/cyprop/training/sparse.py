@@ -85,6 +85,10 @@ class SparseRows:
         # Entries of the same place are added up when they are made dense: that may be any number.
         return bool(X.has_canonical_format and largest < ORDINARY)
 
+    def parts(self) -> tuple[Array, Array, Array]:
+        """The numbers, their columns, and where rows begin."""
+        return self._X.data, self._X.indices, self._X.indptr
+
     def dense(self, rows: slice | Array) -> Array:
         """These rows, in memory that the next call uses again."""
         X = self._X[rows]

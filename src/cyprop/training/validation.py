@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from cyprop.checks.numbers import shown
 from cyprop.engine import memory
 from cyprop.engine.course import Course
 from cyprop.training.sources import sampled
@@ -42,12 +44,12 @@ class Pair:
     def loss(self, network: Any) -> float:
         """As `evaluate`, and by it, which a subclass may have written for itself."""
         weights = () if self.weights is None else (self.weights,)
-        loss: float = network.evaluate(self.X, self.Y, self._n_threads, *weights)
-        return loss
+        return number(network.evaluate(self.X, self.Y, self._n_threads, *weights))
 
     def identity(self) -> str:
         """What tells these rows from others."""
-        return f"{len(self.X)} rows ({sampled(self.X, self.Y)})"
+        weights = () if self.weights is None else (self.weights,)
+        return f"{len(self.X)} rows ({sampled(self.X, self.Y, *weights)})"
 
     def outputs(self, network: Any) -> tuple[Array, Array, Array | None]:
         """As `predict`."""
@@ -115,10 +117,15 @@ class ReadShare:
                 own = (self._weights[rows],)
                 piece = float(own[0].sum())
             if piece > 0:
-                total += piece * network.evaluate(X, Y, self._n_threads, *own)
+                total += piece * number(network.evaluate(X, Y, self._n_threads, *own))
                 weight += piece
         self._data.release()
         return total / weight
+
+    def identity(self) -> str:
+        """What tells these rows from others."""
+        weights = () if self._weights is None else (self._weights,)
+        return f"{self._data.n} rows ({sampled(*self._data.sample(), *weights)})"
 
     def look_at_targets(self, look: Callable[[Array, str], None]) -> None:
         """Show them, and what to call them, a batch of rows at a time."""
@@ -135,6 +142,13 @@ class ReadShare:
         Y, A = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
         weights = None if self._weights is None else self._weights[np.concatenate(self._pieces)]
         return Y, A, weights
+
+
+def number(loss: Any) -> float:
+    """A loss that the `evaluate` of a user's class may have found."""
+    if isinstance(loss, bool | np.bool_) or not isinstance(loss, Real):
+        raise TypeError(f"evaluate gave {shown(loss)}, expected a number")
+    return float(loss)
 
 
 def outputs_of(
