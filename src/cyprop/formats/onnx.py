@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from typing import Any, BinaryIO, NamedTuple
 
+from cyprop.checks.numbers import is_list
 from cyprop.errors import FormatError
 from cyprop.formats import atomic
 from cyprop.formats import onnx_elementwise as _elementwise
@@ -99,7 +100,31 @@ def read_opened(file: BinaryIO, folder: str | None, output: str | None = None) -
         head = chosen(graph, output)
         walk = Walk(graph)
         walk.follow(head.name)
-        return walk.builder.finish(labels=head.labels)
+        return _finished(graph, walk, head)
+
+
+def _finished(graph: Graph, walk: Walk, head: Head) -> Chain:
+    """The chain, with names and labels that cyprop has written, or else those of the tail."""
+    known = {key: _written(graph, key) for key in ("input_names", "output_names", "labels")}
+    labels = head.labels if known["labels"] is None else known["labels"]
+    return walk.builder.finish(known["input_names"], known["output_names"], labels)
+
+
+def _written(graph: Graph, key: str) -> list[Any] | None:
+    """The entry of the model's metadata of that name, None if there is none."""
+    text = graph.metadata.get(f"cyprop.{key}")
+    if text is None:
+        return None
+    import json  # which few files need
+
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    kinds = str if key != "labels" else str | int
+    if not is_list(found) or not all(isinstance(entry, kinds) for entry in found):
+        raise FormatError(f"its metadata has {key} that are no list of texts")
+    return found
 
 
 def chosen(graph: Graph, output: str | None) -> Head:

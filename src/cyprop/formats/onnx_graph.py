@@ -18,7 +18,6 @@ from cyprop.formats.onnx_tensor import (
     Tensor,
     integers,
     joined,
-    string_entry,
 )
 from cyprop.formats.protobuf import FIXED32, LENGTH, VARINT
 
@@ -28,6 +27,8 @@ MOST_ENTRIES = 1000
 BYTES_FOR_ONE_MORE = 1000
 MOST_NAMES = 64  # of inputs, outputs and attributes of a node
 LONGEST_NAME = 1 << 12
+OWN = b"cyprop."  # what the names of entries begin with that cyprop writes
+LONGEST_ENTRY = 1 << 16  # of these
 MAX_IR_VERSION = 1000  # far beyond the present 13
 
 DOMAINS = {b"": "", b"ai.onnx": "", b"ai.onnx.ml": "ai.onnx.ml", b"com.microsoft": "com.microsoft"}
@@ -162,9 +163,7 @@ class Graph:
             elif number == 8:
                 self._take_opset(value)
             elif number == 14:
-                self._count()
-                key, entry = string_entry(value)  # type: ignore[arg-type]
-                self.metadata[key] = entry
+                self._take_metadata(value)
             elif number == 25:
                 self._check_function(value)
         if graph is None:
@@ -187,6 +186,15 @@ class Graph:
             self.tensors[name] = Tensor(value, self.beside)
         else:
             (self.inputs if number == 11 else self.outputs).append(Value(value))
+
+    def _take_metadata(self, value: Any) -> None:
+        """Keep what cyprop has written; the rest is notes of others, of any length."""
+        parts = {number: part for number, _, part in protobuf.fields(value)}
+        key = parts.get(1, memoryview(b""))
+        if not isinstance(key, int) and bytes(key[: len(OWN)]) == OWN:
+            self._count()
+            entry = parts.get(2, memoryview(b""))
+            self.metadata[protobuf.text(key)] = protobuf.text(entry, LONGEST_ENTRY)
 
     def _take_opset(self, value: Any) -> None:
         parts = {number: part for number, _, part in protobuf.fields(value)}
