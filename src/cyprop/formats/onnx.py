@@ -15,9 +15,9 @@ from cyprop.checks.numbers import is_list
 from cyprop.errors import FormatError
 from cyprop.formats import atomic
 from cyprop.formats import onnx_elementwise as _elementwise
-from cyprop.formats import onnx_operators as _operators
 from cyprop.formats.chain import Chain
 from cyprop.formats.onnx_graph import Graph, Node, is_onnx, shown_name
+from cyprop.formats.onnx_operators import LINEAR_CLASSIFIER
 from cyprop.formats.onnx_tensor import Beside
 from cyprop.formats.onnx_walk import Walk
 from cyprop.formats.reading import opened
@@ -27,7 +27,10 @@ __all__ = ["is_onnx", "read", "read_opened"]
 Labels = tuple[Any, ...]
 
 # What makes labels of outputs, or hands them on.
-BEHIND = ("ArgMax", "ArrayFeatureExtractor", "ZipMap", "Binarizer", "Reshape", "Cast", "Identity")
+BEHIND = frozenset(
+    ("ArgMax", "ArrayFeatureExtractor", "ZipMap", "Binarizer", "Reshape", "Cast", "Identity")
+    + ("Normalizer", "LinearClassifier")
+)
 
 
 class Head(NamedTuple):
@@ -36,6 +39,7 @@ class Head(NamedTuple):
     name: bytes
     labels: Labels | None = None
     is_label: bool = False  # whether the output is labels, and not numbers
+    of_several: bool = False  # whether it is several labels of each row
 
 
 def read(path: str | os.PathLike[str], output: str | None = None) -> Chain:
@@ -137,48 +141,71 @@ def chosen(graph: Graph, output: str | None) -> Head:
         names = [output.encode("utf-8", "surrogateescape")]
     made_by = {name: node for node in graph.nodes for name in node.outputs}
     heads = [_head(graph, made_by, name) for name in names]
-    if len({head.name for head in heads}) != 1:
+    ends = {head.name for head in heads}
+    for head in heads:  # a label may be made in front of the softmax
+        node = made_by.get(head.name)
+        if node is not None and node.op in ("Softmax", "LogSoftmax"):
+            ends -= {other.name for other in heads if other.is_label} & set(node.inputs)
+    if len(ends) != 1:
         raise FormatError(f"it has the outputs {known}; choose one with output=")
     if all(head.is_label and head.labels is None for head in heads):
         raise FormatError(f"its output {known} is a number of a class, expected that of each class")
     labels = [head.labels for head in heads if head.labels is not None]
-    return Head(heads[0].name, labels[0] if labels else None)
+    several = any(head.of_several for head in heads)
+    return Head(ends.pop(), labels[0] if labels and not several else None)
 
 
 def _head(graph: Graph, made_by: dict[bytes, Node], name: bytes) -> Head:
     """The numbers behind an output; `name` itself unless labels are made of them."""
-    at, labels, is_label = name, None, False
+    at, labels, is_label, of_several = name, None, False, False
     for _ in range(len(graph.nodes) + 1):
         node = made_by.get(at)
         if node is None or not node.inputs or node.op not in BEHIND:
             break
-        if node.op == "ArrayFeatureExtractor" and len(node.inputs) == 2:
-            at, labels, is_label = node.inputs[1], _classes(graph, made_by, node.inputs[0]), True
-            continue
-        if node.op == "ZipMap":
-            labels, is_label = _zip_classes(graph, node), True
-        elif node.op in ("ArgMax", "Binarizer"):
-            is_label = True
-        at = node.inputs[0]
-    if not is_label:
-        at = name
+        at, kind = node.inputs[0], node.op
+        if kind == "ArrayFeatureExtractor" and len(node.inputs) == 2:
+            at, labels, is_label = node.inputs[1], _classes(graph, node.inputs[0]), True
+        elif kind == "ZipMap":
+            labels, is_label = _class_labels(graph, node, ()), True
+        elif kind in ("ArgMax", "Binarizer"):
+            is_label, of_several = True, kind == "Binarizer"
+        elif kind == "LinearClassifier":
+            labels, is_label = _class_labels(graph, node, LINEAR_CLASSIFIER), True
+            at = node.outputs[-1]
+            break
+    at = _without_identity(made_by, at if is_label else name)
     two = _one_of_two(graph, made_by, at)
-    return Head(at if two is None else two, labels, is_label)
+    return Head(at if two is None else two, labels, is_label, of_several)
 
 
-def _classes(graph: Graph, made_by: dict[bytes, Node], name: bytes) -> Labels:
+def _without_identity(made_by: dict[bytes, Node], name: bytes) -> bytes:
+    """The value that this one is, whatever Identity or Normalizer hands it on."""
+    for _ in range(len(made_by)):
+        node = made_by.get(name)
+        if node is None or node.op not in ("Identity", "Normalizer") or len(node.inputs) != 1:
+            break
+        before = made_by.get(node.inputs[0])
+        if node.op == "Normalizer" and (before is None or before.op != "LinearClassifier"):
+            break
+        name = node.inputs[0]
+    return name
+
+
+def _classes(graph: Graph, name: bytes) -> Labels:
     """The texts or whole numbers of a constant."""
     if name in graph.tensors:
         return tuple(graph.tensors[name].labels())
     raise FormatError(f"it computes its classes {shown_name(name)!r}, expected a constant")
 
 
-def _zip_classes(graph: Graph, node: Node) -> Labels | None:
-    keys = ("classlabels_int64s", "classlabels_strings")
-    found = node.attributes(graph.beside, keys)
-    numbers, texts = (found.get(key) for key in keys)
-    if numbers:
-        return tuple(numbers)
+def _class_labels(graph: Graph, node: Node, others: tuple[str, ...]) -> Labels | None:
+    """The labels that are attributes of a node, which has some others too."""
+    keys = ("classlabels_int64s", "classlabels_ints", "classlabels_strings")
+    found = node.attributes(graph.beside, (*keys, *others))
+    *numbers, texts = (found.get(key) for key in keys)
+    for some in numbers:
+        if some:
+            return tuple(some)
     return tuple(text.decode("utf-8", "replace") for text in texts) if texts else None
 
 
@@ -192,7 +219,8 @@ def _one_of_two(graph: Graph, made_by: dict[bytes, Node], name: bytes) -> bytes 
         return None
     one = graph.tensors.get(other.inputs[0])
     along_columns = node.attributes(graph.beside, ("axis",)).get("axis") in (1, -1)
-    return node.inputs[1] if one and along_columns and one.array().tolist() == [1] else None
+    is_one = one is not None and one.shape() in ((), (1,)) and one.array().reshape(-1)[0] == 1
+    return node.inputs[1] if is_one and along_columns else None
 
 
-_HANDLERS = _elementwise, _operators  # which register themselves
+_HANDLERS = _elementwise  # which register themselves, as those of onnx_operators do

@@ -28,7 +28,7 @@ from cyprop.formats.onnx_walk import (
     value_of,
     vector,
 )
-from cyprop.rules import Activation
+from cyprop.rules import Activation, rule_named
 
 
 @handles("Gemm")
@@ -66,14 +66,16 @@ def matmul(walk: Walk, node: Node) -> None:
     begin_layer(walk, node, layout, W)
 
 
-def begin_layer(walk: Walk, node: Node, before: Layout, W: Array) -> None:
+def begin_layer(
+    walk: Walk, node: Node, before: Layout, W: Array, output: bytes | None = None
+) -> None:
     """Go on from a layer, whose weights must fit the last axis."""
     if before.n_columns not in (None, len(W)):
         raise FormatError(
             f"{node.what} takes {len(W)} columns, and what comes before it has {before.n_columns}"
         )
     shape = None if before.shape is None else (*before.shape[:-1], W.shape[1])
-    walk.begin(node.outputs[0], Layout(shape))
+    walk.begin(node.outputs[0] if output is None else output, Layout(shape))
 
 
 @handles("BatchNormalization")
@@ -96,6 +98,59 @@ def batch_normalization(walk: Walk, node: Node) -> None:
     walk.begin(node.outputs[0], layout)
 
 
+LINEAR = ("coefficients", "intercepts", "post_transform")
+LINEAR_CLASSIFIER = (*LINEAR, "multi_class")
+
+
+@handles("LinearRegressor", domain="ai.onnx.ml")
+def linear_regressor(walk: Walk, node: Node) -> None:
+    known = attributes(walk, node, **_linear_defaults(LINEAR), targets=1)
+    _linear(walk, node, known, known["targets"], node.outputs[0])
+
+
+@handles("LinearClassifier", domain="ai.onnx.ml")
+def linear_classifier(walk: Walk, node: Node) -> None:
+    names = ("classlabels_ints", "classlabels_strings")
+    defaults = {**_linear_defaults(LINEAR_CLASSIFIER), **dict.fromkeys(names)}
+    known = attributes(walk, node, **defaults)
+    n_classes = len(known["classlabels_ints"] or known["classlabels_strings"] or ())
+    if n_classes < 2:
+        raise FormatError(f"{node.what} has {n_classes} classes, expected two or more")
+    if walk.made_of(node.outputs[-1], "Normalizer") and known["post_transform"] != b"SOFTMAX":
+        raise FormatError(f"{node.what} is normalised, expected that behind a softmax alone")
+    _linear(walk, node, known, n_classes, node.outputs[-1])
+
+
+def _linear_defaults(names: tuple[str, ...]) -> dict[str, Any]:
+    texts = {"post_transform": b"NONE", "multi_class": 0}
+    return {name: texts.get(name) for name in names}
+
+
+def _linear(walk: Walk, node: Node, known: dict[str, Any], n_out: int, output: bytes) -> None:
+    """A linear model, whose weights are attributes: (n_out, n_in) in float32."""
+    rules = {b"NONE": "identity", b"SOFTMAX": "softmax", b"LOGISTIC": "sigmoid"}
+    [x] = arguments(node, 1, 1)
+    layout = value_of(walk, node, x).layout
+    coefficients, intercepts = (floats_of(known[key], node) for key in LINEAR[:2])
+    if n_out < 1 or coefficients.size % n_out or known["post_transform"] not in rules:
+        raise FormatError(f"{node.what} has no weights for {n_out} outputs, or an unknown end")
+    walk.end_of_expression(x)
+    walk.keep(output, coefficients)
+    W = coefficients.reshape(n_out, -1).T
+    walk.builder.affine(W, intercepts if intercepts.size else None, node.what)
+    rule: Any = rule_named("activation", rules[known["post_transform"]], {})
+    walk.builder.activation(rule, node.what)
+    begin_layer(walk, node, layout, W, output)
+
+
+def floats_of(value: Any, node: Node) -> Array:
+    """An attribute that is a list of float32; empty if it is left out."""
+    data = memoryview(b"") if value is None or value == () else memoryview(value)
+    if len(data) % 4:
+        raise FormatError(f"{node.what} has a list of numbers whose end is missing")
+    return np.frombuffer(data, "<f4")
+
+
 @handles("Scaler", domain="ai.onnx.ml")
 def scaler(walk: Walk, node: Node) -> None:
     known = attributes(walk, node, offset=None, scale=None)
@@ -103,7 +158,7 @@ def scaler(walk: Walk, node: Node) -> None:
     layout = value_of(walk, node, x).layout
     walk.end_of_expression(x)
     offset, scale = (
-        np.frombuffer(bytes(known[key])[: len(known[key]) // 4 * 4], "<f4").astype(np.float64)
+        floats_of(known[key], node).astype(np.float64)
         if known[key] is not None
         else np.full(1, default)
         for key, default in (("offset", 0.0), ("scale", 1.0))
@@ -202,8 +257,7 @@ def constant(walk: Walk, node: Node) -> None:
     if isinstance(value, Tensor):
         walk.keep(node.outputs[0], value.array())
     elif name == "value_floats":
-        whole = bytes(value)
-        walk.keep(node.outputs[0], np.frombuffer(whole[: len(whole) // 4 * 4], "<f4"))
+        walk.keep(node.outputs[0], floats_of(value, node))
     elif isinstance(value, int | float | list):
         dtype = np.float32 if name == "value_float" else np.int64
         walk.keep(node.outputs[0], np.array(value, dtype))

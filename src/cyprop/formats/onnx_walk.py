@@ -128,6 +128,10 @@ class Walk:
         self.conditions = {}
         return live.layout
 
+    def made_of(self, name: bytes, op: str) -> bool:
+        """Whether an operator takes the value of that name."""
+        return any(node.op == op and name in node.inputs for node in self.graph.nodes)
+
     def begin(self, name: bytes, layout: Layout) -> None:
         """Let the value of that name be the last step that the Builder knows."""
         self.live = {name: Live(forms.X, layout)}
