@@ -71,7 +71,7 @@ class Node:
         """What a sentence calls it."""
         name = self.name or (self.outputs[0] if self.outputs else b"")
         op = f"{self.domain}.{self.op}" if self.domain else self.op
-        return f"the node {op} {shown_name(name)!r}"
+        return f"the node {op if op.isprintable() else repr(op)} {shown_name(name)!r}"
 
     def attributes(self, beside: Beside, known: tuple[str, ...]) -> dict[str, Any]:
         """The value of each attribute; FormatError for one that is not known.
