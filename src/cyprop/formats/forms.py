@@ -45,7 +45,7 @@ X = Form(0.0, ((1.0, ("x",)),))
 
 def close(a: float, b: float) -> bool:
     """Whether two numbers are the same but for the rounding of a file."""
-    return a == b or abs(a - b) <= CLOSE * max(abs(a), abs(b))
+    return a == b or abs(a - b) <= CLOSE * min(abs(a), abs(b))
 
 
 def same(a: Any, b: Any) -> bool:
@@ -136,6 +136,8 @@ def clipped(F: Form, low: float, high: float) -> Form | None:
     if inner and inner[0] == 1:
         first_low, first_high = inner[2] or (0.0, math.inf)
         F, low, high = inner[1], max(low, first_low), min(high, first_high)
+    if (low, high) == (-math.inf, math.inf):
+        return F
     if not low < high:
         return None
     return apply("relu", F) if (low, high) == (0, math.inf) else apply("clip", F, low, high)
