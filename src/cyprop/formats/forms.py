@@ -70,7 +70,7 @@ def add(F: Form, G: Form) -> Form:
         else:
             terms.append((factor, atom))
     found = Form(F.constant + G.constant, _sorted(tuple(t for t in terms if t[0] != 0)))
-    return _as_softplus(_bounded(found))
+    return _as_sum(_bounded(found))
 
 
 def scaled(F: Form, factor: float, constant: float = 0.0) -> Form:
@@ -211,19 +211,30 @@ def _as_logarithm(F: Form) -> Form | None:
     return None
 
 
-def _as_softplus(F: Form) -> Form:
-    """max(u, 0) + ln(1 + e^(-|u|)) = softplus(u), which is how it is spelled to be exact."""
+def _as_sum(F: Form) -> Form:
+    """The activation that max(u, 0) and another term are; F itself if none."""
     if len(F.terms) != 2 or F.constant:
         return F
     for first, second in (F.terms, F.terms[::-1]):
         relu = _function(Form(0.0, (first,)), "relu")
-        rest = _function(Form(0.0, (second,)), "softplus")
-        inner = _function(rest[1], "abs") if rest else None
-        if not (relu and rest and inner):
-            continue
-        if close(relu[0], rest[0]) and close(inner[0], -1.0) and same(inner[1], relu[1]):
-            return scaled(apply("softplus", relu[1]), relu[0])
+        found = _beside_relu(relu[1], scaled(Form(0.0, (second,)), 1 / relu[0])) if relu else None
+        if relu and found:
+            return scaled(found, relu[0])
     return F
+
+
+def _beside_relu(u: Form, rest: Form) -> Form | None:
+    """max(u, 0) + ln(1 + e^(-|u|)) = softplus(u), max(u, 0) + min(α·(e^(u/α) − 1), 0) = celu(u)."""
+    softplus, below = _function(rest, "softplus"), _function(rest, "clip")
+    inner = _function(softplus[1], "abs") if softplus and close(softplus[0], 1.0) else None
+    if inner and close(inner[0], -1.0) and same(inner[1], u):
+        return apply("softplus", u)
+    if below and close(below[0], 1.0) and below[2] == (-math.inf, 0.0):
+        alpha = -below[1].constant
+        exp = _function(scaled(below[1], 1.0, alpha), "exp")
+        if exp and alpha > 0 and close(exp[0], alpha) and same(exp[1], scaled(u, 1 / alpha)):
+            return apply("celu", u, alpha)
+    return None
 
 
 def _as_product(F: Form) -> Form:

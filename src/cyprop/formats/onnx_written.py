@@ -119,9 +119,15 @@ def _softplus(s: Spelling, x: str, last: bool = False) -> str:
     return s("Add", s("Relu", x), rest, last=last)
 
 
-def _bent(s: Spelling, x: str, alpha: float, scale: float = 1.0, factor: float = 1.0) -> str:
-    """factor·(x where x > 0, else alpha·(e^(x·scale) − 1))."""
-    below = s("Mul", s("Sub", s("Exp", x if scale == 1 else s("Mul", x, scale)), 1.0), alpha)
+def _celu(s: Spelling, x: str, alpha: float) -> str:
+    """max(x, 0) + min(alpha·(e^(x / alpha) − 1), 0), as the documentation of ONNX has it."""
+    below = s("Mul", s("Sub", s("Exp", s("Div", x, alpha)), 1.0), alpha)
+    return s("Add", s("Relu", x), s("Min", below, 0.0), last=True)
+
+
+def _bent(s: Spelling, x: str, alpha: float, factor: float = 1.0) -> str:
+    """factor·(x where x > 0, else alpha·(e^x − 1))."""
+    below = s("Mul", s("Sub", s("Exp", x), 1.0), alpha)
     ends = factor == 1
     found = s("Where", s("Greater", x, 0.0), x, below, last=ends)
     return found if ends else s("Mul", found, factor, last=True)
@@ -173,7 +179,7 @@ IN_FLOAT64: dict[str, Spelled] = {
     "leaky_relu": lambda s, x, slope: s("PRelu", x, slope, last=True),
     "elu": _bent,
     "selu": lambda s, x: _bent(s, x, 1.6732632423543772, factor=1.0507009873554805),
-    "celu": lambda s, x, alpha: _bent(s, x, alpha, scale=1 / alpha),
+    "celu": _celu,
     "softplus": lambda s, x: _softplus(s, x, last=True),
     "softsign": _softsign,
     "hard_sigmoid": lambda s, x: s("Div", s("Clip", s("Add", x, 3.0), 0.0, 6.0), 6.0, last=True),
