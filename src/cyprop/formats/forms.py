@@ -9,7 +9,7 @@ that function, so that what is left at the end is an activation, and scales in f
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 # An atom: ("x",), ("f", name, parameters, Form) or ("times", factors); factors are Forms.
 Atom = tuple[Any, ...]
@@ -52,11 +52,13 @@ def same(a: Any, b: Any) -> bool:
     """Whether two expressions, or parts of them, are the same but for rounding."""
     if isinstance(a, float) and isinstance(b, float):
         return close(a, b)
-    if isinstance(a, tuple) and isinstance(b, tuple):
-        parts_a: tuple[Any, ...] = a
-        parts_b: tuple[Any, ...] = b
-        return len(parts_a) == len(parts_b) and all(map(same, parts_a, parts_b))
+    if _is_tuple(a) and _is_tuple(b):
+        return len(a) == len(b) and all(map(same, a, b))
     return bool(a == b)
+
+
+def _is_tuple(value: Any) -> TypeGuard[tuple[Any, ...]]:
+    return isinstance(value, tuple)
 
 
 def add(F: Form, G: Form) -> Form:

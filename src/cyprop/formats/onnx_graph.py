@@ -267,7 +267,7 @@ def shown_name(name: bytes) -> str:
 
 def _messages(value: Any) -> Iterator[tuple[int, Any]]:
     """The number and the bytes of each field of a message that is a message itself."""
-    if not isinstance(value, memoryview):
+    if isinstance(value, int):
         raise FormatError("it has a type that is none, so it is damaged")
     for number, wire, part in protobuf.fields(value):
         if wire == LENGTH:
