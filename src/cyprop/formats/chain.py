@@ -118,6 +118,7 @@ class Chain(NamedTuple):
             self.dtype if dtype is None else checked_dtype(dtype),
         )
         network = memory.make(cls, settings)
+        memory.set_rng(network, np.random.Generator(np.random.PCG64(0)))  # as of a new one
         for layer, W, b in zip(self.layers, *memory.arrays(network), strict=True):
             _put(W, layer.W)
             _put(b, layer.b)
