@@ -203,7 +203,7 @@ class Builder:
         else:
             front = self._folding.then_all_of(self._kept)
         self._folding = self._kept = NOTHING
-        for scaling in (self._inputs, front):
+        for scaling in (front,) if self._layers else (self._inputs, front):
             self._check_columns(scaling, len(W), what)
         self._append(_Raw(W, b, front, what))
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import struct
 import sys
 from collections.abc import Callable
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeGuard
 
 from cyprop.checks.numbers import is_dict, is_list
 from cyprop.errors import FormatError
@@ -89,7 +89,12 @@ def _is_size(value: Any) -> bool:
 
 
 def _is_shape(value: Any) -> bool:
-    return type(value) is tuple and len(value) <= 8 and all(map(_is_size, value))
+    return is_plain_tuple(value) and len(value) <= 8 and all(map(_is_size, value))
+
+
+def is_plain_tuple(value: Any) -> TypeGuard[tuple[Any, ...]]:
+    """Whether it is a tuple, and not one of the classes above."""
+    return type(value) is tuple
 
 
 def run(text: bytes, room: int) -> Any:
@@ -240,7 +245,7 @@ class _Machine:
     def persistent(self) -> None:
         value = self._pop()
         if not (
-            type(value) is tuple
+            is_plain_tuple(value)
             and len(value) == 5
             and value[0] == "storage"
             and isinstance(value[1], Name)
@@ -254,7 +259,7 @@ class _Machine:
 
     def reduce(self) -> None:
         arguments, function = self._pop(), self._pop()
-        if type(arguments) is not tuple or not isinstance(function, Name):
+        if not is_plain_tuple(arguments) or not isinstance(function, Name):
             self._damaged()
         make = KNOWN.get(function.name)
         made = MISSING if make is None else make(*arguments)

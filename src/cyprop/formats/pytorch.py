@@ -107,7 +107,7 @@ class StateDict(Mapping[str, Array]):
             )
         self._archive = Archive(file)
         self._folder = _folder(self._archive)
-        self._order = _byte_order(self._archive, self._folder)
+        self._order: Literal["<", ">"] = _byte_order(self._archive, self._folder)
         text = self._archive.read(f"{self._folder}data.pkl")
         self._tensors = _state_dict(pickle_machine.run(text, size + ROOM))
         self._storages: dict[str, Array] = {}

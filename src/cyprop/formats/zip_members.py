@@ -150,7 +150,8 @@ class Archive:
         header = self._file.read(LOCAL.size)
         if len(header) < LOCAL.size or header[:4] != MAGIC:
             raise FormatError(f"its {name!r} is not where the directory says")
-        *_, n_name, n_extra = LOCAL.unpack(header)
+        lengths: tuple[int, int] = struct.unpack_from("<2H", header, LOCAL.size - 4)
+        n_name, n_extra = lengths
         if self._file.read(n_name) != name.encode("utf-8"):
             raise FormatError(f"its {name!r} has another name in front of its bytes")
         start = member.offset + LOCAL.size + n_name + n_extra
