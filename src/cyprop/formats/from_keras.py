@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cyprop.checks.numbers import is_dict, is_list, shown
+from cyprop.checks.numbers import class_of, is_dict, is_sequence, shown
 from cyprop.errors import FormatError
 from cyprop.formats import keras, keras_config
 from cyprop.formats.chain import Chain
@@ -41,7 +41,7 @@ def chain_of(model: Any, output: str | None = None) -> Chain:
     -----
     Thread-safety: any number of threads at once, while nobody changes the model.
     """
-    kind: type = type(model)
+    kind = class_of(model)
     library = kind.__module__.split(".")[0]
     if not any(_is_of_keras(base) and base.__name__ == "Model" for base in kind.__mro__):
         raise TypeError(f"model is {shown(model)}, expected a model of Keras")
@@ -74,8 +74,6 @@ def _plain(value: Any) -> Any:
     """A configuration as it would be in a file: tuples and arrays become lists."""
     if is_dict(value):
         return {key: _plain(inside) for key, inside in value.items()}
-    if isinstance(value, tuple):
-        value = list(value)
-    if is_list(value):
+    if is_sequence(value):
         return [_plain(inside) for inside in value]
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    return value.tolist() if hasattr(value, "tolist") else value

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cyprop.checks.numbers import shown
+from cyprop.checks.numbers import class_of, shown
 from cyprop.formats.chain import Builder, Chain
 from cyprop.formats.torch_activations import CLASSES, of_module
 
@@ -49,8 +49,9 @@ def chain_of(module: Any) -> Chain:
     A Softplus is the identity above its threshold, 20; here it is not, and differs by 2e-9 there.
     Thread-safety: any number of threads at once, while nobody changes the module.
     """
-    bases: tuple[type, ...] = type(module).__mro__
-    if not any(_is_of_torch(base) and base.__name__ == "Module" for base in bases):
+    if not any(
+        _is_of_torch(base) and base.__name__ == "Module" for base in class_of(module).__mro__
+    ):
         raise TypeError(f"module is {shown(module)}, expected a torch.nn.Sequential")
     builder = Builder(ValueError)
     for name, part in _flat(module, "", 0):
@@ -65,7 +66,7 @@ def _is_of_torch(kind: type) -> bool:
 
 def _flat(module: Any, name: str, depth: int) -> Iterator[tuple[str, Any]]:
     """The modules inside, in their order, without the Sequentials around them."""
-    own: type = type(module)
+    own = class_of(module)
     if own.__name__ != "Sequential" or not _is_of_torch(own):
         yield name, module
         return
@@ -84,7 +85,7 @@ def _check_hooks(module: Any, what: str) -> None:
 def _add(builder: Builder, module: Any, what: str, alone: bool) -> None:
     """Tell a Builder what one module computes."""
     kind = type(module).__name__
-    own: type = type(module)
+    own = class_of(module)
     known = (*PASSED_OVER, "Linear", "BatchNorm1d", "Flatten", *CLASSES)
     if not _is_of_torch(own) or kind not in known:
         raise ValueError(

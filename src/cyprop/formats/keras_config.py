@@ -93,9 +93,9 @@ def _check_own(layer: dict[Any, Any], kind: str, name: str) -> None:
     """Refuse what is not one of Keras's own layers."""
     module, registered = layer.get("module"), layer.get("registered_name")
     own = module is None or (isinstance(module, str) and module.split(".")[0] == "keras")
-    if not own or registered not in (None, kind):
+    if not own or registered not in (None, kind) or ">" in kind:
         raise FormatError(
-            f"the layer {kind[:80]} {name[:80]!r} is of {str(module or registered)[:80]!r},"
+            f"the layer {kind[:80]} {name[:80]!r} is of {str(module or kind)[:80]!r},"
             " expected one of Keras's own"
         )
 
@@ -149,7 +149,10 @@ def _only_input(entry: Entry, by_name: dict[str, Entry]) -> str:
     if is_dict(node):  # of Keras 3
         arguments = node.get("args")
         tensors = []
-        for argument in arguments if is_list(arguments) else []:
+        listed: list[Any] = arguments if is_list(arguments) else []
+        if len(listed) == 1 and is_list(listed[0]):  # of a layer that takes several
+            listed = listed[0]
+        for argument in listed:
             inside = argument.get("config") if is_dict(argument) else None
             tensors.append(inside.get("keras_history") if is_dict(inside) else None)
     names = _tensors(tensors, by_name)
@@ -166,9 +169,15 @@ def _tensors(value: Any, by_name: dict[str, Entry]) -> list[str]:
         value = [value]
     names: list[str] = []
     for tensor in value if is_list(value) else []:
-        if not is_list(tensor) or not tensor or tensor[0] not in by_name or tensor[1:3] != [0, 0]:
+        name = tensor[0] if is_list(tensor) and tensor else None
+        if not isinstance(name, str) or name not in by_name:
             raise FormatError("its configuration does not say how its layers follow each other")
-        names.append(tensor[0])
+        if tensor[1:3] != [0, 0]:
+            raise FormatError(
+                f"the layer {by_name[name].kind[:80]} {name[:80]!r} is called several times, or has"
+                " several outputs; expected one of both"
+            )
+        names.append(name)
     return names
 
 

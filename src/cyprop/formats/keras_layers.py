@@ -159,7 +159,7 @@ def _batch_normalization(builder: Builder, layer: KerasLayer, version: str) -> N
 
 def _normalization(builder: Builder, layer: KerasLayer, version: str) -> None:
     config = layer.config
-    if _one(config.get("axis", -1)) not in (-1, 1, None):
+    if _one(config.get("axis", -1)) not in (-1, 1, None, []):
         raise FormatError(f"{layer.what} is not of the columns, expected axis=-1 or None")
     if config.get("mean") is not None:
         mean, variance = (_numbers(layer, key) for key in ("mean", "variance"))
