@@ -19,7 +19,7 @@ import numpy.typing as npt
 from cyprop.engine import memory
 from cyprop.engine.engine import Engine
 from cyprop.errors import FormatError
-from cyprop.formats.maps import NOTHING, Map, Scaling, folded
+from cyprop.formats.maps import NOTHING, Map, Scaling, folded, widened
 from cyprop.kernels import activation as activations
 from cyprop.rules import Activation, Loss, LossName, Optimizer, OptimizerName
 from cyprop.settings import Settings, checked_dtype
@@ -146,6 +146,7 @@ class _Raw:
 
     def __init__(self, W: Array, b: Array, front: Scaling, what: str) -> None:
         self.W, self.b, self.what = W, b, what
+        self.is_bare = False  # it came without biases
         self.front: Scaling = front
         self.behind: Scaling = NOTHING
         self.activation: Activation | None = None
@@ -171,7 +172,7 @@ class Builder:
         self, refused: Callable[[str], Exception] = FormatError, room: int | None = None
     ) -> None:
         self._refused = refused
-        self._room = room
+        self.room = room
         self._layers: list[_Raw] = []
         self._inputs: Scaling = NOTHING
         # Scales that wait for what comes behind them: those that fold, and those that may become
@@ -189,9 +190,18 @@ class Builder:
         """Whether the last step was an affine map, or a scale of one: no activation has come."""
         return bool(self._layers) and self._layers[-1].activation is None
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether a weight or a bias is a float64, as all of the chain are then."""
+        return any(8 in (raw.W.dtype.itemsize, raw.b.dtype.itemsize) for raw in self._layers)
+
     def affine(self, W: Array, b: Array | None, what: str) -> None:
-        """A layer of weights (n_in, n_out) and biases (n_out,), one for all outputs, or none."""
-        W, b = self._checked(W, b, what)
+        """A layer of weights (n_in, n_out) and biases (n_out,), one for all outputs, or none.
+
+        They are of float16, float32 or float64, or uint16, which are the bits of bfloat16.
+        """
+        bare = b is None
+        W, b = self._checked(W, b, what, self.n_columns)
         if not self._layers:
             self._inputs, front = self._kept, self._folding
             if not self._inputs.is_map:
@@ -206,6 +216,18 @@ class Builder:
         for scaling in (front,) if self._layers else (self._inputs, front):
             self._check_columns(scaling, len(W), what)
         self._append(_Raw(W, b, front, what))
+        self._layers[-1].is_bare = bare
+
+    def bias(self, b: Array, what: str) -> bool:
+        """Biases of a layer that came without any; whether that is what was before."""
+        if not (self.is_open and self._layers[-1].is_bare and self._kept.does_nothing):
+            return False
+        if not self._folding.does_nothing:
+            return False
+        last = self._layers[-1]
+        _, last.b = self._checked(last.W, b, what, last.W.shape[0])
+        last.is_bare = False
+        return True
 
     def scale(self, factor: Any, shift: Any, what: str, fold: bool = False) -> None:
         """x·factor + shift of each column; numbers, or one for each.
@@ -291,8 +313,7 @@ class Builder:
             raise self._refused("it has no layer, expected at least one affine map")
         outputs = self._close()
         self._check_room()
-        wide = any(raw.W.dtype.itemsize == 8 or raw.b.dtype.itemsize == 8 for raw in self._layers)
-        dtype = np.dtype(np.float64 if wide else np.float32)
+        dtype = np.dtype(np.float64 if self.is_wide else np.float32)
         layers: list[Layer] = []
         for raw in self._layers:
             W, b = folded(raw.W, raw.b, raw.front, raw.behind, dtype)
@@ -335,9 +356,9 @@ class Builder:
     def _layer_of_a_scale(self, what: str) -> None:
         """One more layer, of the scale that waits, behind an activation."""
         n = len(self._layers[-1].b)
-        if n * n > ROOM and (self._room is None or n * n > self._room):
+        if n * n > ROOM and (self.room is None or n * n > self.room):
             raise self._refused(f"{what} would take a layer of {n} by {n} weights")
-        dtype = self._layers[-1].W.dtype
+        dtype = np.float64 if self.is_wide else np.float32
         scaling = self._folding.then_all_of(self._kept)
         self._folding = self._kept = NOTHING
         self._append(_Raw(np.eye(n, dtype=dtype), np.zeros(n, dtype), scaling, what))
@@ -356,28 +377,29 @@ class Builder:
             f"{what} follows {self._layers[-1].what}, expected nothing behind a softmax"
         )
 
-    def _checked(self, W: Array, b: Array | None, what: str) -> tuple[Array, Array]:
+    def _checked(
+        self, W: Array, b: Array | None, what: str, n_columns: int | None
+    ) -> tuple[Array, Array]:
         """The weights and biases, in float32 or float64, if they are a layer that fits here."""
         if W.ndim != 2 or 0 in W.shape:
             raise self._refused(f"{what} has weights of shape {W.shape}, expected (n_in, n_out)")
-        W, n_out = self._widened(W, what), W.shape[1]
+        W, n_out = self._of_floats(W, what), W.shape[1]
         if self._layers and not self.is_open and self._couples_units():
             self._refuse_behind_softmax(what)
-        if self.n_columns not in (None, len(W)):
+        if n_columns not in (None, len(W)):
             raise self._refused(
-                f"{what} takes {len(W)} columns, and what comes before it has {self.n_columns}"
+                f"{what} takes {len(W)} columns, and what comes before it has {n_columns}"
             )
         if b is None:
-            return W, np.zeros(n_out, W.dtype)
-        b = self._widened(b, what)
+            return W, np.zeros(n_out, np.float64 if W.dtype.itemsize == 8 else np.float32)
+        b = self._of_floats(b, what)
         if b.size != 1 and b.shape != (n_out,):
             raise self._refused(f"{what} has biases of shape {b.shape}, expected ({n_out},)")
         return W, np.broadcast_to(b.reshape(-1), (n_out,))
 
-    def _widened(self, array: Array, what: str) -> Array:
-        if array.dtype == np.float16:
-            return array.astype(np.float32)
-        if array.dtype.kind != "f" or array.dtype.itemsize not in (4, 8):
+    def _of_floats(self, array: Array, what: str) -> Array:
+        """The array, if it has numbers that a layer can have; they are widened at the end."""
+        if array.dtype.kind != "f" and array.dtype != np.uint16:
             raise self._refused(f"{what} has numbers of {array.dtype}, expected float32 or float64")
         return array
 
@@ -388,17 +410,17 @@ class Builder:
             )
 
     def _check_room(self) -> None:
-        if self._room is None:
+        if self.room is None:
             return
         sizes = [len(self._layers[0].W), *(len(raw.b) for raw in self._layers)]
         n = sum(n_in * n_out for n_in, n_out in pairwise(sizes))
-        if n > self._room + ROOM:
+        if n > self.room + ROOM:
             raise self._refused(
-                f"its layers have {n} weights, more than the {self._room} numbers that are in it"
+                f"its layers have {n} weights, more than the {self.room} numbers that are in it"
             )
 
     def _check_finite(self, raw: _Raw, W: Array, b: Array, dtype: np.dtype[Any]) -> None:
         """Refuse a layer of finite numbers that folding makes infinite."""
-        before = np.isfinite(raw.W).all() and np.isfinite(raw.b).all()
+        before = np.isfinite(widened(raw.W)).all() and np.isfinite(widened(raw.b)).all()
         if before and not (np.isfinite(W).all() and np.isfinite(b).all()):
             raise self._refused(f"{raw.what} cannot be scaled: its weights overflow in {dtype}")

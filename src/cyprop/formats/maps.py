@@ -92,6 +92,16 @@ class Scaling(NamedTuple):
 NOTHING = Scaling(np.zeros(()), np.ones(()), np.zeros(()))
 
 
+def widened(array: Array) -> Array:
+    """Numbers of half precision as float32, others as they are.
+
+    Whole numbers of 16 bits are the bits of bfloat16, for which NumPy has no dtype.
+    """
+    if array.dtype == np.uint16:
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
 def folded(
     W: Array, b: Array, front: Scaling, behind: Scaling, dtype: np.dtype[Any]
 ) -> tuple[Array, Array]:
@@ -100,16 +110,16 @@ def folded(
     f and h are the scale and the constant in front of the layer, s and t those behind it.
     """
     if front.does_nothing and behind.does_nothing:
-        return W.astype(dtype, copy=False), b.astype(dtype, copy=False)
+        return widened(W).astype(dtype, copy=False), widened(b).astype(dtype, copy=False)
     n_in, n_out = W.shape
     f, h = (np.broadcast_to(x, (n_in,)) for x in (front.scale, front.constant))
     s, t = (np.broadcast_to(x, (n_out,)) for x in (behind.scale, behind.constant))
-    new_W, new_b = np.empty((n_in, n_out), dtype), b.astype(np.float64)
+    new_W, new_b = np.empty((n_in, n_out), dtype), widened(b).astype(np.float64)
     rows = max(1, PIECE // n_out)
     with np.errstate(all="ignore"):
         for first in range(0, n_in, rows):
             some = slice(first, first + rows)
-            piece = W[some].astype(np.float64)
+            piece = widened(W[some]).astype(np.float64)
             new_b += h[some] @ piece
             new_W[some] = f[some, None] * piece * s
         return new_W, (new_b * s + t).astype(dtype)
