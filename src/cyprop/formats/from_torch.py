@@ -103,7 +103,7 @@ def _add(builder: Builder, module: Any, what: str, alone: bool) -> None:
         bias = None if module.bias is None else _array(module.bias)
         builder.affine(_array(module.weight).T, bias, what)
     elif kind == "BatchNorm1d":
-        builder.scale(*_scale_of(module, what), what)
+        builder.scale(*_scale_of(module, what), what, fold=True)
     else:
         rule = of_module(module, ValueError)
         if rule is not None:

@@ -154,7 +154,7 @@ def _batch_normalization(builder: Builder, layer: KerasLayer, version: str) -> N
     mean, variance = arrays
     with np.errstate(all="ignore"):
         factor = gamma / np.sqrt(variance + _number(layer, "epsilon", 1e-3))
-        builder.scale(factor, beta - mean * factor, layer.what)
+        builder.scale(factor, beta - mean * factor, layer.what, fold=True)
 
 
 def _normalization(builder: Builder, layer: KerasLayer, version: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar
 
 from cyprop.checks.numbers import shown
 from cyprop.engine.engine import Engine
 from cyprop.errors import FormatError
-from cyprop.formats import reading
+from cyprop.formats import atomic, reading
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 N = TypeVar("N", bound=Engine)
 
 START = 64  # bytes that tell a kind, but for what a zip file holds
-ZIP, HDF5, PICKLE = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\x80"
+ZIP, HDF5 = (b"PK\x03\x04", b"PK\x05\x06"), b"\x89HDF\r\n\x1a\n"  # of the zips one is empty
+PICKLES = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 
 KNOWN = (
     "safetensors of cyprop or PyTorch, a state_dict of PyTorch (.pt), ONNX, Keras (.keras, .h5), or"
@@ -105,7 +107,7 @@ def load(
     }
     given = {name: value for name, value in given.items() if value is not None}
     with reading.opened(path) as file:
-        kind = kind_of(file)
+        kind = kind_of(file, os.path.dirname(atomic.checked_path(path)))
         known = options_of(kind)
         for name, value in given.items():
             if name not in known:
@@ -120,13 +122,15 @@ def load(
     return safetensors.load(cls, path)
 
 
-def kind_of(file: BinaryIO) -> Kind:
+def kind_of(file: BinaryIO, folder: str | None) -> Kind:
     """What kind of file it is, by its content.
 
     Parameters
     ----------
     file : binary file
         It can be sought in.
+    folder : str or None
+        Where the external data of an ONNX file is; None if it may have none.
 
     Raises
     ------
@@ -137,18 +141,20 @@ def kind_of(file: BinaryIO) -> Kind:
     start = file.read(START)
     if not size:
         raise FormatError("it is empty")
-    if start.startswith(ZIP):
-        return _in_a_zip(file)
-    if start.startswith(HDF5):
-        return _keras()
-    if start.startswith(PICKLE):
-        return _pickled(file)
-    from cyprop.formats import torch_safetensors
+    from cyprop.formats import onnx, torch_safetensors
 
     if torch_safetensors.begins_like_one(start, size):
         if torch_safetensors.is_own(file):
             return Kind("a file of cyprop", ())
         return Kind("a safetensors file", OF_A_STATE_DICT, torch_safetensors.read)
+    if start.startswith(ZIP):
+        return _in_a_zip(file)
+    if start.startswith(HDF5):
+        return _keras()
+    if start.startswith(PICKLES):
+        return _pickled(file)
+    if onnx.is_onnx(start):
+        return Kind("an ONNX file", ("output",), partial(onnx.read_opened, folder=folder))
     raise FormatError(f"it is of no known kind, expected {KNOWN}")
 
 

@@ -166,7 +166,7 @@ def _built(tensors: Tensors, modules: list[Module], rules: Sequence[Activation])
             if waiting is not None and _is_behind_activation(modules, at):
                 builder.activation(*waiting)
                 waiting = None
-            builder.scale(*_scale_of(tensors, module), what)
+            builder.scale(*_scale_of(tensors, module), what, fold=True)
             continue
         if waiting is not None:
             builder.activation(*waiting)
