@@ -223,8 +223,6 @@ def _directory(file: BinaryIO, size: int) -> dict[str, Member]:
     n_entries, n_bytes, offset = _end(file, size)
     if n_entries > MOST_MEMBERS:
         raise FormatError(f"it has {n_entries} members, expected at most {MOST_MEMBERS}")
-    if offset + n_bytes > size or n_bytes > size:
-        raise FormatError("its directory is longer than the file")
     file.seek(offset)
     text = file.read(n_bytes)
     members: dict[str, Member] = {}
@@ -238,35 +236,44 @@ def _directory(file: BinaryIO, size: int) -> dict[str, Member]:
 
 
 def _end(file: BinaryIO, size: int) -> tuple[int, int, int]:
-    """How many entries the directory has, how many bytes, and where it begins."""
+    """How many entries the directory has, how many bytes, and where it begins.
+
+    It ends where what says so begins, so that there is one way to read a file, and no other.
+    """
     start = max(0, size - LONGEST_END)
     file.seek(start)
     tail = file.read(LONGEST_END)
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < END.size:
         raise FormatError("it is not a zip file, or was cut short")
-    _, disk, first_disk, _, n_entries, n_bytes, offset, _ = END.unpack_from(tail, at)
+    _, disk, first_disk, _, n_entries, n_bytes, offset, n_comment = END.unpack_from(tail, at)
+    if len(tail) - at - END.size != n_comment:
+        raise FormatError("it is not a zip file, or was cut short")
     if disk or first_disk:
         raise FormatError("it is one of several parts of a zip file, expected a whole one")
-    if 0xFFFF in (n_entries,) or 0xFFFFFFFF in (n_bytes, offset):
-        return _end_64(file, start + at)
+    end = start + at
+    wide = _end_64(file, end)
+    if wide is not None:
+        n_entries, n_bytes, offset, end = wide
+    if offset + n_bytes != end:
+        raise FormatError("its directory is not where the end of it says")
     return n_entries, n_bytes, offset
 
 
-def _end_64(file: BinaryIO, end: int) -> tuple[int, int, int]:
-    """What `_end` says, where it does not fit into the end of a zip as it was first laid down."""
+def _end_64(file: BinaryIO, end: int) -> tuple[int, int, int, int] | None:
+    """What `_end` says, and where that stands, in a file whose numbers may need 64 bits."""
     if end < LOCATOR_64.size:
-        raise FormatError("its directory is not where the end of it says")
+        return None
     file.seek(end - LOCATOR_64.size)
-    magic, _, offset, _ = LOCATOR_64.unpack(file.read(LOCATOR_64.size))
-    if magic != b"PK\x06\x07" or offset > end:
-        raise FormatError("its directory is not where the end of it says")
-    file.seek(offset)
+    magic, _, at, _ = LOCATOR_64.unpack(file.read(LOCATOR_64.size))
+    if magic != b"PK\x06\x07":
+        return None
+    file.seek(min(at, end))
     record = file.read(END_64.size)
     if len(record) < END_64.size or record[:4] != b"PK\x06\x06":
         raise FormatError("its directory is not where the end of it says")
-    *_, n_entries, n_bytes, start = END_64.unpack(record)
-    return n_entries, n_bytes, start
+    *_, n_entries, n_bytes, offset = END_64.unpack(record)
+    return n_entries, n_bytes, offset, at
 
 
 def _entry(text: bytes, at: int) -> tuple[str, Member, int]:
