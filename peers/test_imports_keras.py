@@ -315,6 +315,17 @@ def test_weights_alone_are_refused(tmp_path):
         read(tmp_path / "net.weights.h5")
 
 
+def test_what_is_imported_can_learn(tmp_path, rng):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(6, "relu"), layers.Dense(1)])
+    model.save(tmp_path / "net.keras")
+    X = rng.normal(size=(90, 4)).astype("f")
+    for net in (cyprop.from_keras(model), cyprop.load(tmp_path / "net.keras")):
+        assert net.loss == "mse"
+        before = net.evaluate(X, X[:, :1])
+        net.fit(X, X[:, :1], epochs=5)
+        assert net.evaluate(X, X[:, :1]) < before
+
+
 # What somebody did to the HDF5 of a good file
 
 

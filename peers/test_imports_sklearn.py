@@ -19,6 +19,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
+import cyprop
 from cyprop.formats.from_sklearn import chain_of
 
 N = 1000
@@ -176,3 +177,15 @@ def test_what_is_not_fitted_or_no_network(rng):
     for other in (LinearRegression(), 3, make_pipeline(StandardScaler())):
         with pytest.raises(TypeError, match="estimator is .*expected an MLPClassifier"):
             chain_of(other)
+
+
+def test_what_is_imported_can_learn(rng):
+    X = rng.normal(size=(90, 4))
+    y = np.array(["no", "yes"])[(X[:, 0] > 0).astype(int)]
+    model = MLPClassifier((5,), max_iter=2, random_state=1).fit(X, y)
+    chain = chain_of(model)._replace(labels=None)
+    net = chain.network(cyprop.Network)
+    assert net.loss == "binary_cross_entropy"
+    before = net.evaluate(X, (y == "yes")[:, None])
+    net.fit(X, (y == "yes")[:, None], epochs=5)
+    assert net.evaluate(X, (y == "yes")[:, None]) < before

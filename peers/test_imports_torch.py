@@ -236,3 +236,16 @@ def test_to_torch_without_a_module_for_an_activation():
     net = cyprop.Network([2, 3, 1], "tanh", loss="poisson")
     with pytest.raises(ValueError, match="no module for the activation 'exponential'"):
         to_torch(net)
+
+
+def test_what_is_imported_can_learn(tmp_path, rng):
+    model = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3), nn.Softmax(dim=1))
+    torch.save(model.state_dict(), tmp_path / "net.pt")
+    options = {"activation": "tanh", "output_activation": "softmax"}
+    X, labels = rng.normal(size=(90, 4)).astype("f"), rng.integers(0, 3, 90)
+    for net in (cyprop.from_torch(model), cyprop.load(tmp_path / "net.pt", **options)):
+        assert net.loss == "cross_entropy"
+        before = net.evaluate(X, labels)
+        net.fit(X, labels, epochs=5)
+        assert net.evaluate(X, labels) < before
+    assert cyprop.from_torch(model, loss="mse", dtype="float64").dtype == "float64"
