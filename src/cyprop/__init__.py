@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cyprop.checking import GradientCheck, check_gradients
     from cyprop.configuration import get_include, show_config
     from cyprop.gradients import Gradients
+    from cyprop.importing import from_keras, from_sklearn, from_torch, load
     from cyprop.training.history import History
     from cyprop.training.plateau import ReduceOnPlateau
     from cyprop.training.schedules import (
@@ -74,7 +75,11 @@ __all__ = [
     "Step",
     "__version__",
     "check_gradients",
+    "from_keras",
+    "from_sklearn",
+    "from_torch",
     "get_include",
+    "load",
     "show_config",
 ]
 
@@ -93,6 +98,7 @@ _LATER = {
         ),
         "cyprop.training.schedules",
     ),
+    **dict.fromkeys(("from_keras", "from_sklearn", "from_torch", "load"), "cyprop.importing"),
     "_C_API": "cyprop.interface",
     "GradientCheck": "cyprop.checking",
     "Gradients": "cyprop.gradients",

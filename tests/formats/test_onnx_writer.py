@@ -117,7 +117,7 @@ def test_names_that_are_none_are_refused(tmp_path, key, text):
     onnx_writer.to_onnx(cyprop.Network([3, 3]), tmp_path / "net")
     data = (tmp_path / "net").read_bytes() + onnx_writer.message(14, entry)
     (tmp_path / "net").write_bytes(data)
-    with pytest.raises(cyprop.FormatError, match="names|labels|classes"):
+    with pytest.raises(cyprop.FormatError, match="names|labels|classes|JSON|says more"):
         onnx.read(tmp_path / "net")
 
 

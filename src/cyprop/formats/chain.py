@@ -11,96 +11,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cyprop.engine.engine import Engine
 from cyprop.errors import FormatError
-from cyprop.formats import making
+from cyprop.formats.imported import Chain, Layer
 from cyprop.formats.maps import NOTHING, Map, Scaling, folded, widened
 from cyprop.kernels import activation as activations
-from cyprop.rules import Activation, Loss, LossName, Optimizer, OptimizerName
+from cyprop.rules import Activation
+
+__all__ = ["Builder", "Chain", "Layer"]
 
 Array = npt.NDArray[Any]
-N = TypeVar("N", bound=Engine)
 
 MAX_LAYERS = 1000
 ROOM = 1 << 16  # parameters of layers that a file does not have itself, such as a scale on its own
-
-
-class Layer(NamedTuple):
-    """A = f(A_prev · W + b)."""
-
-    W: Array  # (n_in, n_out)
-    b: Array  # (n_out,)
-    activation: Activation
-
-
-class Chain(NamedTuple):
-    """What a reader found; the arrays of its layers may be views of the file, and read-only.
-
-    Attributes
-    ----------
-    layers : tuple of Layer
-        At least one.
-    dtype : numpy.dtype
-        float32 or float64, that of all weights and biases.
-    inputs, outputs : Map or None
-        (x − offset)·scale of each column in front of the first layer, and behind the last.
-    input_names, output_names : tuple of str, or None
-        One for each column.
-    labels : tuple, or None
-        The classes, one for each output, or two if there is one output.
-    """
-
-    layers: tuple[Layer, ...]
-    dtype: np.dtype[Any]
-    inputs: Map | None = None
-    outputs: Map | None = None
-    input_names: tuple[str, ...] | None = None
-    output_names: tuple[str, ...] | None = None
-    labels: tuple[Any, ...] | None = None
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Units of each layer, inputs first."""
-        return (len(self.layers[0].W), *(len(layer.b) for layer in self.layers))
-
-    def network(
-        self,
-        cls: type[N],
-        *,
-        loss: LossName | Loss | None = None,
-        dtype: npt.DTypeLike | None = None,
-        optimizer: OptimizerName | Optimizer | None = None,
-    ) -> N:
-        """A network with these weights, which can learn at once.
-
-        Parameters
-        ----------
-        cls : type
-            Network or a subclass, whose own constructor is not called.
-        loss : str or Loss, optional
-            By default cross_entropy behind a softmax or a log_softmax, binary_cross_entropy behind
-            a sigmoid, and mse behind anything else.
-        dtype : "float32" or "float64", optional
-            By default that of the file, whose weights then keep their bits.
-        optimizer : str or Optimizer, optional
-            By default that of Network.
-
-        Returns
-        -------
-        Network
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an argument is not one of the above, the loss does not go with the outputs, or a
-            weight is too large for the dtype.
-        """
-        return making.network_of(self, cls, loss, dtype, optimizer)
 
 
 class _Raw:
@@ -353,12 +280,13 @@ class Builder:
                 f"{what} takes {len(W)} columns, and what comes before it has {n_columns}"
             )
         if b is None:
-            nothing: Array = np.zeros(n_out, np.float64 if W.dtype.itemsize == 8 else np.float32)
-            return W, nothing
-        b = self._of_floats(b, what)
-        if b.size != 1 and b.shape != (n_out,):
+            dtype: np.dtype[Any] = np.dtype("f8" if W.dtype.itemsize == 8 else "f4")
+            return W, np.zeros(n_out, dtype)
+        biases = self._of_floats(b, what)
+        if biases.size != 1 and biases.shape != (n_out,):
             raise self._refused(f"{what} has biases of shape {b.shape}, expected ({n_out},)")
-        biases: Array = b if b.shape == (n_out,) else np.full(n_out, b.item(), b.dtype)
+        if biases.shape != (n_out,):
+            biases = np.resize(biases, n_out)
         return W, biases
 
     def _of_floats(self, array: Array, what: str) -> Array:

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from cyprop.formats.bfloat16 import from_bfloat16
+
 Array = npt.NDArray[Any]
 Vector = npt.NDArray[np.float64]
 
@@ -98,7 +100,7 @@ def widened(array: Array) -> Array:
     Whole numbers of 16 bits are the bits of bfloat16, for which NumPy has no dtype.
     """
     if array.dtype == np.uint16:
-        return (array.astype(np.uint32) << 16).view(np.float32)
+        return from_bfloat16(array)
     return array.astype(np.float32) if array.dtype == np.float16 else array
 
 

@@ -119,12 +119,9 @@ def _written(graph: Graph, key: str) -> list[Any] | None:
     text = graph.metadata.get(f"cyprop.{key}")
     if text is None:
         return None
-    import json  # which few files need
+    from cyprop.formats import bounded_json  # which few files need
 
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        found = None
+    found = bounded_json.parsed(text.encode(), graph.size, f"its metadata {key!r}")
     kinds = str if key != "labels" else str | int
     if not is_list(found) or not all(isinstance(entry, kinds) for entry in found):
         raise FormatError(f"its metadata has {key} that are no list of texts")

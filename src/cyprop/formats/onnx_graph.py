@@ -151,6 +151,7 @@ class Graph:
         self.opsets: dict[str, int] = {}
         self.metadata: dict[str, str] = {}
         self.beside = beside
+        self.size = len(data)
         self._most = MOST_ENTRIES + len(data) // BYTES_FOR_ONE_MORE
         graph: memoryview | None = None
         for number, wire, value in protobuf.fields(data):

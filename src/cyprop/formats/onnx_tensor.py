@@ -1,6 +1,6 @@
 """Tensors of an ONNX file as arrays: views of the file, or read from the external data beside it.
 
-Field numbers are those of onnx.proto; docs/files.md says what the files may be.
+Field numbers are those of onnx.proto; docs/design.md says what hostile files meet.
 """
 
 from __future__ import annotations

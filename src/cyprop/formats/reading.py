@@ -25,6 +25,13 @@ def opened(path: str | os.PathLike[str]) -> Generator[BinaryIO, None, None]:
             raise FormatError(f"cannot load {source!r}: {error}") from None
 
 
+def size_of(file: BinaryIO) -> int:
+    """How many bytes an open file has; it stands at its beginning afterwards."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size
+
+
 def _open_at_once(path: str, flags: int) -> int:
     """Open a file; a FIFO too is opened without waiting for somebody to write to it."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
