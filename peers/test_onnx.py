@@ -74,8 +74,8 @@ def check(path, shape, dtype, rng):
         if chain.outputs is not None:
             A = ((A - chain.outputs.offset) * chain.outputs.scale).astype(dtype)
         if isinstance(Y, list):  # dicts of the probability of each class
+            assert chain.labels in (None, tuple(Y[0]))  # None where a row has several labels
             Y = np.array([list(row.values()) for row in Y])
-            assert list(chain.labels) == list(session.run(None, {"X": X})[-1][0])
         if A.shape[1] == 1 and Y.shape[-1] == 2:
             Y = Y[:, 1]
         worst = max(worst, abs(A - Y.reshape(A.shape)).max())

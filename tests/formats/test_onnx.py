@@ -311,8 +311,8 @@ REFUSED = {
     "Gemm 'y' has another bias for each row|biases of shape": [node("Gemm", "x W Sq4", "y")],
     "MatMul 'y' takes a constant where": [node("MatMul", "W x", "y")],
     "takes 'x', which depends on the input, expected a constant": [node("MatMul", "x x", "y")],
-    "the node Tanh 't' ends a computation that is no activation": [
-        *(FIRST, node("Relu", "z", "r"), node("Tanh", "r", "t"), node("MatMul", "t W2", "y"))
+    "the node Tanh 'g' ends a computation that is no activation": [
+        *(FIRST, node("Relu", "z", "h"), node("Tanh", "h", "g"), node("MatMul", "g W2", "y"))
     ],
     "the node Mul 'a' ends a computation that is no activation": [
         *(FIRST, node("Mul", "z z", "a"), LAST)
@@ -321,10 +321,10 @@ REFUSED = {
     "it has no layer": [node("Identity", "x", "y")],
     "Softmax 'y' is along axis 0, expected the last": [FIRST, node("Softmax", "z", "y", axis=0)],
     "is over 2 columns of a row, expected all": [
-        *(FIRST, node("Reshape", "z two", "r"), node("Softmax", "r", "y", axis=-1))
+        *(FIRST, node("Reshape", "z two", "h"), node("Softmax", "h", "y", axis=-1))
     ],
-    "MatMul 'y' follows the node Softmax 's', expected nothing behind": [
-        *(FIRST, node("Softmax", "z", "s"), node("MatMul", "s W2", "y"))
+    "MatMul 'y' follows the node Softmax 'h', expected nothing behind": [
+        *(FIRST, node("Softmax", "z", "h"), node("MatMul", "h W2", "y"))
     ],
     "BatchNormalization 'y' takes 3 dimensions": [
         *(FIRST, node("Unsqueeze", "z axes", "u"), node("BatchNormalization", "u s s s s", "y"))
@@ -360,6 +360,7 @@ REFUSED = {
         )
     ],
     "the output '[yW]' is not made of an input": [node("Identity", "W", "y")],
+    "Tanh 'z' makes 'z', which is made twice": [FIRST, node("Tanh", "z", "z"), LAST],
     "a number of a class, expected that of each class": [FIRST, node("ArgMax", "z", "y", axis=1)],
 }
 WRONG = {"Sq": np.eye(3, dtype=F), "Sq4": np.ones((4, 4), F), "two": np.array([-1, 2])}
@@ -377,7 +378,7 @@ def test_what_is_no_chain_is_refused(tmp_path, sentence):
 def test_long_computations_end(tmp_path):
     nodes = [
         FIRST,
-        *(node("Mul", f"{a} {a}", b) for a, b in zip("zcdefghijklmnopq", "cdefghijklmnopqy")),
+        *(node("Mul", f"{a} {a}", b) for a, b in zip("zABCDEFGHIJKLMNO", "ABCDEFGHIJKLMNOy")),
     ]
     with pytest.raises(cyprop.FormatError, match="no activation"):
         read(files.model(nodes, TENSORS), tmp_path)

@@ -272,7 +272,7 @@ class Builder:
         """The weights and biases, in float32 or float64, if they are a layer that fits here."""
         if W.ndim != 2 or 0 in W.shape:
             raise self._refused(f"{what} has weights of shape {W.shape}, expected (n_in, n_out)")
-        W, n_out = self._of_floats(W, what), W.shape[1]
+        W, n_out = self._of_floats(W, what), int(W.shape[1])
         if self._layers and not self.is_open and self._couples_units():
             self._refuse_behind_softmax(what)
         if n_columns not in (None, len(W)):
@@ -280,8 +280,7 @@ class Builder:
                 f"{what} takes {len(W)} columns, and what comes before it has {n_columns}"
             )
         if b is None:
-            dtype: np.dtype[Any] = np.dtype("f8" if W.dtype.itemsize == 8 else "f4")
-            return W, np.zeros(n_out, dtype)
+            return W, np.zeros(n_out, np.result_type(W.dtype, np.float32))
         biases = self._of_floats(b, what)
         if biases.size != 1 and biases.shape != (n_out,):
             raise self._refused(f"{what} has biases of shape {b.shape}, expected ({n_out},)")

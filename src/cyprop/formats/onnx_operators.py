@@ -41,6 +41,8 @@ def gemm(walk: Walk, node: Node) -> None:
     W = number_of(walk, node, w)
     W = W.T if known["transB"] else W
     b = number_of(walk, node, c) if c else None
+    if walk.live[x].layout.shape is None:
+        walk.live[x].layout.shape = (None, None)  # which a Gemm asks for
     if b is not None and b.ndim == 2 and b.shape[0] == 1:
         b = b[0]
     layout = walk.end_of_expression(x)
@@ -86,8 +88,9 @@ def batch_normalization(walk: Walk, node: Node) -> None:
         raise FormatError(f"{node.what} is in training mode, expected that of prediction")
     gamma, beta, mean, variance = (vector(walk, node, name) for name in names)
     layout = value_of(walk, node, x).layout
-    if layout.shape is not None and len(layout.shape) != 2:
-        raise FormatError(f"{node.what} takes {len(layout.shape)} dimensions, expected 2")
+    if layout.shape is None or len(layout.shape) != 2:
+        rank = "an unknown number of" if layout.shape is None else len(layout.shape)
+        raise FormatError(f"{node.what} takes {rank} dimensions, expected 2")
     walk.end_of_expression(x)
     if len({part.size for part in (gamma, beta, mean, variance)}) != 1:
         raise FormatError(f"{node.what} has numbers for different numbers of columns")

@@ -154,7 +154,14 @@ class Walk:
 
     def _on_the_way(self, target: bytes) -> list[Node]:
         """The nodes that an output depends on, in the order of the file."""
-        made_by = {name: i for i, node in enumerate(self.graph.nodes) for name in node.outputs}
+        made_by: dict[bytes, int] = {}
+        for at, node in enumerate(self.graph.nodes):
+            for name in filter(None, node.outputs):
+                if name in made_by or name in self.graph.tensors:
+                    raise FormatError(
+                        f"{node.what} makes {shown_name(name)!r}, which is made twice"
+                    )
+                made_by[name] = at
         found: set[int] = set()
         waiting = [target]
         while waiting:
