@@ -213,6 +213,10 @@ def scaler(_, x, offset=0.0, scale=1.0):
     return (x - offset) * scale
 
 
+def linear_regressor(_, x, coefficients, intercepts=0.0, targets=1):
+    return x @ coefficients.reshape(targets, -1).T + intercepts
+
+
 def selu(_, x, alpha=1.67326319217681884765625, gamma=1.05070102214813232421875):
     return gamma * elu(_, x, alpha)
 
@@ -279,4 +283,5 @@ OPERATORS = {
     "Slice": sliced,
     "Constant": constant,
     "ai.onnx.ml.Scaler": scaler,
+    "ai.onnx.ml.LinearRegressor": linear_regressor,
 }

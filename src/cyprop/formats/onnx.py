@@ -199,11 +199,13 @@ def _class_labels(graph: Graph, node: Node, others: tuple[str, ...]) -> Labels |
     """The labels that are attributes of a node, which has some others too."""
     keys = ("classlabels_int64s", "classlabels_ints", "classlabels_strings")
     found = node.attributes(graph.beside, (*keys, *others))
-    *numbers, texts = (found.get(key) for key in keys)
-    for some in numbers:
-        if some:
-            return tuple(some)
-    return tuple(text.decode("utf-8", "replace") for text in texts) if texts else None
+    for labels in (found.get(key) for key in keys):
+        if is_list(labels) and labels:
+            return tuple(labels)
+        if isinstance(labels, tuple) and labels:
+            texts: Any = labels
+            return tuple(str(text, "utf-8", "replace") for text in texts)
+    return None
 
 
 def _one_of_two(graph: Graph, made_by: dict[bytes, Node], name: bytes) -> bytes | None:

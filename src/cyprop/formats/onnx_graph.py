@@ -10,6 +10,8 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from cyprop.errors import FormatError
 from cyprop.formats import protobuf
 from cyprop.formats.onnx_tensor import (
@@ -38,7 +40,8 @@ MODEL = {1: VARINT, 2: LENGTH, 3: LENGTH, 4: LENGTH, 5: VARINT, 6: LENGTH, 7: LE
 MODEL |= {14: LENGTH, 20: LENGTH, 25: LENGTH, 26: LENGTH}
 # The field that holds an attribute of each type, and what it is if the field is left out.
 VALUES: dict[int, tuple[int, Any]] = {1: (2, 0.0), 2: (3, 0), 3: (4, b""), 4: (5, None)}
-VALUES |= {6: (7, ()), 7: (8, ()), 8: (9, ())}
+VALUES |= {6: (7, b""), 7: (8, ()), 8: (9, ())}
+FLOATS, INTS, STRINGS = 6, 7, 8
 
 
 class Node:
@@ -76,7 +79,8 @@ class Node:
     def attributes(self, beside: Beside, known: tuple[str, ...]) -> dict[str, Any]:
         """The value of each attribute; FormatError for one that is not known.
 
-        It is a float, an int, bytes, a Tensor, an array of float32, a list of int, or one of bytes.
+        It is a float, an int, bytes, a Tensor, an array of float32, a list of int, or a tuple of
+        bytes.
         """
         found: dict[str, Any] = {}
         for number, wire, value in protobuf.fields(self._data):
@@ -314,4 +318,8 @@ def _value(data: memoryview, name: str, beside: Beside) -> Any:
     value = found.get(field, default)
     if value is None:
         raise FormatError(f"the attribute {name!r} has no value")
-    return value
+    if kind == FLOATS:
+        if len(value) % 4:
+            raise FormatError(f"the attribute {name!r} is a list of numbers whose end is missing")
+        return np.frombuffer(value, "<f4")
+    return list(value) if kind == INTS else tuple(value) if kind == STRINGS else value

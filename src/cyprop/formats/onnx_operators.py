@@ -113,9 +113,8 @@ def linear_regressor(walk: Walk, node: Node) -> None:
 
 @handles("LinearClassifier", domain="ai.onnx.ml")
 def linear_classifier(walk: Walk, node: Node) -> None:
-    names = ("classlabels_ints", "classlabels_strings")
-    defaults = {**_linear_defaults(LINEAR_CLASSIFIER), **dict.fromkeys(names)}
-    known = attributes(walk, node, **defaults)
+    labels = {"classlabels_ints": list, "classlabels_strings": tuple}
+    known = attributes(walk, node, **_linear_defaults(LINEAR_CLASSIFIER), **labels)
     n_classes = len(known["classlabels_ints"] or known["classlabels_strings"] or ())
     if n_classes < 2:
         raise FormatError(f"{node.what} has {n_classes} classes, expected two or more")
@@ -125,8 +124,8 @@ def linear_classifier(walk: Walk, node: Node) -> None:
 
 
 def _linear_defaults(names: tuple[str, ...]) -> dict[str, Any]:
-    texts = {"post_transform": b"NONE", "multi_class": 0}
-    return {name: texts.get(name) for name in names}
+    others = {"post_transform": b"NONE", "multi_class": 0}
+    return {name: others.get(name, np.ndarray) for name in names}
 
 
 def _linear(walk: Walk, node: Node, known: dict[str, Any], n_out: int, output: bytes) -> None:
@@ -134,36 +133,33 @@ def _linear(walk: Walk, node: Node, known: dict[str, Any], n_out: int, output: b
     rules = {b"NONE": "identity", b"SOFTMAX": "softmax", b"LOGISTIC": "sigmoid"}
     [x] = arguments(node, 1, 1)
     layout = value_of(walk, node, x).layout
-    coefficients, intercepts = (floats_of(known[key], node) for key in LINEAR[:2])
-    if n_out < 1 or coefficients.size % n_out or known["post_transform"] not in rules:
+    coefficients, intercepts = known["coefficients"], known["intercepts"]
+    if (
+        coefficients is None
+        or n_out < 1
+        or coefficients.size % n_out
+        or known["post_transform"] not in rules
+    ):
         raise FormatError(f"{node.what} has no weights for {n_out} outputs, or an unknown end")
     walk.end_of_expression(x)
     walk.keep(output, coefficients)
     W = coefficients.reshape(n_out, -1).T
-    walk.builder.affine(W, intercepts if intercepts.size else None, node.what)
+    walk.builder.affine(
+        W, intercepts if intercepts is not None and intercepts.size else None, node.what
+    )
     rule: Any = rule_named("activation", rules[known["post_transform"]], {})
     walk.builder.activation(rule, node.what)
     begin_layer(walk, node, layout, W, output)
 
 
-def floats_of(value: Any, node: Node) -> Array:
-    """An attribute that is a list of float32; empty if it is left out."""
-    data = memoryview(b"") if value is None or value == () else memoryview(value)
-    if len(data) % 4:
-        raise FormatError(f"{node.what} has a list of numbers whose end is missing")
-    return np.frombuffer(data, "<f4")
-
-
 @handles("Scaler", domain="ai.onnx.ml")
 def scaler(walk: Walk, node: Node) -> None:
-    known = attributes(walk, node, offset=None, scale=None)
+    known = attributes(walk, node, offset=np.ndarray, scale=np.ndarray)
     [x] = arguments(node, 1, 1)
     layout = value_of(walk, node, x).layout
     walk.end_of_expression(x)
     offset, scale = (
-        floats_of(known[key], node).astype(np.float64)
-        if known[key] is not None
-        else np.full(1, default)
+        known[key].astype(np.float64) if known[key] is not None else np.full(1, default)
         for key, default in (("offset", 0.0), ("scale", 1.0))
     )
     walk.builder.scale(1.0, -offset, node.what)
@@ -202,7 +198,7 @@ def choice(walk: Walk, node: Node) -> None:
 
 
 def _split(walk: Walk, node: Node, layout: Layout, n_columns: int) -> tuple[int, Any]:
-    known = attributes(walk, node, axis=0, split=None, num_outputs=0)
+    known = attributes(walk, node, axis=0, split=list, num_outputs=0)
     _, sizes = arguments(node, 1, 2)
     on_last_axis(layout.shape, known["axis"], node)
     parts = len(node.outputs)
@@ -220,7 +216,7 @@ def _split(walk: Walk, node: Node, layout: Layout, n_columns: int) -> tuple[int,
 
 
 def _slice(walk: Walk, node: Node, layout: Layout, n_columns: int) -> tuple[int, Any]:
-    known = attributes(walk, node, starts=None, ends=None, axes=None)
+    known = attributes(walk, node, starts=list, ends=list, axes=list)
     _, *names = arguments(node, 1, 5)
     starts, ends, axes, steps = (
         small(walk.constant(name), node.what, "bounds") if name else known.get(key)
@@ -256,13 +252,13 @@ def constant(walk: Walk, node: Node) -> None:
     )
     if len(known) != 1:
         raise FormatError(f"{node.what} has {len(known)} values, expected one")
-    [(name, value)] = known.items()
+    value: Any = next(iter(known.values()))
     if isinstance(value, Tensor):
         walk.keep(node.outputs[0], value.array())
-    elif name == "value_floats":
-        walk.keep(node.outputs[0], floats_of(value, node))
+    elif isinstance(value, np.ndarray):
+        walk.keep(node.outputs[0], value)
     elif isinstance(value, int | float | list):
-        dtype = np.float32 if name == "value_float" else np.int64
+        dtype = np.float32 if isinstance(value, float) else np.int64
         walk.keep(node.outputs[0], np.array(value, dtype))
     else:
         raise FormatError(f"{node.what} has a value that is no number")

@@ -129,9 +129,9 @@ MOVES: dict[str, tuple[Move, dict[str, Any], int]] = {
     "Cast": (cast, {"to": 0, "saturate": 1, "round_mode": b""}, 1),
     "Flatten": (flatten, {"axis": 1}, 1),
     "Reshape": (reshape, {"allowzero": 0}, 2),
-    "Squeeze": (squeeze, {"axes": None}, 2),
-    "Unsqueeze": (unsqueeze, {"axes": None}, 2),
-    "Transpose": (transpose, {"perm": None}, 1),
+    "Squeeze": (squeeze, {"axes": list}, 2),
+    "Unsqueeze": (unsqueeze, {"axes": list}, 2),
+    "Transpose": (transpose, {"perm": list}, 1),
 }
 
 

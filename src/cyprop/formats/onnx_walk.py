@@ -203,13 +203,21 @@ def handles(*operators: str, domain: str = "") -> Callable[[Handler], Handler]:
 
 
 def attributes(walk: Walk, node: Node, **known: Any) -> dict[str, Any]:
-    """The attributes of a node, or the defaults; FormatError for one of another kind."""
+    """The attributes of a node, or the defaults; FormatError for one of another kind.
+
+    Where there is no default, the type that it must have stands in its place: np.ndarray for
+    numbers, list for whole ones, tuple for texts.
+    """
     found = node.attributes(walk.graph.beside, tuple(known))
     for name, value in found.items():
         default = known[name]
-        if default is not None and not isinstance(value, type(default)):
+        kind: type[Any] = default if isinstance(default, type) else type(default)
+        if not isinstance(value, kind):
             raise FormatError(f"{node.what} has the attribute {name!r} of another kind")
-    return {**known, **found}
+    defaults = {
+        name: None if isinstance(default, type) else default for name, default in known.items()
+    }
+    return {**defaults, **found}
 
 
 def arguments(node: Node, least: int, most: int) -> list[bytes]:
