@@ -194,6 +194,23 @@ def test_spellings_of_activations(tmp_path, name):
         assert first.activation.hyperparameters == HYPERPARAMETERS.get(name, {})
 
 
+def test_linear_models(tmp_path):
+    weights = {"coefficients": W2.ravel().tolist(), "intercepts": [0.5, 1.5]}
+    linear = node("LinearRegressor", "x", "y", "ai.onnx.ml", **weights, targets=2)
+    check(files.model([linear], {}, ("n", 4)), tmp_path, (7, 4))
+    for end, name in (("SOFTMAX", "softmax"), ("LOGISTIC", "sigmoid"), ("NONE", "identity")):
+        kind = {"post_transform": end, "classlabels_strings": ["no", "yes"]}
+        linear = node("LinearClassifier", "x", "label y", "ai.onnx.ml", **weights, **kind)
+        chain = read(files.model([linear], {}, ("n", 4), "label y"), tmp_path)
+        assert chain.layers[0].W.T.tobytes() == W2.tobytes()
+        assert chain.layers[0].activation.name == name
+        assert chain.labels == ("no", "yes")
+    for wrong in ({"coefficients": [1, 2]}, {"coefficients": 1.0}, {"targets": [1.0]}):
+        linear = node("LinearRegressor", "x", "y", "ai.onnx.ml", **{**weights, **wrong})
+        with pytest.raises(cyprop.FormatError, match="of another kind"):
+            read(files.model([linear], {}), tmp_path)
+
+
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
 @pytest.mark.parametrize(("opset", "axis"), [(11, {}), (17, {}), (17, {"axis": 1})])
 def test_softmax(tmp_path, name, opset, axis):

@@ -117,6 +117,8 @@ def spellings():
         },
         17,
     )
+    weights = {"coefficients": W1.T.ravel().tolist(), "intercepts": b.tolist(), "targets": 4}
+    yield [node("LinearRegressor", "x", "y", "ai.onnx.ml", **weights)], {}, 13
     yield (
         [
             node("Constant", "", "c", value=np.float32([[1, 2, 3]])),

@@ -9,7 +9,7 @@ followed, and what stands behind it: classifiers end in labels, and what makes t
 from __future__ import annotations
 
 import os
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from cyprop.checks.numbers import is_list
 from cyprop.errors import FormatError
@@ -203,7 +203,7 @@ def _class_labels(graph: Graph, node: Node, others: tuple[str, ...]) -> Labels |
         if is_list(labels) and labels:
             return tuple(labels)
         if isinstance(labels, tuple) and labels:
-            texts: Any = labels
+            texts = cast("tuple[bytes, ...]", labels)
             return tuple(str(text, "utf-8", "replace") for text in texts)
     return None
 

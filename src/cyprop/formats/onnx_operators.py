@@ -6,7 +6,7 @@ refused, and so is whatever would mix rows or reorder columns.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -256,7 +256,7 @@ def constant(walk: Walk, node: Node) -> None:
     if isinstance(value, Tensor):
         walk.keep(node.outputs[0], value.array())
     elif isinstance(value, np.ndarray):
-        walk.keep(node.outputs[0], value)
+        walk.keep(node.outputs[0], cast("Array", value))
     elif isinstance(value, int | float | list):
         dtype = np.float32 if isinstance(value, float) else np.int64
         walk.keep(node.outputs[0], np.array(value, dtype))
