@@ -16,26 +16,18 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from cyprop.engine import memory
 from cyprop.engine.engine import Engine
 from cyprop.errors import FormatError
+from cyprop.formats import making
 from cyprop.formats.maps import NOTHING, Map, Scaling, folded, widened
 from cyprop.kernels import activation as activations
 from cyprop.rules import Activation, Loss, LossName, Optimizer, OptimizerName
-from cyprop.settings import Settings, checked_dtype
 
 Array = npt.NDArray[Any]
 N = TypeVar("N", bound=Engine)
 
 MAX_LAYERS = 1000
 ROOM = 1 << 16  # parameters of layers that a file does not have itself, such as a scale on its own
-
-# The loss that an output was made for; that of any other is mse.
-LOSSES: dict[str, LossName] = {
-    "softmax": "cross_entropy",
-    "log_softmax": "cross_entropy",
-    "sigmoid": "binary_cross_entropy",
-}
 
 
 class Layer(NamedTuple):
@@ -108,37 +100,7 @@ class Chain(NamedTuple):
             If an argument is not one of the above, the loss does not go with the outputs, or a
             weight is too large for the dtype.
         """
-        *hidden, output = (layer.activation for layer in self.layers)
-        settings = Settings(
-            self.sizes,
-            hidden,
-            output,
-            LOSSES.get(output.name, "mse") if loss is None else loss,
-            optimizer,
-            self.dtype if dtype is None else checked_dtype(dtype),
-        )
-        network = memory.make(cls, settings)
-        memory.set_rng(network, np.random.Generator(np.random.PCG64(0)))  # as of a new one
-        for layer, W, b in zip(self.layers, *memory.arrays(network), strict=True):
-            _put(W, layer.W)
-            _put(b, layer.b)
-        _put_around(network, self)
-        return network
-
-
-def _put(target: Array, source: Array) -> None:
-    """Copy an array, rounded to the dtype of the target; ValueError if it overflows there."""
-    with np.errstate(over="ignore", under="ignore"):
-        target[...] = source
-    if target.dtype != source.dtype and (np.isinf(target) > np.isinf(source)).any():
-        largest = abs(source[np.isfinite(source)]).max()
-        raise ValueError(f"a weight or bias is {largest}, expected what {target.dtype} can hold")
-
-
-def _put_around(network: Engine, chain: Chain) -> None:
-    """Give a network the maps, names and labels of a chain."""
-    if chain.inputs is not None or chain.outputs is not None:
-        raise ValueError("it scales its inputs or outputs, which a network cannot do yet")
+        return making.network_of(self, cls, loss, dtype, optimizer)
 
 
 class _Raw:
@@ -391,11 +353,13 @@ class Builder:
                 f"{what} takes {len(W)} columns, and what comes before it has {n_columns}"
             )
         if b is None:
-            return W, np.zeros(n_out, np.float64 if W.dtype.itemsize == 8 else np.float32)
+            nothing: Array = np.zeros(n_out, np.float64 if W.dtype.itemsize == 8 else np.float32)
+            return W, nothing
         b = self._of_floats(b, what)
         if b.size != 1 and b.shape != (n_out,):
             raise self._refused(f"{what} has biases of shape {b.shape}, expected ({n_out},)")
-        return W, np.broadcast_to(b.reshape(-1), (n_out,))
+        biases: Array = b if b.shape == (n_out,) else np.full(n_out, b.item(), b.dtype)
+        return W, biases
 
     def _of_floats(self, array: Array, what: str) -> Array:
         """The array, if it has numbers that a layer can have; they are widened at the end."""

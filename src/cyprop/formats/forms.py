@@ -9,7 +9,7 @@ that function, so that what is left at the end is an activation, and scales in f
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 # An atom: ("x",), ("f", name, parameters, Form) or ("times", factors); factors are Forms.
 Atom = tuple[Any, ...]
@@ -45,18 +45,20 @@ X = Form(0.0, ((1.0, ("x",)),))
 
 def close(a: float, b: float) -> bool:
     """Whether two numbers are the same but for the rounding of a file."""
-    return a == b or abs(a - b) <= CLOSE * max(abs(a), abs(b))
+    return a == b or abs(a - b) <= CLOSE * min(abs(a), abs(b))
 
 
 def same(a: Any, b: Any) -> bool:
     """Whether two expressions, or parts of them, are the same but for rounding."""
     if isinstance(a, float) and isinstance(b, float):
         return close(a, b)
-    if isinstance(a, tuple) and isinstance(b, tuple):
-        parts_a: tuple[Any, ...] = a
-        parts_b: tuple[Any, ...] = b
-        return len(parts_a) == len(parts_b) and all(map(same, parts_a, parts_b))
+    if _is_tuple(a) and _is_tuple(b):
+        return len(a) == len(b) and all(map(same, a, b))
     return bool(a == b)
+
+
+def _is_tuple(value: Any) -> TypeGuard[tuple[Any, ...]]:
+    return isinstance(value, tuple)
 
 
 def add(F: Form, G: Form) -> Form:
@@ -70,7 +72,7 @@ def add(F: Form, G: Form) -> Form:
         else:
             terms.append((factor, atom))
     found = Form(F.constant + G.constant, _sorted(tuple(t for t in terms if t[0] != 0)))
-    return _as_softplus(_bounded(found))
+    return _as_sum(_bounded(found))
 
 
 def scaled(F: Form, factor: float, constant: float = 0.0) -> Form:
@@ -136,6 +138,8 @@ def clipped(F: Form, low: float, high: float) -> Form | None:
     if inner and inner[0] == 1:
         first_low, first_high = inner[2] or (0.0, math.inf)
         F, low, high = inner[1], max(low, first_low), min(high, first_high)
+    if (low, high) == (-math.inf, math.inf):
+        return F
     if not low < high:
         return None
     return apply("relu", F) if (low, high) == (0, math.inf) else apply("clip", F, low, high)
@@ -209,19 +213,30 @@ def _as_logarithm(F: Form) -> Form | None:
     return None
 
 
-def _as_softplus(F: Form) -> Form:
-    """max(u, 0) + ln(1 + e^(-|u|)) = softplus(u), which is how it is spelled to be exact."""
+def _as_sum(F: Form) -> Form:
+    """The activation that max(u, 0) and another term are; F itself if none."""
     if len(F.terms) != 2 or F.constant:
         return F
     for first, second in (F.terms, F.terms[::-1]):
         relu = _function(Form(0.0, (first,)), "relu")
-        rest = _function(Form(0.0, (second,)), "softplus")
-        inner = _function(rest[1], "abs") if rest else None
-        if not (relu and rest and inner):
-            continue
-        if close(relu[0], rest[0]) and close(inner[0], -1.0) and same(inner[1], relu[1]):
-            return scaled(apply("softplus", relu[1]), relu[0])
+        found = _beside_relu(relu[1], scaled(Form(0.0, (second,)), 1 / relu[0])) if relu else None
+        if relu and found:
+            return scaled(found, relu[0])
     return F
+
+
+def _beside_relu(u: Form, rest: Form) -> Form | None:
+    """max(u, 0) + ln(1 + e^(-|u|)) = softplus(u), max(u, 0) + min(α·(e^(u/α) − 1), 0) = celu(u)."""
+    softplus, below = _function(rest, "softplus"), _function(rest, "clip")
+    inner = _function(softplus[1], "abs") if softplus and close(softplus[0], 1.0) else None
+    if inner and close(inner[0], -1.0) and same(inner[1], u):
+        return apply("softplus", u)
+    if below and close(below[0], 1.0) and below[2] == (-math.inf, 0.0):
+        alpha = -below[1].constant
+        exp = _function(scaled(below[1], 1.0, alpha), "exp")
+        if exp and alpha > 0 and close(exp[0], alpha) and same(exp[1], scaled(u, 1 / alpha)):
+            return apply("celu", u, alpha)
+    return None
 
 
 def _as_product(F: Form) -> Form:

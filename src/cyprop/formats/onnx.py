@@ -168,7 +168,7 @@ def _head(graph: Graph, made_by: dict[bytes, Node], name: bytes) -> Head:
         elif kind == "ZipMap":
             labels, is_label = _class_labels(graph, node, ()), True
         elif kind in ("ArgMax", "Binarizer"):
-            is_label, of_several = True, kind == "Binarizer"
+            is_label, of_several = True, of_several or kind == "Binarizer"
         elif kind == "LinearClassifier":
             labels, is_label = _class_labels(graph, node, LINEAR_CLASSIFIER), True
             at = node.outputs[-1]

@@ -69,7 +69,7 @@ def function(walk: Walk, node: Node) -> None:
 HANDLERS.update(dict.fromkeys(onnx_spellings.FUNCTIONS, function))
 
 SPECIAL: dict[str, tuple[Callable[..., Form | None], dict[str, Any]]] = {
-    "Neg": (lambda F: forms.scaled(F, -1.0), {}),
+    "Neg": (onnx_spellings.negative, {}),
     "Reciprocal": (forms.reciprocal, {}),
     "Selu": (onnx_spellings.selu, onnx_spellings.SELU),
     "HardSigmoid": (onnx_spellings.hard_sigmoid, {"alpha": 0.2, "beta": 0.5}),

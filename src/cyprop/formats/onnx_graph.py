@@ -71,7 +71,7 @@ class Node:
         """What a sentence calls it."""
         name = self.name or (self.outputs[0] if self.outputs else b"")
         op = f"{self.domain}.{self.op}" if self.domain else self.op
-        return f"the node {op} {shown_name(name)!r}"
+        return f"the node {op if op.isprintable() else repr(op)} {shown_name(name)!r}"
 
     def attributes(self, beside: Beside, known: tuple[str, ...]) -> dict[str, Any]:
         """The value of each attribute; FormatError for one that is not known.
@@ -267,7 +267,7 @@ def shown_name(name: bytes) -> str:
 
 def _messages(value: Any) -> Iterator[tuple[int, Any]]:
     """The number and the bytes of each field of a message that is a message itself."""
-    if not isinstance(value, memoryview):
+    if isinstance(value, int):
         raise FormatError("it has a type that is none, so it is damaged")
     for number, wire, part in protobuf.fields(value):
         if wire == LENGTH:

@@ -49,6 +49,11 @@ def hard_sigmoid(F: Form, alpha: float, beta: float) -> Form:
     return forms.apply("hard_sigmoid", scaled(F, factor, 6 * beta - 3))
 
 
+def negative(F: Form) -> Form:
+    """−F."""
+    return scaled(F, -1.0)
+
+
 def softsign(F: Form) -> Form:
     """F / (1 + |F|)."""
     return forms.apply("softsign", F)

@@ -87,7 +87,7 @@ class Walk:
         for node in nodes:
             self._take(node)
         if target not in self.live:
-            raise FormatError(f"the output {shown_name(target)!r} is not made of its input")
+            raise FormatError(f"the output {shown_name(target)!r} is not made of an input")
         self.end_of_expression(target)
 
     def constant(self, name: bytes) -> Array | None:
@@ -171,9 +171,11 @@ class Walk:
         found = [
             v for v in self.graph.inputs if v.name in taken and v.name not in self.graph.tensors
         ]
+        if not found:
+            raise FormatError(f"the output {shown_name(target)!r} is not made of an input")
         if len(found) != 1:
-            names = ", ".join(repr(shown_name(value.name)) for value in found[:8]) or "none"
-            raise FormatError(f"it has the inputs {names}, expected one of numbers")
+            names = ", ".join(repr(shown_name(value.name)) for value in found[:8])
+            raise FormatError(f"it has the inputs {names}, expected one that has all columns")
         if found[0].name in made:
             raise FormatError(f"it computes its own input {shown_name(found[0].name)!r}")
         return found[0]

@@ -119,9 +119,15 @@ def _softplus(s: Spelling, x: str, last: bool = False) -> str:
     return s("Add", s("Relu", x), rest, last=last)
 
 
-def _bent(s: Spelling, x: str, alpha: float, scale: float = 1.0, factor: float = 1.0) -> str:
-    """factor·(x where x > 0, else alpha·(e^(x·scale) − 1))."""
-    below = s("Mul", s("Sub", s("Exp", x if scale == 1 else s("Mul", x, scale)), 1.0), alpha)
+def _celu(s: Spelling, x: str, alpha: float) -> str:
+    """max(x, 0) + min(alpha·(e^(x / alpha) − 1), 0), as the documentation of ONNX has it."""
+    below = s("Mul", s("Sub", s("Exp", s("Div", x, alpha)), 1.0), alpha)
+    return s("Add", s("Relu", x), s("Min", below, 0.0), last=True)
+
+
+def _bent(s: Spelling, x: str, alpha: float, factor: float = 1.0) -> str:
+    """factor·(x where x > 0, else alpha·(e^x − 1))."""
+    below = s("Mul", s("Sub", s("Exp", x), 1.0), alpha)
     ends = factor == 1
     found = s("Where", s("Greater", x, 0.0), x, below, last=ends)
     return found if ends else s("Mul", found, factor, last=True)
@@ -141,7 +147,51 @@ def _operator(op: str, *names: str, **fixed: float) -> Spelled:
 
 
 def _clip(low: float, high: float) -> Spelled:
-    return lambda s, x: s("Clip", x, low, high, last=True)
+    def spell(s: Spelling, x: str) -> str:
+        return s("Clip", x, low, high, last=True)
+
+    return spell
+
+
+def _silu(s: Spelling, x: str) -> str:
+    return s("Mul", x, s("Sigmoid", x), last=True)
+
+
+def _mish(s: Spelling, x: str) -> str:
+    return s("Mul", x, s("Tanh", s("Softplus", x)), last=True)
+
+
+def _log_sigmoid(s: Spelling, x: str) -> str:
+    return s("Neg", s("Softplus", s("Neg", x)), last=True)
+
+
+def _prelu(s: Spelling, x: str, slope: float) -> str:
+    return s("PRelu", x, slope, last=True)
+
+
+def _selu(s: Spelling, x: str) -> str:
+    return _bent(s, x, 1.6732632423543772, factor=1.0507009873554805)
+
+
+def _last_softplus(s: Spelling, x: str) -> str:
+    return _softplus(s, x, last=True)
+
+
+def _hard_sigmoid(s: Spelling, x: str) -> str:
+    return s("Div", s("Clip", s("Add", x, 3.0), 0.0, 6.0), 6.0, last=True)
+
+
+def _hard_swish(s: Spelling, x: str) -> str:
+    gate = s("Div", s("Clip", s("Add", x, 3.0), 0.0, 6.0), 6.0)
+    return s("Mul", x, gate, last=True)
+
+
+def _wide_mish(s: Spelling, x: str) -> str:
+    return s("Mul", x, s("Tanh", _softplus(s, x)), last=True)
+
+
+def _wide_log_sigmoid(s: Spelling, x: str) -> str:
+    return s("Neg", _softplus(s, s("Neg", x)), last=True)
 
 
 ANY: dict[str, Spelled] = {
@@ -153,7 +203,7 @@ ANY: dict[str, Spelled] = {
     "log_softmax": _operator("LogSoftmax", axis=-1),
     "relu6": _clip(0.0, 6.0),
     "hard_tanh": _clip(-1.0, 1.0),
-    "silu": lambda s, x: s("Mul", x, s("Sigmoid", x), last=True),
+    "silu": _silu,
     "gelu": _gelu,
     "gelu_tanh": _gelu_tanh,
 }
@@ -166,20 +216,18 @@ IN_FLOAT32: dict[str, Spelled] = {
     "softsign": _operator("Softsign"),
     "hard_sigmoid": _operator("HardSigmoid", alpha=1 / 6, beta=0.5),
     "hard_swish": _operator("HardSwish"),
-    "mish": lambda s, x: s("Mul", x, s("Tanh", s("Softplus", x)), last=True),
-    "log_sigmoid": lambda s, x: s("Neg", s("Softplus", s("Neg", x)), last=True),
+    "mish": _mish,
+    "log_sigmoid": _log_sigmoid,
 }
 IN_FLOAT64: dict[str, Spelled] = {
-    "leaky_relu": lambda s, x, slope: s("PRelu", x, slope, last=True),
+    "leaky_relu": _prelu,
     "elu": _bent,
-    "selu": lambda s, x: _bent(s, x, 1.6732632423543772, factor=1.0507009873554805),
-    "celu": lambda s, x, alpha: _bent(s, x, alpha, scale=1 / alpha),
-    "softplus": lambda s, x: _softplus(s, x, last=True),
+    "selu": _selu,
+    "celu": _celu,
+    "softplus": _last_softplus,
     "softsign": _softsign,
-    "hard_sigmoid": lambda s, x: s("Div", s("Clip", s("Add", x, 3.0), 0.0, 6.0), 6.0, last=True),
-    "hard_swish": lambda s, x: s(
-        "Mul", x, s("Div", s("Clip", s("Add", x, 3.0), 0.0, 6.0), 6.0), last=True
-    ),
-    "mish": lambda s, x: s("Mul", x, s("Tanh", _softplus(s, x)), last=True),
-    "log_sigmoid": lambda s, x: s("Neg", _softplus(s, s("Neg", x)), last=True),
+    "hard_sigmoid": _hard_sigmoid,
+    "hard_swish": _hard_swish,
+    "mish": _wide_mish,
+    "log_sigmoid": _wide_log_sigmoid,
 }
