@@ -96,6 +96,16 @@ def test_weights_keep_their_bits(tmp_path, dtype):
             assert layer.b.tobytes() == linear.bias.detach().to(wide).numpy().tobytes()
 
 
+def test_parameters_and_shared_storages(tmp_path):
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
+    model[2].weight = model[0].weight
+    torch.save(model.state_dict(keep_vars=True), tmp_path / "net.pt")
+    with open(tmp_path / "net.pt", "rb") as file:
+        chain = pytorch.read(file, activation="relu")
+    X = torch.randn(N, 4)
+    chains.assert_meets(chain, X.numpy(), model(X).detach().numpy())
+
+
 def test_numbers_of_natural_order():
     model = nn.Sequential(*[part for _ in range(12) for part in (nn.Linear(4, 4), nn.Tanh())])
     data = safetensors.torch.save(model[:-1].state_dict())

@@ -5,6 +5,7 @@ import os
 import pickle
 import re
 import struct
+import sys
 import tracemalloc
 import zipfile
 
@@ -177,6 +178,11 @@ def one_weight(**changes):
 )
 def test_views_are_compared_with_their_storage(changes, reason):
     assert re.search(reason, refusal(one_weight(**changes)))
+
+
+def test_the_step_of_a_dimension_of_one_may_be_anything():
+    (layer,) = read(one_weight(shape=(1, 12), stride=(sys.maxsize, 1))).layers
+    assert layer.W.shape == (12, 1)
 
 
 def test_tensors_that_share_a_storage_are_together_no_larger_than_the_file(rng):

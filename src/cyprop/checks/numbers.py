@@ -26,7 +26,7 @@ def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
-def class_of(value: Any) -> type[Any]:
+def class_of(value: object) -> type[Any]:
     """Its class, for those who ask for the name of that, or where it is from."""
     return type(value)
 

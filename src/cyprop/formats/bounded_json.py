@@ -47,3 +47,12 @@ def parsed(text: bytes, size: int, what: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         raise FormatError(f"{what} is not JSON") from None
+
+
+def said(value: Any) -> str:
+    """A part of JSON as a sentence can hold it: a number or a short text, else its kind."""
+    if isinstance(value, str):
+        return repr(value[:80])
+    if value is None or isinstance(value, bool | int | float):
+        return str(value)[:40]
+    return f"a {type(value).__name__}"

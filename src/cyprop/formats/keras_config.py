@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 
 from cyprop.checks.numbers import is_dict, is_list
 from cyprop.errors import FormatError
+from cyprop.formats.bounded_json import said
 
 SEQUENTIAL, FUNCTIONAL = "Sequential", ("Functional", "Model")
 MOST_LAYERS = 4096
+NAME = re.compile(r"[\w>]{1,80}", re.ASCII)
 
 
 class Entry(NamedTuple):
@@ -58,7 +60,7 @@ def path_of(model: Any, output: str | None = None) -> list[Entry]:
         found = _followed(config, list(_entries(config, kind)), output)
     else:
         raise FormatError(
-            f"it is a model of the class {str(kind)[:80]!r}, expected a Sequential or a Functional"
+            f"it is a model of the class {said(kind)}, expected a Sequential or a Functional"
         )
     return _flat(found, config)
 
@@ -74,11 +76,11 @@ def _entries(config: Any, kind: Any) -> Iterator[Entry]:
             raise FormatError("its configuration has a layer without a configuration")
         of_class, inside = layer.get("class_name"), layer["config"]
         name = layer.get("name", inside.get("name"))
-        if not (isinstance(of_class, str) and isinstance(name, str)):
+        if not (isinstance(of_class, str) and isinstance(name, str) and NAME.fullmatch(of_class)):
             raise FormatError("its configuration has a layer without a class or a name")
         if "layers" in inside:
             raise FormatError(
-                f"the layer {of_class[:80]} {name[:80]!r} is a model in a model, expected no"
+                f"the layer {of_class} {name[:80]!r} is a model in a model, expected no"
                 " models but the one"
             )
         _check_own(layer, of_class, name)
@@ -95,7 +97,7 @@ def _check_own(layer: dict[Any, Any], kind: str, name: str) -> None:
     own = module is None or (isinstance(module, str) and module.split(".")[0] == "keras")
     if not own or registered not in (None, kind) or ">" in kind:
         raise FormatError(
-            f"the layer {kind[:80]} {name[:80]!r} is of {str(module or kind)[:80]!r},"
+            f"the layer {kind} {name[:80]!r} is of {said(module or kind)},"
             " expected one of Keras's own"
         )
 
@@ -141,7 +143,7 @@ def _only_input(entry: Entry, by_name: dict[str, Entry]) -> str:
     nodes = entry.inbound
     if not is_list(nodes) or len(nodes) != 1:
         raise FormatError(
-            f"the layer {entry.kind[:80]} {entry.name[:80]!r} is called"
+            f"the layer {entry.kind} {entry.name[:80]!r} is called"
             f" {len(nodes) if is_list(nodes) else 0} times, expected once"
         )
     node = nodes[0]
@@ -158,7 +160,7 @@ def _only_input(entry: Entry, by_name: dict[str, Entry]) -> str:
     names = _tensors(tensors, by_name)
     if len(names) != 1:
         raise FormatError(
-            f"the layer {entry.kind[:80]} {entry.name[:80]!r} has {len(names)} inputs, expected one"
+            f"the layer {entry.kind} {entry.name[:80]!r} has {len(names)} inputs, expected one"
         )
     return names[0]
 
@@ -174,7 +176,7 @@ def _tensors(value: Any, by_name: dict[str, Entry]) -> list[str]:
             raise FormatError("its configuration does not say how its layers follow each other")
         if tensor[1:3] != [0, 0]:
             raise FormatError(
-                f"the layer {by_name[name].kind[:80]} {name[:80]!r} is called several times, or has"
+                f"the layer {by_name[name].kind} {name[:80]!r} is called several times, or has"
                 " several outputs; expected one of both"
             )
         names.append(name)
@@ -198,7 +200,7 @@ def _flat(entries: list[Entry], config: Any) -> list[Entry]:
             continue
         if entry.kind != "InputLayer" and n_dimensions not in (None, 2):
             raise FormatError(
-                f"the layer {entry.kind[:80]} {entry.name[:80]!r} takes {n_dimensions} dimensions,"
+                f"the layer {entry.kind} {entry.name[:80]!r} takes {n_dimensions} dimensions,"
                 " expected rows of columns, or a Flatten in front of it"
             )
         found.append(entry)

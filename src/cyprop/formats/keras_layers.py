@@ -16,6 +16,7 @@ import numpy.typing as npt
 from cyprop.activations import CELU, ELU, LeakyReLU
 from cyprop.checks.numbers import is_dict, is_list
 from cyprop.errors import FormatError
+from cyprop.formats.bounded_json import said
 from cyprop.formats.chain import Builder
 from cyprop.rules import Activation
 
@@ -70,7 +71,7 @@ class KerasLayer(NamedTuple):
     @property
     def what(self) -> str:
         """How messages name it."""
-        return f"the layer {self.kind[:80]} {self.name[:80]!r}"
+        return f"the layer {self.kind} {self.name[:80]!r}"
 
 
 def add(builder: Builder, layer: KerasLayer, version: str) -> None:
@@ -105,19 +106,19 @@ def activation_of(value: Any, version: str, what: str) -> Activation:
         config = value.get("config")
         if value.get("class_name") == "function" and isinstance(config, str):
             if value.get("registered_name") not in (None, config):
-                raise FormatError(f"{what} has the custom activation {config[:80]!r}")
+                raise FormatError(f"{what} has the custom activation {said(config)}")
             value = config
         elif is_dict(config) and value.get("class_name") in OBJECTS:
             return OBJECTS[value["class_name"]](config, f"the activation of {what}")
     if not isinstance(value, str) or value not in FUNCTIONS:
         known = ", ".join(FUNCTIONS)
         raise FormatError(
-            f"{what} has the activation {str(value)[:80]!r}, which is not to be had here; known are"
+            f"{what} has the activation {said(value)}, which is not to be had here; known are"
             f" {known}"
         )
     if value == "hard_sigmoid" and not _is_3(version):
         raise FormatError(
-            f"{what} has the hard_sigmoid of Keras {version[:20] or 'before 3'}, clip(0.2·x + 0.5),"
+            f"{what} has the hard_sigmoid of Keras {said(version)}, clip(0.2·x + 0.5),"
             " which is not to be had here"
         )
     return FUNCTIONS[value]
@@ -197,13 +198,13 @@ def _relu(config: dict[str, Any], what: str) -> Activation:
     if most is None:
         return LeakyReLU(_positive(slope, what)) if slope else Activation("relu")
     if most != 6 or slope:
-        raise FormatError(f"{what} ends at {str(most)[:40]}, expected no end, or 6")
+        raise FormatError(f"{what} ends at {said(most)}, expected no end, or 6")
     return Activation("relu6")
 
 
 def _leaky_relu(config: dict[str, Any], what: str) -> Activation:
     slope = config.get("negative_slope", config.get("alpha", 0.3))
-    return LeakyReLU(_positive(_one(slope), what))
+    return LeakyReLU(0.0 if _one(slope) == 0 else _positive(_one(slope), what))
 
 
 def _elu(config: dict[str, Any], what: str) -> Activation:
@@ -246,13 +247,11 @@ def _check_dtype(layer: KerasLayer) -> None:
     dtype: Any = layer.config.get("dtype", "float32")
     while is_dict(dtype):
         if dtype.get("class_name") not in (None, "DTypePolicy", "Policy"):
-            raise FormatError(f"{layer.what} has a {str(dtype.get('class_name'))[:80]}")
+            raise FormatError(f"{layer.what} has a {said(dtype.get('class_name'))}")
         inside = dtype.get("config")
         dtype = inside.get("name") if is_dict(inside) else None
     if dtype not in DTYPES:
-        raise FormatError(
-            f"{layer.what} is of {str(dtype)[:80]!r}, expected one of {', '.join(DTYPES)}"
-        )
+        raise FormatError(f"{layer.what} is of {said(dtype)}, expected one of {', '.join(DTYPES)}")
 
 
 def _one(value: Any) -> Any:
@@ -267,7 +266,7 @@ def _one(value: Any) -> Any:
 def _switch(layer: KerasLayer, key: str, default: bool) -> bool:
     value = layer.config.get(key, default)
     if not isinstance(value, bool):
-        raise FormatError(f"{layer.what} has {key}={str(value)[:40]}, expected true or false")
+        raise FormatError(f"{layer.what} has {key}={said(value)}, expected true or false")
     return value
 
 
@@ -276,8 +275,9 @@ def _number(layer: KerasLayer, key: str, default: float) -> float:
 
 
 def _positive(value: Any, what: str) -> float:
-    if type(value) not in (int, float) or not 0 < value < 1e30:
-        raise FormatError(f"{what} has {str(value)[:40]}, expected a number above 0")
+    """A number that float32 holds, and its inverse too."""
+    if type(value) not in (int, float) or not 1e-30 < value < 1e30:
+        raise FormatError(f"{what} has {said(value)}, expected a number above 0")
     return float(value)
 
 
@@ -313,7 +313,6 @@ def _weights_and_biases(layer: KerasLayer) -> tuple[Array, Array | None]:
     units = layer.config.get("units")
     if found[0].ndim != 2 or found[0].shape[1] != units:
         raise FormatError(
-            f"{layer.what} has weights of shape {found[0].shape}, expected"
-            f" (n_in, {str(units)[:20]})"
+            f"{layer.what} has weights of shape {found[0].shape}, expected (n_in, {said(units)})"
         )
     return found[0], found[1] if n == 2 else None

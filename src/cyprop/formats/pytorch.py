@@ -132,7 +132,11 @@ class StateDict(Mapping[str, Array]):
         view = np.lib.stride_tricks.as_strided(
             numbers[tensor.offset :],
             tensor.shape,
-            tuple(step * numbers.itemsize for step in tensor.stride),
+            # The step of a dimension of one is never made, and may be anything.
+            tuple(
+                step * numbers.itemsize if size > 1 else 0
+                for size, step in zip(tensor.shape, tensor.stride, strict=True)
+            ),
             writeable=False,
         )
         return from_bfloat16(view) if tensor.storage.kind == BFLOAT16 else view

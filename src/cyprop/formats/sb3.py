@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from cyprop.checks.numbers import is_dict, shown
 from cyprop.errors import FormatError
-from cyprop.formats.bounded_json import parsed
+from cyprop.formats.bounded_json import parsed, said
 from cyprop.formats.chain import Chain
 from cyprop.formats.pytorch import StateDict
 from cyprop.formats.reading import size_of
@@ -171,7 +171,7 @@ def _activation(archive: Archive, size: int, default: ActivationName) -> Activat
     module = policy.get("__module__")
     if not (isinstance(module, str) and module.startswith(LIBRARIES)):
         raise ValueError(
-            f"activation is not given, and the policy is of the module {str(module)[:80]!r}, which"
+            f"activation is not given, and the policy is of the module {said(module)}, which"
             " may have any: give activation='tanh', or another"
         )
     return Activation(default)
@@ -183,7 +183,7 @@ def _of_class(text: Any) -> Activation:
     found = None if named is None else CLASSES.get(named[1])
     if found is None:
         raise FormatError(
-            f"its activation is {str(text)[:100]!r}, which is not to be had here; activation=… puts"
+            f"its activation is {said(text)}, which is not to be had here; activation=… puts"
             " another in its place"
         )
     return found
