@@ -280,9 +280,8 @@ class Training:
                 memory.read_parameters(self.network, self.best)
             self.is_over = self.stopping.is_over
         call(plan.callbacks, "on_epoch_end", self.epoch - 1, entries)
-        if plan.checkpoint is not None:
-            if self.epoch < self.n_epochs and not self.is_over:
-                plan.checkpoint.after_epoch(self)
+        if plan.checkpoint is not None and self.epoch < self.n_epochs and not self.is_over:
+            plan.checkpoint.after_epoch(self)
 
     def end(self) -> None:
         """The best weights, and the last checkpoint."""
