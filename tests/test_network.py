@@ -682,9 +682,9 @@ def test_dir_has_what_is_meant_for_users():
     own = {name for name in dir(net) if not name.startswith("__")}
     assert own == {
         "activations", "biases", "bind", "dtype", "evaluate", "fit", "frozen", "gradients",
-        "handle", "history", "jacobian", "learn_one", "learning_rate", "load", "loss", "n_parameters", "optimizer",
-        "parameters", "predict", "save", "set_hyperparameters", "settings", "sizes", "step",
-        "to_c", "train_on_batch", "vjp", "weights",
+        "handle", "history", "jacobian", "learn_one", "learning_rate", "load", "loss",
+        "n_parameters", "optimizer", "parameters", "predict", "save", "set_hyperparameters",
+        "settings", "sizes", "step", "to_c", "train_on_batch", "vjp", "weights",
     }  # fmt: skip
     net.note, net._hidden = 1, 2
     assert {name for name in dir(net) if not name.startswith("__")} == own | {"note"}

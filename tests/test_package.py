@@ -72,7 +72,11 @@ def test_every_public_name_is_there():
         "StopTraining",
         "__version__",
         "check_gradients",
+        "from_keras",
+        "from_sklearn",
+        "from_torch",
         "get_include",
+        "load",
         "show_config",
     ]
     assert all(hasattr(cyprop, name) for name in cyprop.__all__)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cyprop.configuration import get_include, show_config
     from cyprop.formats.checkpoints import Checkpoint
     from cyprop.gradients import Gradients
+    from cyprop.importing import from_keras, from_sklearn, from_torch, load
     from cyprop.training.callbacks import Callback
     from cyprop.training.history import History
     from cyprop.training.lbfgs import LBFGS
@@ -83,7 +84,11 @@ __all__ = [
     "StopTraining",
     "__version__",
     "check_gradients",
+    "from_keras",
+    "from_sklearn",
+    "from_torch",
     "get_include",
+    "load",
     "show_config",
 ]
 
@@ -107,6 +112,7 @@ _LATER = {
     "EarlyStopping": "cyprop.training.stopping",
     "LBFGS": "cyprop.training.lbfgs",
     "StopTraining": "cyprop.training.stopping",
+    **dict.fromkeys(("from_keras", "from_sklearn", "from_torch", "load"), "cyprop.importing"),
     "_C_API": "cyprop.interface",
     "GradientCheck": "cyprop.checking",
     "Gradients": "cyprop.gradients",

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class FormatError(ValueError):
-    """A file is not what `Network.save` writes."""
+    """A file is damaged, or holds no network that can be read."""
 
 
 class DivergenceError(ArithmeticError):

@@ -26,6 +26,11 @@ def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
+def class_of(value: object) -> type[Any]:
+    """Its class, for those who ask for the name of that, or where it is from."""
+    return type(value)
+
+
 def shown(value: Any) -> str:
     """The value as a sentence can hold it: what Python shows, cut where that is very long."""
     try:

@@ -48,10 +48,8 @@ than the network.
 from __future__ import annotations
 
 import os
-import stat
 import zlib
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, BinaryIO, TypeVar
 
@@ -65,6 +63,7 @@ from cyprop.engine.engine import Engine
 from cyprop.errors import FormatError
 from cyprop.formats import atomic, kept, training_state
 from cyprop.formats import safetensors_header as header
+from cyprop.formats.reading import opened
 from cyprop.formats.training_state import Training
 from cyprop.settings import Settings
 from cyprop.version import __version__
@@ -191,7 +190,7 @@ def _load(
     cls: type[N], path: str | os.PathLike[str], notes: dict[str, str] | None
 ) -> tuple[N, kept.Snapshot]:
     """The network, and its notes too where there is a dict to add them to."""
-    with _opened(path) as file:
+    with opened(path) as file:
         settings, training, crc, digits = _read_header(file, notes)
         try:
             network = memory.make(cls, settings)
@@ -233,7 +232,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     Thread-safety: any number of threads at once.
     """
     notes: dict[str, str] = {}
-    with _opened(path) as file:
+    with opened(path) as file:
         _read_header(file, notes)
     return notes
 
@@ -273,24 +272,6 @@ def _digits(crc: int, payload: Iterable[bytes | memoryview]) -> bytes:
     for piece in payload:
         crc = zlib.crc32(piece, crc)
     return b"%08x" % crc
-
-
-@contextmanager
-def _opened(path: str | os.PathLike[str]) -> Generator[BinaryIO, None, None]:
-    """The file, whose name goes into every FormatError."""
-    source = atomic.checked_path(path)
-    with open(source, "rb", opener=_open_at_once) as file:
-        try:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise FormatError("it is a device, a FIFO or a socket, expected a file")
-            yield file
-        except FormatError as error:
-            raise FormatError(f"cannot load {source!r}: {error}") from None
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Open a file; a FIFO too is opened without waiting for somebody to write to it."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _read_header(

@@ -87,13 +87,12 @@ class Training:
     pace: Pace | None
     best: Array | None  # parameters
     epoch_start: Array  # those of the beginning of the epoch
-    rng_state: Any  # at that time; only for checkpoints
 
     def __init__(self, network: Engine, plan: Plan, n_epochs: int) -> None:
         self.network, self.plan, self.n_epochs = network, plan, n_epochs
         self.history = History()
         self.epoch, self.place, self.seconds, self.is_over = 0, Place(), 0.0, False
-        self.stopping = self.pace = self.best = self.rng_state = None
+        self.stopping = self.pace = self.best = None
         self.epoch_start = memory.empty_like_parameters(network)
         if plan.early_stopping is not None:
             self.stopping = plan.early_stopping.begin(columns_of(plan))
@@ -284,10 +283,8 @@ class Training:
                 memory.read_parameters(self.network, self.best)
             self.is_over = self.stopping.is_over
         call(plan.callbacks, "on_epoch_end", self.epoch - 1, entries)
-        if plan.checkpoint is not None:
-            self.rng_state = None
-            if self.epoch < self.n_epochs and not self.is_over:
-                plan.checkpoint.after_epoch(self)
+        if plan.checkpoint is not None and self.epoch < self.n_epochs and not self.is_over:
+            plan.checkpoint.after_epoch(self)
 
     def end(self) -> None:
         """The best weights, and the last checkpoint."""
