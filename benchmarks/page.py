@@ -39,6 +39,7 @@ def tables(documents: dict[str, Document]) -> dict[str, str]:
         "mnist": mnist,
         "options": options,
         "online": online,
+        "large": large,
     }
     made = {
         name: f"{maker(documents[name])}\n\n{source(documents[name])}"
@@ -218,6 +219,25 @@ def online(document: Document) -> str:
             title = ""
     header = ["", "", "a row", "÷ cyprop", "error, all rows", "before the drift", "at the end"]
     return markdown(header, rows)
+
+
+def large(document: Document) -> str:
+    """Resident memory of training on mapped files; and sparse rows beside dense ones."""
+    files = [row for case in document["cases"] if "ratio" not in case for row in case["results"]]
+    rows = [
+        [
+            row["label"],
+            f"{row['resident_before_mb']:.0f} MB",
+            f"{row['resident_most_mb']:.0f} MB",
+            f"{row['seconds']:.1f} s",
+        ]
+        for row in files
+    ]
+    table = markdown(["a file of float32", "before `fit`", "at most", "an epoch"], rows)
+    sparse = [case for case in document["cases"] if "ratio" in case]
+    header = ["", *(case["case"].removeprefix("CSR, ") for case in sparse)]
+    ratios = ["an epoch of CSR ÷ of dense rows", *(f"{case['ratio']:.2f}" for case in sparse)]
+    return f"{table}\n\n{markdown(header, [ratios])}"
 
 
 def latency(document: Document) -> str:
