@@ -1,7 +1,7 @@
 """Data that are not in memory as a network takes them: mapped files, of 4 GB, and sparse matrices.
 
-Each file is trained on in a process of its own, whose largest resident memory is noted, mapped pages
-included. The sparse matrix is timed beside the same numbers dense, in memory, in the same process.
+Each file is trained on in a process of its own, whose largest resident memory is noted, pages of
+the file included. The sparse matrix is timed beside the same numbers dense, in the same process.
 """
 
 import argparse
