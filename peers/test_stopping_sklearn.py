@@ -17,8 +17,8 @@ def test_the_epoch_and_the_best_score(seed, patience):
     X = rng.normal(size=(150, 4))
     y = np.sin(X.sum(axis=1)) + 0.3 * rng.normal(size=150)
     theirs = MLPRegressor(
-        hidden_layer_sizes=(20,), early_stopping=True, validation_fraction=0.3, n_iter_no_change=patience, tol=0.0,
-        max_iter=400, learning_rate_init=0.01, random_state=seed,
+        hidden_layer_sizes=(20,), early_stopping=True, validation_fraction=0.3, tol=0.0,
+        n_iter_no_change=patience, max_iter=400, learning_rate_init=0.01, random_state=seed,
     )  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
