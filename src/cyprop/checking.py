@@ -161,7 +161,7 @@ def in_float64(net: Deriving) -> Any:
     """A network of the same class and settings but for the dtype, with the same weights."""
     twin: Any = memory.make(type(net), memory.settings_of(net).with_dtype("float64"))
     kept = memory.empty_like_parameters(net)
-    found_maps, _ = copying.with_maps(net, lambda net: memory.read_parameters(net, kept))
+    found_maps, _ = maps.with_maps(net, lambda net: memory.read_parameters(net, kept))
     for mine, theirs in zip(memory.arrays(twin), memory.views(net, kept), strict=True):
         for array, other in zip(mine, theirs, strict=True):
             array[...] = other

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,7 +12,6 @@ from cyprop.engine import maps, memory
 from cyprop.engine.engine import Engine
 from cyprop.settings import Settings
 
-T = TypeVar("T")
 _Network = TypeVar("_Network", bound=Engine)
 
 # What networks of before 0.2 kept among their attributes.
@@ -26,7 +24,7 @@ def state_of(network: Engine) -> dict[str, Any]:
     What `fit` saw is left out: with its seconds no two pickles would be the same. Slots are those
     of a subclass that hold something; without any the state is what it always was.
     """
-    found_maps, (settings, parameters, states, tally) = with_maps(network, memory.state)
+    found_maps, (settings, parameters, states, tally) = maps.with_maps(network, memory.state)
     attributes = dict(vars(network))
     attributes.pop("history", None)
     state: dict[str, Any] = {
@@ -50,15 +48,6 @@ def state_of(network: Engine) -> dict[str, Any]:
     if isinstance(found, tuple):  # attributes, and slots
         state["slots"] = found[1]
     return state
-
-
-def with_maps(network: Engine, read: Callable[[Engine], T]) -> tuple[Maps, T]:
-    """What a function reads of a network, and the maps that it had then."""
-    while True:
-        found_maps = maps.maps_of(network)
-        found = read(network)
-        if maps.maps_of(network) is found_maps:  # or they were folded in between
-            return found_maps, found
 
 
 def set_of(several: Maps | Names) -> dict[str, Any]:

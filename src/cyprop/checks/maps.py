@@ -70,7 +70,9 @@ def _checked_part(value: Any, name: str, n_columns: int, dtype: np.dtype[Any]) -
     array = np.broadcast_to(array, (n_columns,))
     with np.errstate(over="ignore", under="ignore"):
         found = array.astype(dtype)
-    wrong = ~np.isfinite(found) | ((found == 0) & (array != 0))
+    wrong = ~np.isfinite(found)
+    if name.endswith("scale"):
+        wrong |= (found == 0) & (array != 0)
     if wrong.any():
         place = int(wrong.argmax())
         raise ValueError(

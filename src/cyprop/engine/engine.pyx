@@ -25,7 +25,9 @@ from cyprop.engine.chain cimport (
 from cyprop.engine.course cimport Course, mean_loss
 from cyprop.engine.flag cimport give, take
 from cyprop.engine.inputs cimport ROOM, Input, read_input, read_vector
-from cyprop.engine.maps cimport learn_through_maps, predict_through_maps, room_for_maps
+from cyprop.engine.maps cimport (
+    learn_through_maps, predict_through_maps, room_for_maps, room_of_maps,
+)
 from cyprop.engine.memory cimport LONG_CALL, Memory, allocate, settings_of
 from cyprop.engine.learning cimport Recipe, train as train_rows, train_scratch_size
 from cyprop.engine.model cimport (
@@ -379,7 +381,7 @@ cdef class Engine(Memory):
                 give(&self.writing)
         self.begin_writing(&call)
         try:
-            self.need_scratch(tape_size(model, 1, 1) + room_for_maps(model, 1))
+            self.need_scratch(tape_size(model, 1, 1) + room_of_maps(model, 1))
             with nogil:
                 if has_maps(model):          # since the wait
                     loss = learn_through_maps(

@@ -111,6 +111,15 @@ def maps_of(Memory network not None):
     return NO_MAPS if network.kept_maps is None else network.kept_maps
 
 
+def with_maps(Memory network not None, read):
+    """The maps of a network, and what a function reads of it while it has them."""
+    while True:
+        before = maps_of(network)
+        found = read(network)
+        if is_still(network, before):        # or they were folded meanwhile
+            return before, found
+
+
 def names_of(Memory network not None):
     """What the inputs, the outputs and the classes are called; the same object until one is set."""
     return NO_NAMES if network.kept_names is None else network.kept_names

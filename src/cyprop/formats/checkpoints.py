@@ -8,9 +8,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 from cyprop._restore import restore
 from cyprop.checks.numbers import real_number, shown
-from cyprop.engine import memory
+from cyprop.engine import maps, memory
 from cyprop.engine.engine import Engine
 from cyprop.errors import FormatError
 from cyprop.formats import atomic, kept
@@ -181,12 +183,19 @@ class Keeper:
         what = ""
         if found.settings != mine:
             what = f"is of Network({found.settings.shown()}), not of Network({mine.shown()})"
+        elif self._ends_differ(network, found):
+            what = "is of a network with other maps, names or labels"
         elif training.seed != memory.seed_of(network):
             what = f"is of a network of seed={training.seed}, not {memory.seed_of(network)}"
         elif training.frozen != memory.frozen_of(network):
             what = f"is of a network with frozen={training.frozen}, not {memory.frozen_of(network)}"
         if what:
             raise ValueError(f"checkpoint {self._path!r} {what}; give another path, or remove it")
+
+    def _ends_differ(self, network: Engine, found: kept.Snapshot) -> bool:
+        mine, numbers = kept.ends_and_arrays(network, maps.maps_of(network))
+        pairs = zip(numbers, found.map_arrays, strict=True)
+        return found.ends != mine or not all(np.array_equal(*pair) for pair in pairs)
 
     def _check_options(self, run: Run, training: UnderWay) -> None:
         there, mine = run.options, self.options
