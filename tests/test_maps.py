@@ -63,7 +63,11 @@ def test_maps_are_pairs_of_read_only_arrays():
         ((0, [[1, 2, 3]]), ValueError, "scale has shape (1, 3)"),
         ((0, [1, np.nan, 3]), ValueError, "scale holds nan at 1, expected finite numbers"),
         ((0, [1, 2, np.inf]), ValueError, "scale holds inf at 2"),
-        ((0, [1, 1e39, 2]), ValueError, "scale holds 1e+39 at 1, expected finite numbers that float32"),
+        (
+            (0, [1, 1e39, 2]),
+            ValueError,
+            "scale holds 1e+39 at 1, expected finite numbers that float32",
+        ),
         ((0, [1, 1e-60, 2]), ValueError, "scale holds 1e-60 at 1"),
         (("a", 1), TypeError, "offset is 'a', expected an array of shape (3,) of real numbers"),
         ((None, 1), TypeError, "offset is None"),
@@ -252,9 +256,9 @@ def test_folding_names_columns_that_cannot_be_told_apart():
     assert again.fold_scaling() == ("b",)
     net.input_map = 0, 3e38
     before = net.parameters.copy()
-    with pytest.raises(ValueError, match="the scale of a column is too extreme for weights in float32"):
-        net.weights[0][:] = 100
-        before = net.parameters.copy()
+    net.weights[0][:] = 100
+    before = net.parameters.copy()
+    with pytest.raises(ValueError, match="the scale of a column is too extreme for weights in"):
         net.fold_scaling()
     assert same_bits(net.parameters, before)
     assert net.input_map is not None

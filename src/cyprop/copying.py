@@ -89,9 +89,7 @@ def take_state(network: Engine, state: Any) -> None:
         setattr(network, name, value)
 
 
-def take_maps_and_names(
-    network: Engine, found_maps: dict[str, Any], names: dict[str, Any]
-) -> None:
+def take_maps_and_names(network: Engine, found_maps: dict[str, Any], names: dict[str, Any]) -> None:
     """Give a new network maps and names, which are checked; keys as those of Maps and Names.
 
     Raises

@@ -199,9 +199,7 @@ class Mapping(Engine):
         np.divide(1, np.abs(scale), out=deviation, where=scale != 0)
         hard = hard_to_tell_apart(offset, deviation, memory.settings_of(self).dtype.name)
         names = self.input_names
-        return tuple(
-            int(k) if names is None else names[int(k)] for k in np.flatnonzero(hard)
-        )
+        return tuple(int(k) if names is None else names[int(k)] for k in np.flatnonzero(hard))
 
     def classify(self, X: npt.ArrayLike, n_threads: int = 1) -> Any:
         """The class of one sample, or of each row of a batch.

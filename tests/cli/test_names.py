@@ -1,4 +1,4 @@
-"""Files of networks that have names and labels of their own, without the notes of `cyprop train`."""
+"""Files of networks that have names and labels of their own, and not those of `cyprop train`."""
 
 import numpy as np
 
@@ -27,7 +27,7 @@ def test_predict_writes_labels(run, tmp_path):
         ({"loss": "binary_cross_entropy"}, ["no", "yes"]),
     ):
         net = cyprop.Network([3, 1 if "b" in options["loss"][0] else 2], "tanh", **options)
-        net.input_names, net.labels = "a b c".split(), labels
+        net.input_names, net.labels = ["a", "b", "c"], labels
         net.input_map = 0.1, 2
         expected = net.classify(X).tolist()
         assert len(set(expected)) == 2
@@ -37,7 +37,7 @@ def test_predict_writes_labels(run, tmp_path):
 def test_predict_writes_numbers(run, tmp_path):
     X = rows(tmp_path)
     net = cyprop.Network([3, 1], "tanh", "identity", dtype="float64")
-    net.input_names = "a b c".split()
+    net.input_names = ["a", "b", "c"]
     net.output_map = 0, 100
     found = np.array(written(tmp_path, run, net), float)
     np.testing.assert_allclose(found, net.predict(X)[:, 0], rtol=1e-6)

@@ -1,4 +1,4 @@
-"""Networks with maps beside NumPy: by hand scaled X and Y on a network without maps, bit for bit."""
+"""Networks with maps beside X and Y that NumPy has scaled for a network without, bit for bit."""
 
 import threading
 
@@ -162,9 +162,7 @@ def test_rows_of_iterables_and_of_files(tmp_path):
 
 @pytest.mark.parametrize("loss", ["mse", "gaussian_nll", "huber"])
 def test_derivatives_are_slopes(loss):
-    net = cyprop.Network(
-        [4, 6, 2], "tanh", "identity", loss=loss, dtype="float64", l2=0.01, seed=2
-    )
+    net = cyprop.Network([4, 6, 2], "tanh", "identity", loss=loss, dtype="float64", l2=0.01, seed=2)
     net.input_map = [1, -2, 0.5, 3], [0.3, -2, 4, 0]
     net.output_map = [0.5, 0.25], [-20, 0.5]
     rng = np.random.Generator(np.random.PCG64(1))

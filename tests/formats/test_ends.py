@@ -57,7 +57,8 @@ def test_the_file_is_what_it_says(tmp_path):
         assert [*description][-4:] == ["maps", "input_names", "output_names", "labels"]
         assert description["maps"] == ["inputs", "outputs"]
         assert description["labels"] == [True, 2.5]
-        assert {name for name in file.keys() if name.startswith("cyprop.")} == {
+        assert {name for name in file.keys() if  # noqa: SIM118
+             name.startswith("cyprop.")} == {
             "cyprop.input_offset", "cyprop.input_scale", "cyprop.output_offset",
             "cyprop.output_scale",
         }  # fmt: skip
@@ -144,7 +145,9 @@ def test_names_have_room_up_to_a_bound(tmp_path):
     wide.input_names = [f"a column called {k}" for k in range(2000)]
     wide.save(tmp_path / "wide")
     assert cyprop.Network.load(tmp_path / "wide") == wide
-    wide.input_names = [f"a column with a longer name than others, and called {k}" for k in range(2000)]
+    wide.input_names = [
+        f"a column with a longer name than others, and called {k}" for k in range(2000)
+    ]
     with pytest.raises(ValueError, match="describing 1 layers and their names takes"):
         wide.save(tmp_path / "wider")
     many = cyprop.Network([9000, 1])

@@ -1,4 +1,4 @@
-"""Maps, names and labels in C headers, compiled: the bits of `predict`, the classes of `classify`."""
+"""Maps, names and labels in C headers, compiled: the bits and the classes of Python."""
 
 import ctypes
 import shutil
@@ -21,7 +21,7 @@ long class_of_{name}(const {real} *x) {{ return {name}_classify(x); }}
 
 
 def networks():
-    """Both dtypes and each map alone; labels of each kind; the outputs of classes, one or several."""
+    """Both dtypes, each map alone, labels of each kind, one output and several."""
     rng = np.random.Generator(np.random.PCG64(3))
     made = {}
     for dtype in ("float32", "float64"):
@@ -70,7 +70,8 @@ def test_predictions_and_classes(source):
         label.argtypes, label.restype = [ctypes.c_long], FROM_C[name.split("_")[0]]
         found = [classify(x.ctypes.data) for x in own]
         assert len(set(found)) > 1
-        labels = [str(l).encode() if name.startswith("texts") else l for l in net.labels]
+        is_text = name.startswith("texts")
+        labels = [str(entry).encode() if is_text else entry for entry in net.labels]
         assert [label(k) for k in range(len(labels))] == labels
         expected = net.classify(own).tolist()
         assert [net.labels[k] for k in found] == expected

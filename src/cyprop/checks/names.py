@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cyprop.checks.numbers import is_sequence, shown
-
-if TYPE_CHECKING:
-    from cyprop.settings import Settings
 
 MOST = 1 << 63  # above every whole number that may be a label
 ONE_OF_TWO = ("sigmoid", "hard_sigmoid")  # activations of one output that tells two classes apart
@@ -19,7 +16,7 @@ Label = str | int | float | bool
 
 
 class Names(NamedTuple):
-    """What the inputs, the outputs and the classes of a network are called, each in order, or None."""
+    """What the inputs, the outputs and the classes are called, each in order, or None."""
 
     inputs: tuple[str, ...] | None = None
     outputs: tuple[str, ...] | None = None
@@ -30,7 +27,7 @@ NO_NAMES = Names()
 
 
 def checked_names(value: Any, name: str, n: int) -> tuple[str, ...] | None:
-    """n texts as a tuple, or None for None.
+    """As many texts as there are columns, as a tuple; or None for None.
 
     Raises
     ------
@@ -51,7 +48,7 @@ def checked_names(value: Any, name: str, n: int) -> tuple[str, ...] | None:
     return tuple(entries)
 
 
-def checked_labels(value: Any, settings: Settings) -> tuple[Label, ...] | None:
+def checked_labels(value: Any, settings: Any) -> tuple[Label, ...] | None:
     """What the classes of a network with these settings are called, as a tuple, or None for None.
 
     Raises
@@ -85,9 +82,10 @@ def checked_labels(value: Any, settings: Settings) -> tuple[Label, ...] | None:
     return tuple(entries)
 
 
-def n_classes(settings: Settings, asker: str) -> int:
+def n_classes(settings: Any, asker: str) -> int:
     """How many classes the outputs tell apart; ValueError, for the one who asks, if they do not."""
-    n_out, output = settings.sizes[-1], settings.activation_names[-1]
+    n_out: int = settings.sizes[-1]
+    output: str = settings.activation_names[-1]
     if settings.loss.name == "gaussian_nll":
         raise ValueError(f"{asker}: half of the outputs are variances, expected one for each class")
     if settings.loss.name == "binary_cross_entropy" and n_out > 1:

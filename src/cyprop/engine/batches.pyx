@@ -152,7 +152,7 @@ cdef void input_gradient_part(void *work, Py_ssize_t index, Team *team) noexcept
 cdef const char *mapped_error(
     const Model *model, Py_ssize_t first, Py_ssize_t end, Py_ssize_t n, const char *dA, char *room,
 ) noexcept nogil:
-    """dA of n rows by A⁽ᴸ⁾, where that by the predictions is given; those from first to end are made."""
+    """dA by A⁽ᴸ⁾ of n rows, given that by predictions; rows from first to end are made now."""
     cdef Py_ssize_t start = first * output_size(model) * model.itemsize
     cdef char *mapped = behind_inputs(model, n, room)
     if not model.maps.outputs:

@@ -45,7 +45,7 @@ cdef class BoundPrediction(Turns):
     cdef char *scratch
     cdef Py_ssize_t scratch_size
     cdef Py_ssize_t n
-    cdef Py_ssize_t direct           # the model's, where it has no maps and a call keeps the GIL; else −2
+    cdef Py_ssize_t direct           # the model's without maps, where a call keeps the GIL; else −2
 
     def __cinit__(self, Engine network not None, x, out):
         cdef Model *model = &network.model

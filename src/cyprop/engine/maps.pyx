@@ -170,7 +170,7 @@ cdef bint put(Memory network, before, after) except -1:
     cdef const char *sources[4]
     cdef bint same
     cdef Call call
-    room, old = room_of(network), network.kept_maps   # the old ones go when the turn has ended
+    room, _old = room_of(network), network.kept_maps  # the old ones go when the turn has ended
     find_sources(after, sources)
     network.begin_writing(&call)
     same = is_still(network, before)
@@ -300,7 +300,7 @@ def fold(Memory network not None, before, inputs, outputs, after):
     cdef bint same, finite = True
     cdef Py_ssize_t i
     cdef Call call
-    room, old = room_of(network), network.kept_maps
+    room, _old = room_of(network), network.kept_maps
     find_sources(after, sources)
     dtype = settings_of(network).dtype
     copy = aligned_zeros(model.n_parameters, dtype)

@@ -35,7 +35,7 @@ cdef enum Wildness:
     UNSEEN                           # they are looked at when the next update begins
     FOREIGN                          # they came from outside: they may be such as no update leaves
 
-cdef struct Maps:                    # (x − offset)·scale of each input, (A − offset)·scale of each output
+cdef struct Maps:                    # (x − offset)·scale of each input or output
     bint inputs, outputs             # which of the two there are
     char *input_offset               # NULL, as the others, until there was a map
     char *input_scale

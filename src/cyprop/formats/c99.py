@@ -253,10 +253,10 @@ def _predict(network: Engine, name: str, known: dict[str, str]) -> str:
 
 def _mapped(name: str, which: str, target: str, source: str) -> list[str]:
     """The lines that take one vector through a map into another."""
-    n = f"{name}_n_{which.removesuffix('put')}"
+    own = f"{name}_{which}"
     return [
-        f"    for (int j = 0; j < {n}; j++)",
-        f"        {target}[j] = ({source}[j] - {name}_{which}_offset[j]) * {name}_{which}_scale[j];",
+        f"    for (int j = 0; j < {name}_n_{which.removesuffix('put')}; j++)",
+        f"        {target}[j] = ({source}[j] - {own}_offset[j]) * {own}_scale[j];",
     ]
 
 

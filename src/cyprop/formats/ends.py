@@ -2,8 +2,8 @@
 
 In the description, behind all else and each only where there is one: ``maps``, of "inputs" and
 "outputs" those that have one, then ``input_names``, ``output_names`` and ``labels``, lists. The
-numbers of the maps are tensors behind those of the layers and in front of a training's, vectors of the
-network's dtype: ``cyprop.input_offset``, ``cyprop.input_scale``, ``cyprop.output_offset`` and
+numbers of the maps are tensors behind those of the layers and in front of a training's, vectors of
+the network's dtype: ``cyprop.input_offset``, ``cyprop.input_scale``, ``cyprop.output_offset`` and
 ``cyprop.output_scale``.
 """
 

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 WIDTH = 96
 
 
-def arrays(
-    network: Engine, name: str, real: str, numbers: Callable[[Any], str]
-) -> Iterator[str]:
+def arrays(network: Engine, name: str, real: str, numbers: Callable[[Any], str]) -> Iterator[str]:
     """The names as comments, the numbers of the maps, and the labels, as far as there are any."""
     names = names_of(network)
     if names.inputs is not None:
@@ -35,14 +33,17 @@ def arrays(
 
 def _comment(what: str, names: tuple[str, ...]) -> str:
     text = f"{what}, in order: {', '.join(map(_shown, names))}."
-    return textwrap.fill(
-        text,
-        WIDTH,
-        initial_indent="/* ",
-        subsequent_indent=" * ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    ) + " */\n\n"
+    return (
+        textwrap.fill(
+            text,
+            WIDTH,
+            initial_indent="/* ",
+            subsequent_indent=" * ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        + " */\n\n"
+    )
 
 
 def _shown(name: str) -> str:
@@ -76,8 +77,12 @@ def _whole(label: int) -> str:
 
 def _text(label: str) -> str:
     """A string of C, of ASCII characters alone."""
-    plain = {ord(c) for c in "?\"\\"}  # ?, so that no two begin a trigraph
-    return '"' + "".join(
-        chr(byte) if 32 <= byte < 127 and byte not in plain else f"\\{byte:03o}"
-        for byte in label.encode()
-    ) + '"'
+    plain = {ord(c) for c in '?"\\'}  # ?, so that no two begin a trigraph
+    return (
+        '"'
+        + "".join(
+            chr(byte) if 32 <= byte < 127 and byte not in plain else f"\\{byte:03o}"
+            for byte in label.encode()
+        )
+        + '"'
+    )

@@ -54,7 +54,11 @@ def snapshot(
         memory.seed_of(network), memory.frozen_of(network), numbers, tuple(tally), run
     )
     return Snapshot(
-        settings, training, (parameters, *states, *vectors), columns, *ends_and_arrays(network, found_maps)
+        settings,
+        training,
+        (parameters, *states, *vectors),
+        columns,
+        *ends_and_arrays(network, found_maps),
     )
 
 

@@ -266,9 +266,7 @@ def _is_nested(text: str) -> bool:
     return text.count("[") + text.count("{") > MAX_NESTED
 
 
-def _after_notes(
-    settings: Settings, own_ends: Ends, training: Training | None
-) -> Iterator[str]:
+def _after_notes(settings: Settings, own_ends: Ends, training: Training | None) -> Iterator[str]:
     """The header from the end of the notes to its padding, in pieces."""
     yield "}"
     code = CODES[settings.dtype.name]

@@ -3,8 +3,7 @@
 With x′ = (x − mean)/scale the first layer computes Z = x′·W + b. The same Z from the raw column is
 x·W₁ + b₁ with W₁ = W/scale, row by row, and b₁ = b − mean·W₁. So the network that learned from
 scaled columns becomes one that takes raw columns, and predicting costs nothing more. An identity
-output y′ becomes y = scale·y′ + mean likewise. `Network.fold_scaling` does the same to the maps of a
-network.
+output y′ becomes y = scale·y′ + mean likewise. `Network.fold_scaling` does so with its maps.
 """
 
 from __future__ import annotations
