@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from cyprop.checks.arrays import is_array, read_array
 from cyprop.checks.numbers import is_sequence, shown
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from cyprop.checks.arrays import Array
 
 
 class Map(NamedTuple):
