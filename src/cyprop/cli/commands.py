@@ -24,7 +24,7 @@ from cyprop.formats import safetensors as storage
 from cyprop.network import Network
 from cyprop.rules import ActivationName, Optimizer
 from cyprop.tables import table as tables
-from cyprop.tables.encoding import Encoding
+from cyprop.tables.encoding import Encoding, Input
 from cyprop.tables.scores import fingerprint, score, scores
 from cyprop.tables.table import Table
 
@@ -109,7 +109,9 @@ def predict(options: argparse.Namespace) -> None:
         table = table.without_missing(column.name for column in encoding.inputs)
     outputs = network.predict(encoding.encode(table, network.dtype))
     answers: dict[str, Array] = {"row": table.rows}
-    if encoding.classes is None:
+    if encoding.classes is None and network.labels is not None:
+        answers["prediction"] = network.classify(encoding.encode(table, network.dtype))
+    elif encoding.classes is None:
         answers["prediction"] = outputs[:, 0]
     else:
         classes = np.array(encoding.classes)
@@ -139,6 +141,7 @@ def info(options: argparse.Namespace) -> None:
         ("dtype", network.dtype.name),
         ("parameters", f"{network.n_parameters:,}"),
     ]
+    lines += _ends(network)
     if NOTES in metadata:
         _, encoding = _columns(options.model, network, metadata)
         lines.append(("target", f"{encoding.target}: {_task(encoding)}"))
@@ -149,6 +152,18 @@ def info(options: argparse.Namespace) -> None:
             if column.categories:
                 lines.append((f"  {column.name}", ", ".join(column.categories)))
     _show(lines)
+
+
+def _ends(network: Network) -> list[tuple[str, str]]:
+    """What a network has before its first layer and behind its last."""
+    lines = [
+        ("input map", "(x - offset) * scale of each input" if network.input_map else ""),
+        ("output map", "(A - offset) * scale of each output" if network.output_map else ""),
+        ("inputs", ", ".join(network.input_names or ())),
+        ("outputs", ", ".join(network.output_names or ())),
+        ("labels", ", ".join(map(str, network.labels or ()))),
+    ]
+    return [(name, text) for name, text in lines if text]
 
 
 def export(options: argparse.Namespace) -> None:
@@ -212,9 +227,15 @@ def _load(path: str) -> tuple[Network, dict[str, Any], Encoding]:
 def _columns(
     path: str, network: Network, metadata: dict[str, str]
 ) -> tuple[dict[str, Any], Encoding]:
-    """What the notes of a model file say of its columns."""
+    """What the notes of a model file say of its columns, or else the names of its inputs."""
     if NOTES not in metadata:
-        raise FormatError(f"{path} has no column names; files that cyprop train writes have them")
+        if network.input_names is None or (network.sizes[-1] > 1 and network.labels is None):
+            raise FormatError(
+                f"{path} has no column names; files that cyprop train writes have them"
+            )
+        inputs = tuple(Input(name) for name in network.input_names)
+        target = "" if network.output_names is None else network.output_names[0]
+        return {}, Encoding(inputs, target, network.labels if network.sizes[-1] > 1 else None)
     try:
         notes = json.loads(metadata[NOTES])
         columns = {key: notes[key] for key in ("inputs", "target", "classes")}
