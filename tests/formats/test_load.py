@@ -12,10 +12,15 @@ import sb3_files as policies
 import torch_files as files
 
 import cyprop
-from cyprop.formats import from_keras, from_sklearn, from_torch, keras, keras_config, to_torch
-from cyprop.formats.keras_layers import activation_of
+from cyprop.formats import sklearn as from_sklearn
+from cyprop.formats.keras import config as keras_config
+from cyprop.formats.keras import files as keras
+from cyprop.formats.keras import live as from_keras
+from cyprop.formats.keras.layers import activation_of
 from cyprop.formats.load import load
-from cyprop.formats.onnx_writer import to_onnx
+from cyprop.formats.onnx.writer import to_onnx
+from cyprop.formats.pytorch import live as from_torch
+from cyprop.formats.pytorch import to_torch
 
 SIZES = [4, 7, 5, 3]
 

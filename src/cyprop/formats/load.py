@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from cyprop.formats.chain import Chain
-    from cyprop.formats.state_dict import AnyActivation
+    from cyprop.formats.pytorch.state_dict import AnyActivation
     from cyprop.rules import Activation, ActivationName, Loss, LossName
 
 N = TypeVar("N", bound=Engine)
@@ -141,7 +141,8 @@ def kind_of(file: BinaryIO, folder: str | None) -> Kind:
     start = file.read(START)
     if not size:
         raise FormatError("it is empty")
-    from cyprop.formats import onnx, torch_safetensors
+    from cyprop.formats.onnx import reader as onnx
+    from cyprop.formats.pytorch import safetensors as torch_safetensors
 
     if torch_safetensors.begins_like_one(start, size):
         if torch_safetensors.is_own(file):
@@ -159,7 +160,8 @@ def kind_of(file: BinaryIO, folder: str | None) -> Kind:
 
 
 def _in_a_zip(file: BinaryIO) -> Kind:
-    from cyprop.formats import pytorch, sb3
+    from cyprop.formats.pytorch import archive as pytorch
+    from cyprop.formats.pytorch import sb3
     from cyprop.formats.zip_members import Archive
 
     names = Archive(file).names
@@ -174,14 +176,14 @@ def _in_a_zip(file: BinaryIO) -> Kind:
 
 
 def _keras() -> Kind:
-    from cyprop.formats import keras
+    from cyprop.formats.keras import files as keras
 
     return Kind("a file of Keras", ("output",), keras.read)
 
 
 def _pickled(file: BinaryIO) -> Kind:
     """A state_dict in the older format, which its own reader refuses; others are refused here."""
-    from cyprop.formats import pytorch
+    from cyprop.formats.pytorch import archive as pytorch
 
     file.seek(0)
     if file.read(len(pytorch.BEFORE_1_6)) == pytorch.BEFORE_1_6:

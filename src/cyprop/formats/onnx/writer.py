@@ -2,7 +2,7 @@
 
 `input` and `output` are matrices (batch, n_in) and (batch, n_out) of the network's dtype; `batch`
 is open. Parameters keep their bits. An activation is one operator where opset 17 has it and ONNX
-Runtime computes it in that dtype; onnx_written.py spells the others. Maps are Sub and Mul, in
+Runtime computes it in that dtype; written.py spells the others. Maps are Sub and Mul, in
 float64. Names of columns and class labels, which ONNX has no place for, are JSON in the metadata of
 the model, under names that begin with ``cyprop.``.
 
@@ -20,10 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cyprop.engine import memory
-from cyprop.formats import atomic, onnx_written
+from cyprop.formats import atomic
 from cyprop.formats.maps import Map
-from cyprop.formats.onnx_written import TYPES, Pieces
-from cyprop.formats.protobuf import bytes_field, message, number_field, opening
+from cyprop.formats.onnx import written
+from cyprop.formats.onnx.protobuf import bytes_field, message, number_field, opening
+from cyprop.formats.onnx.written import TYPES, Pieces
 from cyprop.rules import Activation
 from cyprop.version import __version__
 
@@ -100,7 +101,7 @@ def model(
         weights = pieces.tensor(f"W{number}", W), pieces.tensor(f"b{number}", b)
         Z = "output" if ends and rule.name == "identity" else f"Z{number}"
         pieces.node("Gemm", [at, *weights], Z)
-        at = onnx_written.activation(pieces, rule, Z, "output" if ends else f"A{number}")
+        at = written.activation(pieces, rule, Z, "output" if ends else f"A{number}")
     if around.outputs is not None:
         _mapped(pieces, at, around.outputs, "output", dtype)
     graph = [
