@@ -684,7 +684,8 @@ def test_dir_has_what_is_meant_for_users():
         "activations", "biases", "bind", "dtype", "evaluate", "fit", "frozen", "gradients",
         "handle", "history", "jacobian", "learn_one", "learning_rate", "load", "loss",
         "n_parameters", "optimizer", "parameters", "predict", "save", "set_hyperparameters",
-        "settings", "sizes", "step", "to_c", "train_on_batch", "vjp", "weights",
+        "settings", "sizes", "step", "to_c", "to_onnx", "to_torch", "train_on_batch", "vjp",
+        "weights",
     }  # fmt: skip
     net.note, net._hidden = 1, 2
     assert {name for name in dir(net) if not name.startswith("__")} == own | {"note"}

@@ -20,7 +20,6 @@ from cyprop.formats.keras.layers import activation_of
 from cyprop.formats.load import load
 from cyprop.formats.onnx.writer import to_onnx
 from cyprop.formats.pytorch import live as from_torch
-from cyprop.formats.pytorch import to_torch
 
 SIZES = [4, 7, 5, 3]
 
@@ -141,7 +140,7 @@ def test_what_is_not_installed_is_named(tmp_path, rng, monkeypatch):
     with pytest.raises(ImportError, match=r"h5py, which is not installed: pip install 'cyprop\[k"):
         load(cyprop.Network, path)
     with pytest.raises(ImportError, match="PyTorch, which is not installed: pip install torch"):
-        to_torch.to_torch(cyprop.Network([2, 3]))
+        cyprop.Network([2, 3]).to_torch()
 
 
 def test_no_reader_imports_the_other_library(tmp_path, rng):

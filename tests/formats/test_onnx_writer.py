@@ -64,6 +64,14 @@ def test_spellings_are_exact_far_from_zero(name, dtype):
     np.testing.assert_allclose(found, A, rtol=3e-7, atol=1e-15)
 
 
+def test_the_method_writes_the_same_and_load_gives_an_equal_network(tmp_path):
+    net = made("softmax", "float64")
+    net.to_onnx(tmp_path / "net")
+    writer.to_onnx(net, tmp_path / "other")
+    assert (tmp_path / "net").read_bytes() == (tmp_path / "other").read_bytes()
+    assert cyprop.load(tmp_path / "net") == net
+
+
 def test_weights_keep_their_bits(tmp_path):
     net = cyprop.Network([2, 2], output_activation="identity")
     net.weights[0][...] = [[np.nan, -0.0], [np.inf, 1e-45]]
