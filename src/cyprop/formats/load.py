@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 
 from cyprop.checks.numbers import shown
 from cyprop.engine.engine import Engine
@@ -97,15 +97,28 @@ def load(
     No file is executed, unpickled, or unpacked to a disk.
     Thread-safety: any number of threads at once.
     """
-    given = {
-        "activation": activation,
-        "output_activation": output_activation,
-        "layers": layers,
-        "output": output,
-        "loss": loss,
-        "dtype": dtype,
-    }
-    given = {name: value for name, value in given.items() if value is not None}
+    chain = read(
+        path,
+        activation=activation,
+        output_activation=output_activation,
+        layers=layers,
+        output=output,
+        loss=loss,
+        dtype=dtype,
+    )[1]
+    if chain is not None:
+        return chain.network(cls, loss=loss, dtype=dtype)
+    from cyprop.formats import safetensors
+
+    return safetensors.load(cls, path)
+
+
+def read(path: str | os.PathLike[str], **options: Any) -> tuple[Kind, Chain | None]:
+    """What kind of file it is, and the chain in it; None in one of cyprop, which is not read yet.
+
+    Options are those of `load`, None where they are not given, and so is what is raised.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
     with reading.opened(path) as file:
         kind = kind_of(file, os.path.dirname(atomic.checked_path(path)))
         known = options_of(kind)
@@ -113,13 +126,11 @@ def load(
             if name not in known:
                 takes = ", ".join(known) or "no options"
                 raise ValueError(f"{name} is {shown(value)}, and {kind.name} takes {takes}")
-        if kind.read is not None:
-            file.seek(0)
-            chosen = {name: given[name] for name in kind.options if name in given}
-            return kind.read(file, **chosen).network(cls, loss=loss, dtype=dtype)
-    from cyprop.formats import safetensors
-
-    return safetensors.load(cls, path)
+        if kind.read is None:
+            return kind, None
+        file.seek(0)
+        chosen = {name: given[name] for name in kind.options if name in given}
+        return kind, kind.read(file, **chosen)
 
 
 def kind_of(file: BinaryIO, folder: str | None) -> Kind:

@@ -25,7 +25,7 @@ from cyprop.formats.bounded_json import parsed, said
 from cyprop.formats.chain import Chain
 from cyprop.formats.pytorch.activations import CLASSES
 from cyprop.formats.pytorch.archive import StateDict
-from cyprop.formats.pytorch.state_dict import AnyActivation, chain_of
+from cyprop.formats.pytorch.state_dict import AnyActivation, NoActivationError, chain_of
 from cyprop.formats.reading import size_of
 from cyprop.formats.zip_members import Archive
 from cyprop.rules import Activation, ActivationName
@@ -170,7 +170,7 @@ def _activation(archive: Archive, size: int, default: ActivationName) -> Activat
         return _of_class(chosen["activation_fn"])
     module = policy.get("__module__")
     if not (isinstance(module, str) and module.startswith(LIBRARIES)):
-        raise ValueError(
+        raise NoActivationError(
             f"activation is not given, and the policy is of the module {said(module)}, which"
             " may have any: give activation='tanh', or another"
         )
