@@ -45,7 +45,7 @@ clang:  ## install, compiled by clang instead of the compiler of Python; every w
 	CC=clang CYPROP_WERROR=1 $(PYTHON) -m pip install --force-reinstall --no-deps .
 
 examples: wheel  ## build the examples against the wheel, and test them
-	$(PYTHON) -m pytest examples --wheel dist/*.whl
+	$(PYTHON) -m pytest -n 0 examples --wheel dist/*.whl
 
 clean:  ## remove what was built
 	rm -rf build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -40,6 +40,7 @@ def tables(documents: dict[str, Document]) -> dict[str, str]:
         "options": options,
         "online": online,
         "elsewhere": elsewhere,
+        "large": large,
     }
     made = {
         name: f"{maker(documents[name])}\n\n{source(documents[name])}"
@@ -241,6 +242,25 @@ def elsewhere(document: Document) -> str:
     rows = [[row["label"], time(row["median"])] for row in load["results"]]
     loads = markdown([f"{load['case']}, {load['bytes'] / 1000:,.0f} kB", "time"], rows)
     return f"{one_row}\n\n{differences}\n\n{loads}"
+
+
+def large(document: Document) -> str:
+    """Resident memory of training on mapped files; and sparse rows beside dense ones."""
+    files = [row for case in document["cases"] if "ratio" not in case for row in case["results"]]
+    rows = [
+        [
+            row["label"],
+            f"{row['resident_before_mb']:.0f} MB",
+            f"{row['resident_most_mb']:.0f} MB",
+            f"{row['seconds']:.1f} s",
+        ]
+        for row in files
+    ]
+    table = markdown(["a file of float32", "before `fit`", "at most", "an epoch"], rows)
+    sparse = [case for case in document["cases"] if "ratio" in case]
+    header = ["", *(case["case"].removeprefix("CSR, ") for case in sparse)]
+    ratios = ["an epoch of CSR ÷ of dense rows", *(f"{case['ratio']:.2f}" for case in sparse)]
+    return f"{table}\n\n{markdown(header, [ratios])}"
 
 
 def latency(document: Document) -> str:

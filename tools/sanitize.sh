@@ -30,7 +30,7 @@ if [[ ${1:-} == --storm ]]; then
     # Predictions take no lock beside compiled code that learns, and what they race for is documented.
     [[ $kind != thread ]] || set -- "$@" --python-only
 else
-    set -- -m pytest "$@" -p no:cacheprovider -k "not (${excepted[$kind]})"
+    set -- -m pytest -n 0 "$@" -p no:cacheprovider -k "not (${excepted[$kind]})"
 fi
 
 mkdir "$work/source"

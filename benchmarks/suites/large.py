@@ -1,14 +1,13 @@
-"""Data that are not in memory as a network takes them: a mapped file of 4 GB, and a sparse matrix.
+"""Data that are not in memory as a network takes them: mapped files, of 4 GB, and sparse matrices.
 
-The file is trained on in a process of its own, whose largest resident memory is noted, mapped pages
-included. The sparse matrix is timed beside the same numbers dense, in memory, in the same process.
+Each file is trained on in a process of its own, whose largest resident memory is noted, pages of
+the file included. The sparse matrix is timed beside the same numbers dense, in the same process.
 """
 
 import argparse
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ import cyprop
 from benchmarks import common, report
 from benchmarks.timing import Candidate, compare
 
-COLUMNS = 1024  # of the file, float32
+COLUMNS = (1024, 50)  # of the files, float32
 BATCH = 128
 WORDS, DENSITY, ROWS = 30_000, 0.01, 2_048  # of the sparse matrix: as of newsgroups' texts
 HIDDEN = (30, 100)
@@ -43,32 +42,32 @@ print(before, resident(), seconds, history.loss[0])
 """
 
 
-def write_file(path: Path, gigabytes: float) -> int:
+def write_file(path: Path, gigabytes: float, columns: int) -> int:
     """Random rows, a piece at a time; how many bytes they take."""
-    n = int(gigabytes * 2**30) // (4 * COLUMNS)
-    array = np.lib.format.open_memmap(path, "w+", "float32", (n, COLUMNS))
+    n = int(gigabytes * 2**30) // (4 * columns)
+    array = np.lib.format.open_memmap(path, "w+", "float32", (n, columns))
     rng = np.random.default_rng(0)
     for start in range(0, n, 4096):
-        array[start : start + 4096] = rng.random((min(4096, n - start), COLUMNS), "float32")
+        array[start : start + 4096] = rng.random((min(4096, n - start), columns), "float32")
     array.flush()
     return array.nbytes
 
 
-def mapped(path: Path, n_bytes: int) -> list[dict[str, object]]:
+def mapped(path: Path, n_bytes: int, columns: int) -> list[dict[str, object]]:
     found = []
     for order in ("in order", "shuffled"):
         run = [sys.executable, "-c", CHILD, str(path), order, str(BATCH)]
         printed = subprocess.run(run, check=True, capture_output=True, text=True).stdout
         before, after, seconds, loss = map(float, printed.split())
         entry = {
-            "label": f"{n_bytes / 2**30:.3g} GiB, {order}",
+            "label": f"{n_bytes / 2**30:.3g} GiB, {columns} columns, {order}",
             "resident_before_mb": before / 1024,
             "resident_most_mb": after / 1024,
             "seconds": seconds,
             "loss": loss,
         }
         print(
-            f"  {entry['label']:24} at most {entry['resident_most_mb']:.0f} MB resident"
+            f"  {entry['label']:34} at most {entry['resident_most_mb']:.0f} MB resident"
             f" ({entry['resident_before_mb']:.0f} before), {seconds:.1f} s an epoch"
         )
         found.append(entry)
@@ -104,15 +103,18 @@ def sparse(hidden: int, repeats: int) -> dict[str, object]:
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks large", description=__doc__)
     common.add_repeats(parser, repeats=11)
-    parser.add_argument("--gigabytes", type=float, default=4.0, help="of the file (default 4)")
+    parser.add_argument(
+        "--gigabytes", type=float, default=4.0, help="of the first file (default 4)"
+    )
     parser.add_argument("--folder", help="where to put it for the time being")
     report.add_output(parser)
     options = parser.parse_args(arguments)
     cases = [sparse(hidden, options.repeats) for hidden in HIDDEN]
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        path = Path(folder) / "rows.npy"
-        started = time.perf_counter()
-        n_bytes = write_file(path, options.gigabytes)
-        print(f"a file of {n_bytes / 2**30:.3g} GiB, in {time.perf_counter() - started:.0f} s")
-        cases.append({"case": "memmap", "results": mapped(path, n_bytes)})
+    for columns, gigabytes in zip(COLUMNS, (options.gigabytes, options.gigabytes / 4), strict=True):
+        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+            path = Path(folder) / "rows.npy"
+            n_bytes = write_file(path, gigabytes, columns)
+            cases.append(
+                {"case": f"memmap, {columns} columns", "results": mapped(path, n_bytes, columns)}
+            )
     report.save("large", {"cases": cases}, options.output)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
-
-import numpy as np
 
 from cyprop.checks.numbers import shown
 from cyprop.checks.weights import weights_of_rows
@@ -99,9 +98,9 @@ class Batches:
             )
             total = learned(course, n, rates, number, total)
             weight += float(n) if weights is None else float(weights.sum())
-            number += bool(np.isfinite(total))
+            number += bool(math.isfinite(total))
             yield Place(number, total, weight)
-            if not np.isfinite(total):
+            if not math.isfinite(total):
                 return
         if weight == 0:
             raise ValueError(f"the weights of all batches of epoch {epoch} (counted from 0) are 0")

@@ -65,6 +65,20 @@ class History:
         }
         return {name: values for name, values in every.items() if values}
 
+    def add(self, entries: dict[str, float]) -> None:
+        """Add a number to each list of these names; those that are no attribute's are metrics.
+
+        Notes
+        -----
+        Thread-safety: one thread.
+        """
+        own: dict[str, Any] = {**vars(self), "metrics": None}
+        for name, value in entries.items():
+            column: list[float] | None = own.get(name)
+            if column is None:
+                column = self.metrics.setdefault(name, [])
+            column.append(value)
+
     def extend(self, columns: dict[str, list[float]]) -> None:
         """Add to the lists of these names; those that are no attribute's are metrics.
 

@@ -214,9 +214,12 @@ class Training:
 
     def record(self, entries: dict[str, float], seconds: float) -> None:
         """An epoch has ended that well: measure what the history has, and see what follows."""
-        found = {**entries, **self._measured(), "seconds": seconds}
+        found = entries
+        if self.plan.validation is not None or self.plan.metrics:
+            found |= self._measured()
+        found["seconds"] = seconds
         # Only now are there entries: an interrupted epoch has none, and all lists are as long.
-        self.history.extend({name: [value] for name, value in found.items()})
+        self.history.add(found)
         self._after_epoch(found)
 
     def _order(self) -> Any:

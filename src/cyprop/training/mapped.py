@@ -9,6 +9,7 @@ import numpy as np
 
 PAGES_TO_KEEP = 1 << 26  # bytes of files that may be in memory before they are given back
 AROUND = 1 << 21  # bytes that the system maps, at most, around one that is asked for: a huge page
+SCATTERED = 16  # rows from here and there that are read together
 SHARED = ("r", "r+", "w+")  # modes of a memmap whose pages hold nothing that the file does not
 
 
@@ -51,14 +52,30 @@ class Files:
                     " or more, as when it was mapped"
                 )
 
-    def count(self, n_rows: int, together: bool) -> None:
-        """Know that so many rows are read next, and give back earlier ones if they are many."""
+    def take(self, array: Any, rows: Any) -> Any:
+        """Rows of one of the arrays: a view of a slice, or a copy of scattered ones.
+
+        These are copied a few at a time, so that the pages around them do not add up.
+        """
         if not self._mapped:
-            return
-        row = max(mapped[:1].nbytes for _, mapped, _ in self._mapped)
-        self._unreleased += n_rows * (row if together else max(row, AROUND))
+            return array[rows]
+        if isinstance(rows, slice):
+            found = array[rows]
+            self._count(found.nbytes)
+            return found
+        taken = np.empty((len(rows), *array.shape[1:]), array.dtype)
+        for start in range(0, len(rows), SCATTERED):
+            some = rows[start : start + SCATTERED]
+            self._count(len(some) * AROUND)
+            taken[start : start + SCATTERED] = array[some]
+        return taken
+
+    def _count(self, n_bytes: int) -> None:
+        """Know that so many are read next, and give back what was read before if it is much."""
+        self._unreleased += n_bytes
         if self._unreleased > PAGES_TO_KEEP:
             self.release()
+            self._unreleased = n_bytes
 
     def release(self) -> None:
         """Give the pages of the files back to the system; what was read of them stays in its cache.

@@ -101,9 +101,9 @@ class Rows:
         chosen: Any = rows
         if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
             chosen = slice(int(rows[0]), int(rows[-1]) + 1)  # which takes no copy of a file's rows
-        self._files.count(len(rows), isinstance(chosen, slice))
-        X = self.X[chosen] if self._sparse is None else self._sparse.dense(chosen)
-        Y = self.Y[chosen]
+        take = self._files.take
+        X = take(self.X, chosen) if self._sparse is None else self._sparse.dense(chosen)
+        Y = take(self.Y, chosen)
         if self._is_known:  # all of it has been looked at
             return X, self._targets(Y), True
         with self._renumbering(rows, Y.shape):

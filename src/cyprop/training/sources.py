@@ -6,6 +6,7 @@ another process can go on, given the same data, and end in the same bits.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -107,9 +108,10 @@ class Arrays(OfRows):
         total, row = place.total, place.batches * self.batch_size
         while row < self.n_rows:
             total, row = self.course.train(order, rates, row, total)
-            done = -(-row // self.batch_size) if np.isfinite(total) else row // self.batch_size
+            is_finite = math.isfinite(total)
+            done = -(-row // self.batch_size) if is_finite else row // self.batch_size
             yield Place(done, total, self.weight)
-            if not np.isfinite(total):
+            if not is_finite:
                 return
 
     def weights_of_metrics(self) -> Array | None:
@@ -158,8 +160,8 @@ class Read(OfRows):
                 self._network, X, Y, weights, len(X), self._n_parts, ordinary, *self._clips
             )
             total = learned(course, len(X), rates, number, total)
-            yield Place(number + bool(np.isfinite(total)), total, self.weight)
-            if not np.isfinite(total):
+            yield Place(number + bool(math.isfinite(total)), total, self.weight)
+            if not math.isfinite(total):
                 return
         self.data.release()
 
@@ -202,7 +204,7 @@ def learned(course: Course, n_rows: int, rates: Any, number: int, total: float) 
     """Train on the one batch that a course is of; the total with its losses added."""
     rate = None if rates is None else np.array([rates[number]])
     row = 0
-    while row < n_rows and np.isfinite(total):
+    while row < n_rows and math.isfinite(total):
         total, row = course.train(None, rate, row, total)
     return total
 
