@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Never, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ from cyprop.checks.numbers import whole_number
 from cyprop.deriving import Deriving
 from cyprop.engine import memory
 from cyprop.formats.exporting import Exporting
+from cyprop.mapping import Mapping, shown_extras
 from cyprop.settings import Settings, check_that_it_can_learn
 from cyprop.training.fitting import Fitting
 from cyprop.training.initialisation import Beginning
@@ -50,7 +52,7 @@ OF_THE_OPTIMIZER = {
 }
 
 
-class Network(Fitting, Deriving, Exporting):
+class Network(Fitting, Deriving, Mapping, Exporting):
     """A multilayer perceptron: Z = A_prev · W + b, A = f(Z), layer upon layer.
 
     Parameters
@@ -351,22 +353,27 @@ class Network(Fitting, Deriving, Exporting):
         return copying.deep(self, memo)
 
     def __eq__(self, other: object) -> bool:
-        """Same settings and parameters; the optimizer's state does not count.
+        """Same settings, parameters, maps, names and labels; the optimizer's state does not count.
 
         Thread-safety: no other thread may train either of them meanwhile.
         """
         if not isinstance(other, Network):
             return NotImplemented
-        return memory.settings_of(self) == memory.settings_of(other) and all(
-            np.array_equal(mine, theirs)
-            for of_mine, of_theirs in zip(memory.arrays(self), memory.arrays(other), strict=True)
-            for mine, theirs in zip(of_mine, of_theirs, strict=True)
+        return (
+            memory.settings_of(self) == memory.settings_of(other)
+            and copying.same_maps_and_names(self, other)
+            and all(
+                np.array_equal(mine, theirs)
+                for mine, theirs in zip(
+                    chain(*memory.arrays(self)), chain(*memory.arrays(other)), strict=True
+                )
+            )
         )
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Network({memory.settings_of(self).shown()})"
+        return f"Network({memory.settings_of(self).shown()}{shown_extras(self)})"
 
     def __dir__(self) -> Iterable[str]:
         """What a person may use; names with one underscore are not among it."""

@@ -5,7 +5,7 @@ import onnx_again
 import pytest
 
 import cyprop
-from cyprop.formats.maps import Map
+from cyprop.checks.maps import Map
 from cyprop.formats.onnx import reader as onnx
 from cyprop.formats.onnx import writer, written
 from cyprop.kernels import activation

@@ -103,7 +103,9 @@ def predict(options: argparse.Namespace) -> None:
         table = table.without_missing(column.name for column in encoding.inputs)
     outputs = network.predict(encoding.encode(table, network.dtype))
     answers: dict[str, Array] = {"row": table.rows}
-    if encoding.classes is None:
+    if encoding.classes is None and network.labels is not None:
+        answers["prediction"] = network.classify(encoding.encode(table, network.dtype))
+    elif encoding.classes is None:
         answers["prediction"] = outputs[:, 0]
     else:
         classes = np.array(encoding.classes)

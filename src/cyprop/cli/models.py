@@ -79,6 +79,7 @@ def info(options: argparse.Namespace) -> None:
         ("dtype", network.dtype.name),
         ("parameters", f"{network.n_parameters:,}"),
     ]
+    lines += _ends(network)
     if model.notes is not None and NOTES in model.notes:
         lines += _columns(options.model, network, model.notes)
     if says_activations:
@@ -99,6 +100,18 @@ def _columns(path: str, network: Network, notes: dict[str, str]) -> list[tuple[s
         if column.categories
     ]
     return lines
+
+
+def _ends(network: Network) -> list[tuple[str, str]]:
+    """What a network has before its first layer and behind its last."""
+    lines = [
+        ("input map", "(x - offset) * scale of each input" if network.input_map else ""),
+        ("output map", "(A - offset) * scale of each output" if network.output_map else ""),
+        ("inputs", ", ".join(network.input_names or ())),
+        ("outputs", ", ".join(network.output_names or ())),
+        ("labels", ", ".join(map(str, network.labels or ()))),
+    ]
+    return [(name, text) for name, text in lines if text]
 
 
 def _seconds(network: Network) -> float:
@@ -174,7 +187,8 @@ def compare(options: argparse.Namespace) -> None:
     if options.data is None:
         rng = np.random.default_rng(options.seed)
         X = rng.normal(size=(options.rows, ends[0][0])).astype(np.float32)
-        inputs, rows, said = [X, X], np.arange(options.rows), f"random, of seed {options.seed}"
+        rows: Array = np.arange(options.rows)
+        inputs, said = [X, X], f"random, of seed {options.seed}"
     else:
         table = read_table(options.data)
         inputs = _encoded(paths, models, table)
@@ -184,7 +198,7 @@ def compare(options: argparse.Namespace) -> None:
 
 
 def _encoded(paths: Sequence[str], models: Sequence[Model], table: Table) -> list[Array]:
-    """The rows of a table as each network takes them: by the notes of a file, or as they are."""
+    """The rows of a table as each network takes them: by notes, by names, or as they are."""
     noted = [
         columns(path, model.network, model.notes)[1]
         for path, model in zip(paths, models, strict=True)
@@ -192,17 +206,19 @@ def _encoded(paths: Sequence[str], models: Sequence[Model], table: Table) -> lis
     ]
     if noted:  # those of one file stand for the other, which it has become by an export
         return [encoding.encode(table) for encoding in (noted[0], noted[-1])]
-    n_in = models[0].network.sizes[0]
-    if len(table.columns) != n_in:
+    named = [model.network.input_names for model in models if model.network.input_names]
+    names, n_in = named[0] if named else tuple(table.columns), models[0].network.sizes[0]
+    if len(names) != n_in:
         raise ValueError(
             f"{table.name} has {len(table.columns)} columns, and the networks take {n_in}"
         )
-    for name, column in table.columns.items():
+    found = {name: table.column(name) for name in names}
+    for name, column in found.items():
         if column.dtype.kind not in "biuf":
             raise ValueError(f"column {name!r} of {table.name} holds text, expected numbers")
         if missing(column).any():
             raise ValueError(f"column {name!r} of {table.name} has missing values")
-    X = np.stack([column.astype(float) for column in table.columns.values()], axis=1)
+    X = np.stack([column.astype(float) for column in found.values()], axis=1)
     return [X, X]
 
 

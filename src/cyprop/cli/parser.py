@@ -237,7 +237,7 @@ def _add_choices(add: Callable[..., Any]) -> None:
     add(
         "--layers",
         metavar="NAMES",
-        type=lambda text: text.split(","),
+        type=_listed,
         help="which modules of a state_dict to take, in which order, such as net.0,net.2",
     )
     add(
@@ -284,6 +284,10 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rows", type=_count, default=1000, help="random rows (default 1000)")
     parser.add_argument("--seed", type=_seed, default=0, help="of the random rows (default 0)")
+
+
+def _listed(text: str) -> list[str]:
+    return text.split(",")
 
 
 def _names(text: str) -> str | list[str]:

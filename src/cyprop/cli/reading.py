@@ -9,7 +9,7 @@ from cyprop.errors import FormatError
 from cyprop.formats import safetensors as storage
 from cyprop.network import Network
 from cyprop.tables import table as tables
-from cyprop.tables.encoding import Encoding
+from cyprop.tables.encoding import Encoding, Input
 from cyprop.tables.table import Table
 
 DIGITS = "digits"  # the table that comes with the package
@@ -30,9 +30,15 @@ def with_columns(path: str) -> tuple[Network, dict[str, Any], Encoding]:
 def columns(
     path: str, network: Network, metadata: dict[str, str]
 ) -> tuple[dict[str, Any], Encoding]:
-    """What the notes of a model file say of its columns."""
+    """What the notes of a model file say of its columns, or else the names of its inputs."""
     if NOTES not in metadata:
-        raise FormatError(f"{path} has no column names; files that cyprop train writes have them")
+        if network.input_names is None or (network.sizes[-1] > 1 and network.labels is None):
+            raise FormatError(
+                f"{path} has no column names; files that cyprop train writes have them"
+            )
+        inputs = tuple(Input(name) for name in network.input_names)
+        target = "" if network.output_names is None else network.output_names[0]
+        return {}, Encoding(inputs, target, network.labels if network.sizes[-1] > 1 else None)
     try:
         notes = json.loads(metadata[NOTES])
         found = {key: notes[key] for key in ("inputs", "target", "classes")}

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from cyprop.checks.maps import NO_MAPS
+from cyprop.engine import maps, memory
 from cyprop.engine.engine import Engine
 
 
@@ -52,7 +54,8 @@ class Exporting(Engine):
 
         It has one input, ``input``, (batch, n_in), and one output, ``output``, (batch, n_out), of
         the network's dtype; the number of rows is open. Operators are those of opset 17, and
-        nothing lies beside the file.
+        nothing lies beside the file. Maps are in front of the layers and behind them; names and
+        labels are in the metadata of the model, where `cyprop.load` finds them.
 
         Parameters
         ----------
@@ -87,15 +90,17 @@ class Exporting(Engine):
         -------
         torch.nn.Sequential
             Of Linear layers, each with its activation behind it, and of Dropout where the network
-            has it. Without dropout its state_dict has the names that `save` writes.
+            has it. Without dropout its state_dict has the names that `save` writes. Maps of inputs
+            and outputs are in the first and the last layer, as `fold_scaling` puts them there.
 
         Raises
         ------
         ImportError
             If PyTorch is not installed.
         ValueError
-            If PyTorch has no module for an activation ("exponential"); the message lists those that
-            it has.
+            If PyTorch has no module for an activation ("exponential"; the message lists those that
+            it has), or a map cannot be folded: columns could not be told apart, or the map is of
+            outputs with an activation.
 
         Notes
         -----
@@ -105,4 +110,25 @@ class Exporting(Engine):
         """
         from cyprop.formats.pytorch import to_torch
 
-        return to_torch.to_torch(self)
+        return to_torch.to_torch(_folded(self))
+
+
+def _folded(network: Engine) -> Engine:
+    """The network, or a copy of it without maps."""
+    if maps.maps_of(network) is NO_MAPS:
+        return network
+    from copy import copy
+
+    found: Any = copy(network)
+    hard = found.fold_scaling()
+    if hard:
+        raise ValueError(
+            f"without its map, columns {', '.join(map(repr, hard))} cannot be told apart in"
+            f" {memory.settings_of(network).dtype}, and PyTorch has no maps"
+        )
+    if found.output_map is not None:
+        raise ValueError(
+            f"the network has an output map behind {memory.settings_of(network).activations[-1]},"
+            " and PyTorch has no maps"
+        )
+    return found  # type: ignore[no-any-return]

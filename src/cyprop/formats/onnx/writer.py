@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cyprop.engine import memory
+from cyprop.checks.maps import Map
+from cyprop.engine import maps, memory
 from cyprop.formats import atomic
-from cyprop.formats.maps import Map
 from cyprop.formats.onnx import written
 from cyprop.formats.onnx.protobuf import bytes_field, message, number_field, opening
 from cyprop.formats.onnx.written import TYPES, Pieces
@@ -76,14 +76,11 @@ def to_onnx(network: Engine, path: str | os.PathLike[str]) -> None:
     if size > MOST_BYTES - (1 << 20):
         raise ValueError(f"the network has {size} bytes of weights, and ONNX takes less than 2 GiB")
     parameters = memory.empty_like_parameters(network)
-    memory.read_parameters(network, parameters)
+    found, _ = maps.with_maps(network, lambda network: memory.read_parameters(network, parameters))
+    names = maps.names_of(network)
+    around = Around(found.inputs, found.outputs, names.inputs, names.outputs, names.labels)
     layers = zip(*memory.views(network, parameters), settings.activations, strict=True)
-    atomic.write(target, model(layers, settings.sizes, settings.dtype, _around(network)))
-
-
-def _around(network: Engine) -> Around:
-    """The maps, names and labels of a network."""
-    return Around()
+    atomic.write(target, model(layers, settings.sizes, settings.dtype, around))
 
 
 def model(
