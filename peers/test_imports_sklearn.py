@@ -20,7 +20,7 @@ from sklearn.preprocessing import (
 )
 
 import cyprop
-from cyprop.formats.from_sklearn import chain_of
+from cyprop.formats.sklearn import chain_of
 
 N = 1000
 SCALERS = [

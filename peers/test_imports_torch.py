@@ -10,8 +10,10 @@ import torch
 from torch import nn
 
 import cyprop
-from cyprop.formats import from_torch, pytorch, torch_safetensors
-from cyprop.formats.to_torch import to_torch
+from cyprop.formats.pytorch import archive as pytorch
+from cyprop.formats.pytorch import live as from_torch
+from cyprop.formats.pytorch import safetensors as torch_safetensors
+from cyprop.formats.pytorch.to_torch import to_torch
 
 N = 1000
 ACTIVATIONS = {

@@ -685,7 +685,8 @@ def test_dir_has_what_is_meant_for_users():
         "frozen", "gradients", "handle", "history", "input_map", "input_names", "jacobian",
         "labels", "learn_one", "learning_rate", "load", "loss", "n_parameters", "optimizer",
         "output_map", "output_names", "parameters", "predict", "save", "scale_inputs",
-        "set_hyperparameters", "settings", "sizes", "step", "to_c", "train_on_batch", "vjp",
+        "set_hyperparameters", "settings", "sizes", "step", "to_c", "to_onnx", "to_torch",
+        "train_on_batch", "vjp",
         "weights",
     }  # fmt: skip
     net.note, net._hidden = 1, 2

@@ -15,6 +15,7 @@ from cyprop.checks.arguments import check_no_others
 from cyprop.checks.numbers import whole_number
 from cyprop.deriving import Deriving
 from cyprop.engine import memory
+from cyprop.formats.exporting import Exporting
 from cyprop.mapping import Mapping, shown_extras
 from cyprop.settings import Settings, check_that_it_can_learn
 from cyprop.training.fitting import Fitting
@@ -51,7 +52,7 @@ OF_THE_OPTIMIZER = {
 }
 
 
-class Network(Fitting, Deriving, Mapping):
+class Network(Fitting, Deriving, Mapping, Exporting):
     """A multilayer perceptron: Z = A_prev · W + b, A = f(Z), layer upon layer.
 
     Parameters
@@ -311,39 +312,6 @@ class Network(Fitting, Deriving, Mapping):
         from cyprop.formats.checkpoints import Keeper
 
         return Keeper(self, checkpoint)
-
-    def to_c(self, path: str | os.PathLike[str], name: str | None = None) -> None:
-        """Write the network as one C99 header that needs nothing else.
-
-        It has the weights, and a function ``NAME_predict(const float *x, float *out)`` (double for
-        float64) that gives the same bits as `predict`, allocates nothing, and takes
-        ``NAME_scratch_bytes`` of the stack. The header says how to compile it.
-
-        Parameters
-        ----------
-        path : path
-            Written as by `save`.
-        name : str, optional
-            What the names in the header begin with: ASCII letters, digits and single underscores
-            in between, a letter first. By default the file's name without its suffix.
-
-        Raises
-        ------
-        TypeError
-            If path is not a path of str, or name not a str.
-        ValueError
-            If no file can be called so, C would not take the name, or a parameter is NaN or
-            infinite.
-        OSError
-            If it cannot be written.
-
-        Notes
-        -----
-        Thread-safety: must not run while another thread trains this network.
-        """
-        from cyprop.formats import c99
-
-        c99.to_c(self, path, name)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

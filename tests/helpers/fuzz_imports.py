@@ -33,7 +33,10 @@ import torch_files
 from fuzz_load import BYTES, NUMBERS, PAYLOAD, one_of, pick
 
 import cyprop
-from cyprop.formats import keras, pytorch, sb3, torch_safetensors
+from cyprop.formats.keras import files as keras
+from cyprop.formats.pytorch import archive as pytorch
+from cyprop.formats.pytorch import safetensors as torch_safetensors
+from cyprop.formats.pytorch import sb3
 from cyprop.formats.reading import opened
 
 SIZES = ([4, 8, 3], [1, 1], [3, 2, 2, 5], [17, 33, 9])

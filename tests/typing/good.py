@@ -77,6 +77,9 @@ def check(net: cyprop.Network, X: npt.NDArray[np.float32], Y: npt.NDArray[np.flo
 
 def keep(net: Named, path: Path) -> None:
     net.save(path, {"note": "mine"})
+    net.to_c(path, "mine")
+    net.to_onnx(path)
+    net.to_torch()
     assert_type(Named.load(path), Named)
     assert_type(cyprop.Network.load(path), cyprop.Network)
     assert_type(Named.load(path).title, str)
