@@ -90,15 +90,19 @@ def of_keras(path: Path) -> Runtime:
     import keras
 
     model = keras.models.load_model(path, compile=False)
+    shape = [size or 1 for size in model.input_shape[1:]]
 
     def ways(x: Any) -> list[Candidate]:
-        row = x[np.newaxis]
+        row = x.reshape(1, *shape)
         return [
             Candidate("Keras model(x)", model, [(row,)]),
             Candidate("Keras predict_on_batch", model.predict_on_batch, [(row,)]),
         ]
 
-    return Runtime(f"Keras on {keras.backend.backend()}", ways, model.predict_on_batch)
+    def outputs(X: Any) -> Any:
+        return model.predict_on_batch(X.reshape(len(X), *shape)).reshape(len(X), -1)
+
+    return Runtime(f"Keras on {keras.backend.backend()}", ways, outputs)
 
 
 @contextmanager

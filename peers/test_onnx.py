@@ -60,18 +60,13 @@ def check(path, shape, dtype, rng):
     chain = reader.read(path)
     assert chain.dtype == dtype
     session = onnxruntime.InferenceSession(path)
-    plain = chain._replace(inputs=None, outputs=None).network(cyprop.Network)
+    net = chain.network(cyprop.Network)
     rows = int(np.prod(shape)) // chain.sizes[0]
     worst = largest = 0.0
     for _ in range(-(-N_INPUTS // rows)):
         X = rng.normal(scale=2.0, size=shape).astype(dtype)
         Y = session.run(None, {session.get_inputs()[0].name: X})[-1]
-        A = X.reshape(-1, chain.sizes[0])
-        if chain.inputs is not None:
-            A = ((A - chain.inputs.offset) * chain.inputs.scale).astype(dtype)
-        A = plain.predict(A)
-        if chain.outputs is not None:
-            A = ((A - chain.outputs.offset) * chain.outputs.scale).astype(dtype)
+        A = net.predict(X.reshape(-1, chain.sizes[0]))
         if isinstance(Y, list):  # dicts of the probability of each class
             assert chain.labels in (None, tuple(Y[0]))  # None where a row has several labels
             Y = np.array([list(row.values()) for row in Y])

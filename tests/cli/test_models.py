@@ -199,6 +199,30 @@ def test_compare_finds_columns_by_the_notes_of_either_file(run):
     )
 
 
+def test_compare_finds_columns_by_the_names_of_inputs(run, failure):
+    net = linear("A", [[1], [10]])
+    net.input_names = ["b", "a"]
+    net.save("A")
+    linear("B", [[1], [11]])
+    Path("t.csv").write_text("a,c,b\n3,7,1\n4,8,1\n")
+    said = lines(run("compare", "B", "A", "--data", "t.csv"))
+    assert said["largest difference"] == "4, in row 1, output 0"
+    assert said["there"] == "45 and 41"
+    Path("u.csv").write_text("a,c\n3,7\n")
+    assert "u.csv has no column 'b'; it has 'a', 'c'" in failure("compare", "A", "B", "--data",
+                                                                 "u.csv")  # fmt: skip
+
+
+def test_info_on_onnx_has_maps_names_and_labels(run):
+    net = cyprop.Network([3, 2], loss="cross_entropy")
+    net.input_map, net.input_names, net.labels = (0, 2), list("abc"), ["no", "yes"]
+    net.to_onnx("net.onnx")
+    said = lines(run("info", "net.onnx"))
+    assert said["input map"] == "(x - offset) * scale of each input"
+    assert (said["inputs"], said["labels"]) == ("a, b, c", "no, yes")
+    assert said["loss"] == "cross_entropy, by the outputs"
+
+
 def test_every_subcommand_has_help(capsys):
     from cyprop.cli import parser
 

@@ -119,6 +119,27 @@ def test_maps_names_and_labels_come_back(tmp_path, name, dtype):
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("labels", [["a", "é", "c"], [3, -1, 2], [0.5, 1.5, 2.0], [1, "b", 2.5]])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_networks_with_maps_names_and_labels_come_back(tmp_path, labels, dtype):
+    net = cyprop.Network([4, 5, 3], "tanh", loss="cross_entropy", dtype=dtype)
+    net.input_map = [0.1, 20, -3, 0], [1 / 3, 1e-3, 0, 5]
+    net.input_names, net.output_names = list("wxyz"), list("uvw")
+    net.labels = labels
+    net.to_onnx(tmp_path / "net")
+    back = cyprop.load(tmp_path / "net")
+    assert back == net
+    X = np.random.default_rng(1).normal(size=(20, 4))
+    assert back.classify(X).tolist() == net.classify(X).tolist()
+
+
+def test_an_output_map_comes_back(tmp_path):
+    net = cyprop.Network([2, 5, 2], "relu", "sigmoid", loss="mse")
+    net.output_map = [1, -2], [0.25, 100]
+    net.to_onnx(tmp_path / "net")
+    assert cyprop.load(tmp_path / "net") == net
+
+
 @pytest.mark.parametrize("key", ["input_names", "labels"])
 @pytest.mark.parametrize("text", ['["a"]', "7", "[1.5]", '{"a": 1}', "[", "[" * 5000, "[null]"])
 def test_names_that_are_none_are_refused(tmp_path, key, text):

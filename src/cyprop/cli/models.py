@@ -185,9 +185,10 @@ def compare(options: argparse.Namespace) -> None:
                   zip(paths, ends, strict=True)]  # fmt: skip
         raise ValueError(f"{', and '.join(shapes)}: they cannot be compared")
     if options.data is None:
+        n_rows: int = options.rows
         rng = np.random.default_rng(options.seed)
-        X = rng.normal(size=(options.rows, ends[0][0])).astype(np.float32)
-        rows: Array = np.arange(options.rows)
+        X = rng.normal(size=(n_rows, ends[0][0])).astype(np.float32)
+        rows: Array = np.arange(n_rows)
         inputs, said = [X, X], f"random, of seed {options.seed}"
     else:
         table = read_table(options.data)

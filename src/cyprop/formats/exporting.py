@@ -130,7 +130,7 @@ def _folded(network: Engine) -> Engine:
         )
     if found.output_map is not None:
         raise ValueError(
-            f"the network has an output map behind {memory.settings_of(network).activations[-1]},"
-            " and PyTorch has no maps"
+            "the network has an output map behind"
+            f" {memory.settings_of(network).activation_names[-1]!r}, and PyTorch has no maps"
         )
     return found  # type: ignore[no-any-return]

@@ -152,19 +152,21 @@ def kind_of(file: BinaryIO, folder: str | None) -> Kind:
     start = file.read(START)
     if not size:
         raise FormatError("it is empty")
-    from cyprop.formats.onnx import reader as onnx
-    from cyprop.formats.pytorch import safetensors as torch_safetensors
+    if start[8:9] == b"{":  # or there is no need of its reader
+        from cyprop.formats.pytorch import safetensors as torch_safetensors
 
-    if torch_safetensors.begins_like_one(start, size):
-        if torch_safetensors.is_own(file):
-            return Kind("a file of cyprop", ())
-        return Kind("a safetensors file", OF_A_STATE_DICT, torch_safetensors.read)
+        if torch_safetensors.begins_like_one(start, size):
+            if torch_safetensors.is_own(file):
+                return Kind("a file of cyprop", ())
+            return Kind("a safetensors file", OF_A_STATE_DICT, torch_safetensors.read)
     if start.startswith(ZIP):
         return _in_a_zip(file)
     if start.startswith(HDF5):
         return _keras()
     if start.startswith(PICKLES):
         return _pickled(file)
+    from cyprop.formats.onnx import reader as onnx
+
     if onnx.is_onnx(start):
         return Kind("an ONNX file", ("output",), partial(onnx.read_opened, folder=folder))
     raise FormatError(f"it is of no known kind, expected {KNOWN}")

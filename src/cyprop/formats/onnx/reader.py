@@ -122,7 +122,7 @@ def _written(graph: Graph, key: str) -> list[Any] | None:
     from cyprop.formats import bounded_json  # which few files need
 
     found = bounded_json.parsed(text.encode(), graph.size, f"its metadata {key!r}")
-    kinds = str if key != "labels" else str | int
+    kinds = str if key != "labels" else str | int | float
     if not is_list(found) or not all(isinstance(entry, kinds) for entry in found):
         raise FormatError(f"its metadata has {key} that are no list of texts")
     return found
