@@ -31,6 +31,8 @@ class Perceptron(BaseEstimator):
         early_stopping: bool
         validation_fraction: float
         random_state: Any
+        _random_state: Any
+        hidden_layer_sizes: Any
         n_threads: int
         coefs_: list[Array]
         intercepts_: list[Array]
@@ -130,6 +132,11 @@ class Perceptron(BaseEstimator):
         network: Network | None = vars(self).get("_network")
         if network is not None:
             self.coefs_, self.intercepts_ = list(network.weights), list(network.biases)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     # Predicting.
 

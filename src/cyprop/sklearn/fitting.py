@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -152,12 +151,12 @@ class Fitting(Perceptron):
         old: Network | None = vars(self).get("_network")
         if goes_on and old is not None:
             self._take_weights(old)
-            settings, *state = memory.state(old)
+            settings, parameters, states, tally = memory.state(old)
             made = form.settings(settings.optimizer, dtype, settings.l2)
             if made == settings and (settings.l2 > 0) == (self.alpha > 0):
                 return old
             network = self._made(form, settings.optimizer, dtype, weight)
-            memory.set_state(network, *state)
+            memory.set_state(network, parameters, states, tally)
         else:
             network = self._made(form, optimizer_for(self, form, dtype), dtype, weight)
             self._optimizer = Rate(self)
@@ -177,14 +176,13 @@ class Fitting(Perceptron):
         if self.early_stopping and not hasattr(self, "_best_parameters"):
             self._best_parameters: Array = memory.empty_like_parameters(network)
             memory.read_parameters(network, self._best_parameters)
-        score: Callable[[], float] | None = None
-        if held.X is not None:
 
-            def score() -> float:
-                A = outputs_of(network, held.X, self.n_threads)
-                return self._score_of(A, held.Y, held.weights)
+        def score() -> float:
+            A = outputs_of(network, held.X, self.n_threads)
+            return self._score_of(A, held.Y, held.weights)
 
-        Learning(self, network, form, data, score, incremental).run()
+        looks = None if held.X is None else score
+        Learning(self, network, form, data, looks, incremental).run()
 
     def _split(self, data: Data, Y: Array) -> tuple[Data, Held]:
         """Rows to learn from, and rows held out, chosen as scikit-learn chooses them."""

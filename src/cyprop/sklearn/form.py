@@ -120,15 +120,16 @@ def _form(
     constant: bool = False,
 ) -> Form:
     sizes = [n_features, *hidden_sizes(estimator.hidden_layer_sizes), units]
-    hidden = estimator.activation
-    if isinstance(hidden, list | tuple):
-        hidden = [_activation(entry) for entry in hidden]
+    given: Any = estimator.activation
+    hidden: Any
+    if isinstance(given, list | tuple):
+        hidden = [_activation(entry) for entry in list[Any](given)]
     else:
-        hidden = _activation(hidden)
+        hidden = _activation(given)
     checked = Settings(sizes, hidden, output, loss, dropout=estimator.dropout)
+    scales = gradient_scale, loss_scale
     return Form(
-        *(checked.sizes, checked.activations, checked.loss),
-        *(gradient_scale, loss_scale, constant, checked.dropout),
+        checked.sizes, checked.activations, checked.loss, *scales, constant, checked.dropout
     )
 
 

@@ -46,7 +46,7 @@ class Descent:
             self._constant = float(np.average(constants_of(data.Y), weights=data.weights))
         self._parts = [self._data]
         if is_sparse(data.X):
-            self._parts = [self._part(piece) for piece in pieces(*data.X.shape, batch_size=1)]
+            self._parts = [self._part(piece) for piece in pieces(data.n, data.X.shape[1], 1)]
 
     def _part(self, piece: slice) -> Data:
         weights = self._data.weights

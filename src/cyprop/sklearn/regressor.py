@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -224,7 +225,9 @@ class MLPRegressor(RegressorMixin, Fitting):
         return y
 
     def _score_of(self, A: Array, Y: Array, weights: Array | None) -> float:
-        """R², the mean of those of all targets."""
+        """R², the mean of those of all targets; NaN where an output is not finite."""
+        if not np.isfinite(A).all():
+            return math.nan
         return float(r2_score(Y, A[:, : self.n_outputs_], sample_weight=weights))
 
     @fit_context(prefer_skip_nested_validation=True)

@@ -81,7 +81,7 @@ def outputs_of(network: Network, X: Any, n_threads: int = 1) -> Array:
     dtype = memory.settings_of(network).dtype
     found = [
         network.predict(dense(X[piece], dtype), None, n_threads)
-        for piece in pieces(*X.shape, batch_size=1)
+        for piece in pieces(X.shape[0], X.shape[1], 1)
     ]
     return np.concatenate(found)
 

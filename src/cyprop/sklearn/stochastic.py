@@ -70,7 +70,7 @@ def checked_batch_size(batch_size: Any, n: int) -> int:
     if batch_size > n:
         warnings.warn(
             "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-            stacklevel=5,
+            stacklevel=7,
         )
     return int(min(batch_size, n))
 
@@ -158,13 +158,13 @@ class Learning:
                         f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached"
                         " and the optimization hasn't converged yet.",
                         ConvergenceWarning,
-                        stacklevel=5,
+                        stacklevel=6,
                     )
             call(self.callbacks, "on_train_end")
         except StopTraining:
             call(self.callbacks, "on_train_end")
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=5)
+            warnings.warn("Training interrupted by user.", stacklevel=6)
         if estimator.early_stopping:
             memory.go_back(self.network, estimator._best_parameters)
         elif self.diverged:
@@ -212,7 +212,7 @@ class Learning:
         starts = np.arange(0, len(rows), self.batch_size)
         sums = np.add.reduceat((weights * self.constants)[rows], starts)
         total = np.add.reduceat(weights[rows], starts)
-        sizes = np.diff([*starts, len(rows)])
+        sizes: Array = np.diff(np.append(starts, len(rows)))
         counted = total > 0
         return float((sums[counted] / total[counted] * sizes[counted]).sum() / len(rows))
 
