@@ -120,12 +120,13 @@ def _form(
     constant: bool = False,
 ) -> Form:
     sizes = [n_features, *hidden_sizes(estimator.hidden_layer_sizes), units]
-    given: Any = estimator.activation
-    hidden: Any
-    if isinstance(given, list | tuple):
-        hidden = [_activation(entry) for entry in list[Any](given)]
-    else:
-        hidden = _activation(given)
+    hidden: Any = estimator.activation
+    several = isinstance(hidden, list | tuple)
+    hidden = (
+        [_activation(entry) for entry in estimator.activation]
+        if several
+        else (_activation(estimator.activation))
+    )
     checked = Settings(sizes, hidden, output, loss, dropout=estimator.dropout)
     scales = gradient_scale, loss_scale
     return Form(
