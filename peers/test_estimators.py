@@ -76,11 +76,12 @@ def test_calibration_and_importance(iris):
 def test_names_of_columns(iris):
     X, y = iris
     table = pd.DataFrame(X, columns=["a", "b", "c", "d"])
-    model = make_pipeline(StandardScaler().set_output(transform="pandas"), classifier())
+    model = make_pipeline(
+        StandardScaler().set_output(transform="pandas"), classifier(learning_rate_init=0.02)
+    )
     model.fit(table, y)
     assert list(model[-1].feature_names_in_) == ["a", "b", "c", "d"]
-    assert_array_equal(model.predict(table), y[model.predict(table) == y][:0].tolist() or
-                       model[-1].predict(model[0].transform(table)))  # fmt: skip
+    assert model.score(table, y) > 0.9
     with pytest.warns(UserWarning, match="does not have valid feature names"):
         model[-1].predict(X)
 
@@ -90,7 +91,8 @@ def test_metadata_is_routed(iris):
     weights = np.where(y == "setosa", 0.0, 1.0)
     with sklearn.config_context(enable_metadata_routing=True):
         model = classifier().set_fit_request(sample_weight=True)
-        routed = make_pipeline(StandardScaler(), model).fit(X, y, sample_weight=weights)
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        routed = make_pipeline(scaler, model).fit(X, y, sample_weight=weights)
     alone = classifier().fit(StandardScaler().fit_transform(X), y, sample_weight=weights)
     assert_array_equal(routed[-1].coefs_[0], alone.coefs_[0])
 
@@ -123,7 +125,7 @@ def test_the_network_is_the_estimators_own(iris, diabetes):
     assert_array_equal(model.network_.predict(X), model.predict_proba(X))
     assert_array_equal(model.network_.predict(X[3]), model.predict_proba(X[3:4])[0])
     X, y = diabetes
-    model = MLPRegressor((8,), random_state=0, max_iter=5).fit(X, y)
+    model = MLPRegressor(hidden_layer_sizes=(8,), random_state=0, max_iter=5).fit(X, y)
     assert_array_equal(model.network_.predict(X)[:, 0], model.predict(X))
     with pytest.raises(NotFittedError):
         _ = MLPRegressor().network_
@@ -148,10 +150,11 @@ def test_weights_that_are_assigned_are_the_networks(iris):
 def test_both_ways_between_an_estimator_and_a_network(iris, diabetes):
     X, y = iris
     for options in ({"activation": "logistic"}, {"activation": ["gelu"]}):
-        model = make_pipeline(StandardScaler(), classifier(**options)).fit(X, y)
+        model = classifier(**options).fit(X, y)
         network = cyprop.from_sklearn(model)
-        assert_allclose(network.predict(X), model.predict_proba(X), rtol=1e-5, atol=1e-7)
-    model = MLPRegressor((8,), random_state=0, max_iter=5).fit(*diabetes)
+        assert_allclose(network.predict(X), model.predict_proba(X), rtol=1e-12, atol=1e-15)
+        assert network.activations == model.network_.activations
+    model = MLPRegressor(hidden_layer_sizes=(8,), random_state=0, max_iter=5).fit(*diabetes)
     network = cyprop.from_sklearn(model)
     assert_array_equal(network.predict(diabetes[0])[:, 0], model.predict(diabetes[0]))
 
@@ -223,10 +226,7 @@ def test_a_loss_is_the_networks_with_its_penalty(diabetes):
     model = MLPRegressor(
         "huber", (6,), "tanh", random_state=0, max_iter=1, batch_size=len(X), **options
     ).fit(X, y)
-    first = MLPRegressor(
-        "huber", (6,), "tanh", random_state=0, max_iter=1, solver="lbfgs", max_fun=1
-    )
-    W, b = _initial(first, X, y)
+    W, b = first_weights(X, y)
     network = cyprop.Network(
         [10, 6, 1], "tanh", loss="huber", optimizer=cyprop.SGD(0.1), dtype="float64",
         l2=50 / len(X), initializer=list(zip(W, b)),
@@ -237,7 +237,7 @@ def test_a_loss_is_the_networks_with_its_penalty(diabetes):
         assert_allclose(mine, other, rtol=1e-12, atol=1e-14)
 
 
-def _initial(model, X, y):
+def first_weights(X, y):
     """The weights that a seed draws: those of scikit-learn's own, which has not learned yet."""
     from sklearn.neural_network import MLPRegressor as Theirs
 
