@@ -169,7 +169,7 @@ def test_importing_loads_nothing_optional():
     optional = ["pandas", "pyarrow", "matplotlib", "tqdm", "importlib.metadata"]
     optional += ["cyprop.cli", "cyprop.training.fit", "cyprop.training.history"]
     optional += ["cyprop.training.schedules", "cyprop.checking"]
-    optional += ["cyprop.storage", "cyprop.formats", "cyprop.tables"]
+    optional += ["cyprop.storage", "cyprop.formats", "cyprop.tables", "cyprop.sklearn", "sklearn"]
     optional += ["dataclasses", "inspect", "copy", "json", "numpy.typing"]
     loaded = run(
         "import numpy, sys; before = set(sys.modules); import cyprop;"
