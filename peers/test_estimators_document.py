@@ -1,4 +1,4 @@
-"""The programs of docs/scikit-learn.md, before and after: one line apart, and they print the same."""
+"""The programs of docs/scikit-learn.md: one line apart, and they print the same."""
 
 import re
 import subprocess
