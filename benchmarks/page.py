@@ -11,7 +11,10 @@ from benchmarks import pictures, report
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "performance.md"
-PAGES = {"online": DOCS / "online.md"}  # tables that stand elsewhere
+PAGES = {  # tables that stand elsewhere
+    "online": DOCS / "online.md",
+    "sklearn": DOCS / "scikit-learn.md",
+}
 BEGIN, END = "<!-- Made by `python -m benchmarks render --write`: {}. -->", "<!-- End. -->"
 Document = dict[str, Any]
 Case = dict[str, Any]
@@ -41,6 +44,7 @@ def tables(documents: dict[str, Document]) -> dict[str, str]:
         "online": online,
         "elsewhere": elsewhere,
         "large": large,
+        "sklearn": sklearn,
     }
     made = {
         name: f"{maker(documents[name])}\n\n{source(documents[name])}"
@@ -261,6 +265,30 @@ def large(document: Document) -> str:
     header = ["", *(case["case"].removeprefix("CSR, ") for case in sparse)]
     ratios = ["an epoch of CSR ÷ of dense rows", *(f"{case['ratio']:.2f}" for case in sparse)]
     return f"{table}\n\n{markdown(header, [ratios])}"
+
+
+def sklearn(document: Document) -> str:
+    """Scores and times of fitting, of both; and what one row costs to ask about."""
+    rows = []
+    for name in dict.fromkeys(case["table"] for case in document["cases"]):
+        wide, narrow = (
+            next(c for c in document["cases"] if c["table"] == name and c["dtype"] == dtype)
+            for dtype in ("float64", "float32")
+        )
+        scores = [
+            f"{wide['score'][label]:.4f} ± {wide['spread'][label]:.4f}"
+            for label in ("cyprop", "scikit-learn")
+        ]
+        ratios = [f"{case['times_as_fast']:.1f}" for case in (wide, narrow)]
+        rows.append([name, f"{wide['rows']:,}", *scores, time(wide["seconds"]["cyprop"]), *ratios])
+    means = [f"{document['geometric_mean'][dtype]:.1f}" for dtype in ("float64", "float32")]
+    rows.append(["geometric mean", "", "", "", "", *means])
+    header = ["table", "rows", "score", "scikit-learn's", "`fit`", "× as fast", "in float32"]
+    asked = document["one_row"]["results"]
+    peer = best_peer(document["one_row"])["median"]
+    ways = [[row["label"], time(row["median"]), f"{peer / row['median']:.0f}"] for row in asked]
+    one_row = markdown(["one row of digits a call", "time", "× as fast"], ways)
+    return f"{markdown(header, rows)}\n\n{one_row}"
 
 
 def latency(document: Document) -> str:

@@ -72,6 +72,8 @@ def draw(document: dict[str, Any], folder: Path) -> None:
         figures[name] = rates(plt, document)
     if suite == "latency":
         figures[name] = slowest(plt, document)
+    if suite == "sklearn":
+        figures[name] = estimators(plt, document)
     folder.mkdir(parents=True, exist_ok=True)
     for stem, figure in figures.items():
         _save(plt, figure, folder / f"{stem}.png")
@@ -319,6 +321,36 @@ def lines(
     height = figure.get_figheight()
     figure.tight_layout(rect=(0, 0.25 / height, 1, 1 - 0.3 / height))
     _frame(figure, document, f"{title}, {dtype_of(document)}, one thread")
+    return figure
+
+
+def estimators(plt: Any, document: dict[str, Any]) -> Any:
+    """How many times as fast `fit` is as scikit-learn's, one row a table, one dot a dtype."""
+    cases = document["cases"]
+    names = list(dict.fromkeys(case["table"] for case in cases))[::-1]
+    figure, panel = plt.subplots(figsize=(8, 0.32 * len(names) + 1.6))
+    panel.hlines(range(len(names)), 0, 1, transform=panel.get_yaxis_transform(), color=GRID, lw=0.7)
+    for dtype, colour in (("float64", COLOURS["ours"]), ("float32", COLOURS["native"])):
+        found = {case["table"]: case for case in cases if case["dtype"] == dtype}
+        ratios = [found[name]["times_as_fast"] for name in names]
+        panel.plot(ratios, range(len(names)), "o", color=colour, markersize=6, label=dtype)
+    panel.axvline(1, color=COLOURS["peer"], linewidth=1.2)
+    labels = [
+        f"{name}, {next(c['rows'] for c in cases if c['table'] == name):,} rows" for name in names
+    ]
+    panel.set_yticks(range(len(names)), labels)
+    panel.set_xlim(0, None)
+    panel.set_ylim(-0.7, len(names) - 0.3)
+    panel.tick_params(axis="y", length=0)
+    panel.spines["left"].set_visible(False)
+    panel.legend(loc="lower right", bbox_to_anchor=(1, 1), ncol=2, frameon=False)
+    height = figure.get_figheight()
+    figure.tight_layout(rect=(0, 0.45 / height, 1, 1 - 0.3 / height))
+    note = (
+        "Processor time of scikit-learn's fit ÷ that of cyprop.sklearn's, the same rows, parameters"
+        f" and seeds ({len(cases[0]['seeds']['cyprop'])}); geometric means. The line: scikit-learn."
+    )
+    _frame(figure, document, "fit, × as fast as scikit-learn's own", note)
     return figure
 
 

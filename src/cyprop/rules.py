@@ -57,7 +57,7 @@ LossName = Literal[
     "binary_cross_entropy",
     "poisson",
 ]
-OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop", "adagrad"]
+OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop", "adagrad", "adam_of_sklearn"]
 
 
 class Activation(Rule):

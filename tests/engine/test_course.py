@@ -135,3 +135,46 @@ def test_what_it_refuses(data):
     assert course.evaluate(np.arange(3), 1, False) > 0
     with pytest.raises(ValueError, match="n_threads is 0"):
         course.evaluate(None, 0)
+
+
+@pytest.mark.parametrize("n_parts", [1, 3])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("counts", [1.0, 2.5])
+def test_a_penalty_that_the_rows_of_a_batch_share(rng, data, dtype, n_parts, weighted, counts):
+    """Each batch by a network of that l2, and the loss by what `evaluate` says."""
+    X, Y, weights = data
+    weights = weights if weighted else None
+    shared, batch_size, n = 0.3, 9, 40
+    order = rng.permutation(N)[:n]
+    mine = made(dtype, l2=1e-3)
+    course = Course(
+        mine, X, Y, weights, batch_size, n_parts, shared_l2=shared, penalty_counts=counts
+    )
+    before = copy.copy(mine)
+    total = epoch(course, order, None, n)
+    assert mine.settings == before.settings
+
+    expected = 0.0
+    state = memory.state(before)[1:]
+    for start in range(0, n, batch_size):
+        rows = order[start : start + batch_size]
+        own = None if weights is None else weights[rows]
+        l2 = shared / (len(rows) if own is None else own.sum())
+        alone = made(dtype, l2=l2)
+        memory.set_state(alone, *state)
+        squares = sum(float((W.astype("float64") ** 2).sum()) for W in alone.weights)
+        loss = alone.evaluate(X[rows], Y[rows], sample_weight=own)
+        expected += len(rows) * (loss + counts * l2 / 2 * squares)
+        alone.train_on_batch(X[rows], Y[rows], sample_weight=own)
+        state = memory.state(alone)[1:]
+    assert total == pytest.approx(expected, rel=1e-6 if dtype == "float32" else 1e-13)
+    assert same_bits(mine.parameters, state[0])
+
+
+def test_a_shared_penalty_ends_with_its_course(data, dtype):
+    X, Y, _ = data
+    mine, other = made(dtype, l2=0.01), made(dtype, l2=0.01)
+    epoch(Course(mine, X, Y, None, 8, 1, shared_l2=0.5), None, None, N)
+    memory.set_state(other, *memory.state(mine)[1:])
+    assert mine.train_on_batch(X, Y) == other.train_on_batch(X, Y)
+    assert same_bits(mine.parameters, other.parameters)

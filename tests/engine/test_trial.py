@@ -36,8 +36,12 @@ OPTIMIZERS = [
     cyprop.RMSprop(1e30, rho=1 - 1e-12),
     cyprop.AdaGrad(0.01),
     cyprop.AdaGrad(1e30, epsilon=1e-30),
+    cyprop.Optimizer("adam_of_sklearn", learning_rate=0.01),
+    cyprop.Optimizer("adam_of_sklearn", learning_rate=1e30, epsilon=1e-30),
 ]
-PLAIN = [OPTIMIZERS[i] for i in (0, 1, 2, 3, 8, 9, 12, 13, 16)]  # of rates as people choose them
+PLAIN = [
+    OPTIMIZERS[i] for i in (0, 1, 2, 3, 8, 9, 12, 13, 16, 18)
+]  # of rates as people choose them
 LARGE_RATE = 2.0**41  # beyond which every update is tried
 
 

@@ -422,7 +422,20 @@ def _adagrad(theta, d_theta, state, learning_rate, epsilon):
     theta -= learning_rate * d_theta / (np.sqrt(state["v"]) + epsilon)
 
 
-update = SimpleNamespace(sgd=_sgd, adam=_adam, adamw=_adamw, rmsprop=_rmsprop, adagrad=_adagrad)
+def _adam_of_sklearn(theta, d_theta, state, learning_rate, beta1, beta2, epsilon):
+    # The textbook's, whose epsilon is by √(1 − beta2^t) larger: it is beside √v, not √v_hat.
+    seen = state.get("beta2^t", 1) * beta2
+    _adam(theta, d_theta, state, learning_rate, beta1, beta2, epsilon / np.sqrt(1 - seen))
+
+
+update = SimpleNamespace(
+    sgd=_sgd,
+    adam=_adam,
+    adamw=_adamw,
+    rmsprop=_rmsprop,
+    adagrad=_adagrad,
+    adam_of_sklearn=_adam_of_sklearn,
+)
 
 
 def update_all(optimizer, weights, biases, d_weights, d_biases, states):

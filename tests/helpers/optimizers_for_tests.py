@@ -12,4 +12,5 @@ EVERY_OPTIMIZER = [
     cyprop.RMSprop(0.01, epsilon=1e-2),
     cyprop.RMSprop(0.003, rho=0.9, epsilon=1e-2, momentum=0.8),
     cyprop.AdaGrad(0.05, epsilon=1e-2),
+    cyprop.Optimizer("adam_of_sklearn", learning_rate=0.02, epsilon=1e-2),
 ]

@@ -16,6 +16,7 @@ HYPERPARAMETERS = {
     ],
     "rmsprop": [[0.01, 0.99, 1e-8, 0.0], [0.3, 0.5, 1e-3, 0.9], [0.3, 0.0, 1e-3, 0.0]],
     "adagrad": [[0.01, 1e-10], [0.5, 1e-2]],
+    "adam_of_sklearn": [[0.001, 0.9, 0.999, 1e-8], [0.3, 0.0, 0.5, 1e-3]],
 }  # fmt: skip
 EACH = [(name, values) for name, choices in HYPERPARAMETERS.items() for values in choices]
 TOLERANCE = {"float32": 3e-6, "float64": 5e-15}
@@ -50,6 +51,7 @@ def test_hyperparameters_and_their_bounds():
         "epsilon": (1e-8, 0.0, False, np.inf),
     }
     assert update.hyperparameters("adam") == of_adam
+    assert update.hyperparameters("adam_of_sklearn") == of_adam
     assert update.hyperparameters("adamw") == {**of_adam, "weight_decay": (0.01, 0.0, True, np.inf)}
     assert update.hyperparameters("rmsprop") == {
         "learning_rate": (0.01, 0.0, False, np.inf),

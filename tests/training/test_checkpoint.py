@@ -308,7 +308,9 @@ def test_another_random_generator_cannot_be_saved(path, X, labels):
 # by hand
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "rmsprop", "adagrad"])
+@pytest.mark.parametrize(
+    "optimizer", ["sgd", "adam", "adamw", "rmsprop", "adagrad", "adam_of_sklearn"]
+)
 def test_saving_by_hand_goes_on_in_the_same_bits(path, X, labels, dtype, optimizer):
     net = network(dtype, optimizer=optimizer)
     net.frozen = [1]

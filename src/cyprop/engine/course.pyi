@@ -18,6 +18,13 @@ class Course:
     ordinary : bool
         Whether every |X| is known to be below 2²⁹.
     clip_norm, clip_value : float or None
+    shared_l2 : float or None
+        The penalty of an update is shared_l2 / (2·Σ wᵢ) · Σw² over the rows of its batch, as
+        scikit-learn has it, in place of the network's; only for a network that has an l2 of its
+        own, if it is not 0. In the total a batch then counts by the number of its rows, and not by
+        what they weigh.
+    penalty_counts : float
+        How often such a penalty is added to the loss.
     """
 
     def __init__(
@@ -31,6 +38,8 @@ class Course:
         ordinary: bool = False,
         clip_norm: float | None = None,
         clip_value: float | None = None,
+        shared_l2: float | None = None,
+        penalty_counts: float = 1.0,
     ) -> None: ...
     def train(
         self,

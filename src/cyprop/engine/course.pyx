@@ -92,11 +92,18 @@ cdef class Course:
     ordinary : bool
         Whether every |X| is known to be below 2²⁹.
     clip_norm, clip_value : float or None
+    shared_l2 : float or None
+        The penalty of an update is shared_l2 / (2·Σ wᵢ) · Σw² over the rows of its batch, as
+        scikit-learn has it, in place of the network's; only for a network that has an l2 of its
+        own, if it is not 0. In the total a batch then counts by the number of its rows, and not by
+        what they weigh.
+    penalty_counts : float
+        How often such a penalty is added to the loss.
     """
 
     def __init__(
         self, Memory network not None, X, Y, weights, Py_ssize_t batch_size, Py_ssize_t n_parts,
-        bint ordinary=False, clip_norm=None, clip_value=None,
+        bint ordinary=False, clip_norm=None, clip_value=None, shared_l2=None, penalty_counts=1.0,
     ):
         self.network = network
         self.X, self.Y, self.weights = X, Y, weights
@@ -105,7 +112,8 @@ cdef class Course:
         self.n_parts = n_parts
         self.recipe = Recipe(
             NULL, INFINITY if clip_value is None else clip_value,
-            INFINITY if clip_norm is None else clip_norm)
+            INFINITY if clip_norm is None else clip_norm,
+            -1 if shared_l2 is None else shared_l2, penalty_counts)
         self.rows()
 
     cdef Batch rows(self) except *:

@@ -480,7 +480,7 @@ cdef class Engine(Memory):
         cdef char numbers[2 * ROOM + LINE_BYTES]
         cdef char *room = aligned(numbers)
         cdef Batch data
-        cdef Recipe recipe = Recipe(NULL, INFINITY, INFINITY)
+        cdef Recipe recipe = Recipe(NULL, INFINITY, INFINITY, -1, 1)
         cdef Input x, y
         if not (
             read_input(X, self.typenum, self.n_direct, room, &x)

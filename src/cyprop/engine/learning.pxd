@@ -6,6 +6,8 @@ cdef struct Recipe:                  # what an update is made with, beside the o
     const double *rates              # the learning rates, from the first row's update on; NULL: its own
     double clip_value                # the largest |dθ| that is let through, and
     double clip_norm                 # the largest ‖dθ‖; infinite where there is no such bound
+    double shared_l2                 # the l2 that the rows of a batch share; negative: the network's
+    double penalty_counts            # how often a shared penalty counts in the loss
 
 cdef Py_ssize_t train_scratch_size(
     const Model *model, const Recipe *recipe, Py_ssize_t batch_size,

@@ -102,13 +102,16 @@ cdef Py_ssize_t train(
     updates, times their weights, are added to total. Returns the row to go on from. A batch whose loss
     is not finite, or whose update would not be, is not learned, and is where it stops; total is then
     not finite. One whose weights are all zero is passed over.
+    Where rows share an l2, each update has that of its batch, l2 / Σ wᵢ, and in total a batch counts by
+    the number of its rows.
     """
-    cdef double rate = model.hyperparameters[0]
+    cdef double rate = model.hyperparameters[0], l2 = model.l2
     cdef Training work = Training(
         model, data[0], recipe, batch_size, start, start, total[0], total[0], 0, scratch)
     run(train_part, &work, n_parts)
     if recipe.rates != NULL:
         set_rate(model, rate)
+    model.l2 = l2
     total[0] = work.total
     return work.end
 
@@ -194,13 +197,19 @@ cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
             batch.weight = weight
             if index == 0 and task.recipe.rates != NULL:
                 set_rate(model, task.recipe.rates[start // task.batch_size])
+            if index == 0 and task.recipe.shared_l2 >= 0:
+                model.l2 = task.recipe.shared_l2 / weight
             if index == 0 and model.penalised:
                 task.penalty = penalty(model)
             if forward_in_pieces(model, &part, &batch, &tape, room.C):
                 break
-            total = sum_of(&batch, room.C, total)
-            if model.penalised:
-                total += weight * task.penalty
+            if task.recipe.shared_l2 >= 0:
+                total += batch.n * (
+                    sum_of(&batch, room.C, 0) / weight + task.recipe.penalty_counts * task.penalty)
+            else:
+                total = sum_of(&batch, room.C, total)
+                if model.penalised:
+                    total += weight * task.penalty
             if not isfinite(total):
                 break
             if learn_batch(model, &part, &batch, &tape, task.recipe, &room):

@@ -1,7 +1,8 @@
 """A fitted estimator of scikit-learn, and what stands around it, without importing scikit-learn.
 
-MLPClassifier and MLPRegressor, in a Pipeline behind StandardScaler, MinMaxScaler, RobustScaler and
-MaxAbsScaler, or in a TransformedTargetRegressor with one of these. The scalers become the network's
+MLPClassifier and MLPRegressor, its own or those of cyprop.sklearn, in a Pipeline behind
+StandardScaler, MinMaxScaler, RobustScaler and MaxAbsScaler, or in a TransformedTargetRegressor with
+one of these. The scalers become the network's
 own maps of inputs and outputs; names of features and classes come along.
 """
 
@@ -120,9 +121,9 @@ def chain_of(estimator: Any) -> Chain:
 
 
 def _kind(value: Any) -> str:
-    """The name of its class, if it is one of scikit-learn's own; else an empty one."""
-    own = type(value).__module__.split(".")[0] == "sklearn"
-    return type(value).__name__ if own else ""
+    """The name of its class, if it is one of scikit-learn's own or of ours; else an empty one."""
+    room = f"{type(value).__module__}."
+    return type(value).__name__ if room.startswith(("sklearn.", "cyprop.sklearn.")) else ""
 
 
 def _add(builder: Builder, estimator: Any, depth: int) -> Any:
@@ -183,17 +184,27 @@ def _add_network(builder: Builder, network: Any) -> None:
     kind = type(network).__name__
     if not hasattr(network, "coefs_"):
         raise ValueError(f"the {kind} is not fitted")
-    last = len(network.coefs_) - 1
+    activations = _activations(network, kind)
     for layer, (W, b) in enumerate(zip(network.coefs_, network.intercepts_, strict=True)):
-        name = network.out_activation_ if layer == last else network.activation
+        what = f"the {kind}'s layer {layer}"
+        builder.affine(np.asarray(W), np.asarray(b), what)
+        builder.activation(activations[layer], f"the activation of {what}")
+
+
+def _activations(network: Any, kind: str) -> list[Activation]:
+    """Those of all layers; of ours they may be any that there is."""
+    if type(network).__module__.startswith("cyprop."):
+        return list(network.network_.settings.activations)
+    found: list[Activation] = []
+    last = len(network.coefs_) - 1
+    for name in [network.activation] * last + [network.out_activation_]:
         if name not in ACTIVATIONS:
             known = ", ".join(ACTIVATIONS)
             raise ValueError(
                 f"the {kind} has the activation {shown(name)}, expected one of {known}"
             )
-        what = f"the {kind}'s layer {layer}"
-        builder.affine(np.asarray(W), np.asarray(b), what)
-        builder.activation(Activation(ACTIVATIONS[name]), f"the activation of {what}")
+        found.append(Activation(ACTIVATIONS[name]))
+    return found
 
 
 def _names(estimator: Any) -> list[str] | None:

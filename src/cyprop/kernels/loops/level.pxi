@@ -48,6 +48,7 @@ include "adam.pxi"
 include "adamw.pxi"
 include "rmsprop.pxi"
 include "adagrad.pxi"
+include "adam_of_sklearn.pxi"
 
 table.dense_forward[0] = <DenseForward> dense_forward[float]
 table.dense_forward[1] = <DenseForward> dense_forward[double]
