@@ -93,7 +93,8 @@ class Mapping(Engine):
         """What `classify` calls the classes, in the order of the outputs; None: by their numbers.
 
         One text, number, True or False for each output, or two where one sigmoid output tells two
-        classes apart. Targets are numbers of classes as ever.
+        classes apart. Targets are numbers of classes as ever. Where a row may be of several
+        classes, with loss "binary_cross_entropy", they are names that `classify` does not use.
 
         Thread-safety: any number of threads may get or set it.
         """

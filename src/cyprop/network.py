@@ -109,6 +109,12 @@ class Network(Fitting, Deriving, Mapping, Exporting):
         All of them as one 64-byte aligned vector: of each layer the rows of W, then b, each padded
         to whole cache lines, and rows of less than half a line to a power of two. The padding takes
         no part in anything, whatever stands in it, and learning leaves it as it is.
+    input_map, output_map : Map or None
+        An offset and a scale for each column, which all inputs and outputs go through; None by
+        default. `scale_inputs` sets the first from data, `fold_scaling` makes both part of the
+        weights.
+    input_names, output_names, labels : tuple or None
+        What columns and classes are called; `classify` answers with labels.
 
     Raises
     ------

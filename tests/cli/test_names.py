@@ -49,6 +49,10 @@ def test_info_says_what_there_is(run, tmp_path, failure):
     assert "input" not in run("info", "net")
     rows(tmp_path)
     assert "has no column names" in failure("predict", "net", "rows.csv")
+    several = cyprop.Network([3, 2], loss="binary_cross_entropy")
+    several.input_names, several.labels = list("abc"), [1, 2]
+    several.save(tmp_path / "several")
+    assert "has no column names" in failure("predict", "several", "rows.csv")
     net.input_names, net.output_names, net.labels = list("abc"), list("xy"), [1, 2]
     net.input_map = 0, 2
     net.save(tmp_path / "net")

@@ -242,3 +242,42 @@ def test_folding_needs_the_maps_it_was_made_for():
     assert same_bits(net.parameters, before)
     with pytest.raises(ValueError, match=r"expected \(2, 2\)"):
         maps.fold(net, maps.maps_of(net), np.ones((2, 3)), None, maps.NO_MAPS)
+
+
+@pytest.mark.parametrize("sizes", [(6, 8, 3), (300, 256, 3)], ids=str)
+def test_threads_find_one_map_or_another(sizes):
+    """While maps change, every door answers as with one of them, and nothing is torn."""
+    net = cyprop.Network(sizes, "tanh", "identity", seed=1)
+    X = np.random.Generator(np.random.PCG64(1)).normal(size=(70, sizes[0])).astype("float32")
+    y = np.empty(3, "float32")
+    bound = net.bind(X[0].copy(), y)
+    choices = [(None, None), ((0.5, 2), None), (None, (1, -3)), ((0.25, -1), (2, 5))]
+    expected = []
+    for net.input_map, net.output_map in choices:
+        expected.append((net.predict(X), net.jacobian(X[0])))
+    found, stop = {"row": [], "rows": [], "bound": [], "jacobian": []}, threading.Event()
+
+    def look():
+        while not stop.is_set():
+            found["row"].append(net.predict(X[0])[np.newaxis])
+            found["rows"].append(net.predict(X, n_threads=2))
+            found["jacobian"].append(net.jacobian(X[0]))
+
+    def look_through_it():
+        while not stop.is_set():
+            found["bound"].append(bound()[np.newaxis].copy())
+
+    threads = [threading.Thread(target=target) for target in (look, look, look_through_it)]
+    for thread in threads:
+        thread.start()
+    for _ in range(200):
+        for inputs, outputs in choices:
+            maps.set_maps(net, inputs, outputs)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    for key, several in found.items():
+        assert several
+        place = 1 if key == "jacobian" else 0
+        for one in several:
+            assert any(same_bits(one, of[place][: len(one)]) for of in expected), key

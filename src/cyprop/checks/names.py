@@ -62,7 +62,7 @@ def checked_labels(value: Any, settings: Any) -> tuple[Label, ...] | None:
     if value is None:
         return None
     entries = _entries(value, "labels", "texts or numbers")
-    n = n_classes(settings, "labels")
+    n = n_classes(settings, "labels", exclusive=False)
     if len(entries) != n:
         raise ValueError(f"labels has {len(entries)} labels, expected {n}, one for each class")
     for i, entry in enumerate(entries):
@@ -82,13 +82,16 @@ def checked_labels(value: Any, settings: Any) -> tuple[Label, ...] | None:
     return tuple(entries)
 
 
-def n_classes(settings: Any, asker: str) -> int:
-    """How many classes the outputs tell apart; ValueError, for the one who asks, if they do not."""
+def n_classes(settings: Any, asker: str, exclusive: bool = True) -> int:
+    """How many classes the outputs tell apart; ValueError, for the one who asks, if they do not.
+
+    Where classes need not be `exclusive`, a row may be of several of them, or of none.
+    """
     n_out: int = settings.sizes[-1]
     output: str = settings.activation_names[-1]
     if settings.loss.name == "gaussian_nll":
         raise ValueError(f"{asker}: half of the outputs are variances, expected one for each class")
-    if settings.loss.name == "binary_cross_entropy" and n_out > 1:
+    if settings.loss.name == "binary_cross_entropy" and n_out > 1 and exclusive:
         raise ValueError(
             f"{asker}: with loss 'binary_cross_entropy' a row may be of several of {n_out} classes,"
             " or of none, expected loss 'cross_entropy': compare the outputs with 0.5"

@@ -193,7 +193,8 @@ def compare(options: argparse.Namespace) -> None:
     else:
         table = read_table(options.data)
         inputs = _encoded(paths, models, table)
-        rows, said = table.rows, f"of {options.data}"
+        rows = np.asarray(table.rows)
+        said = f"of {options.data}"
     A, B = (model.network.predict(X).astype(float) for model, X in zip(models, inputs, strict=True))
     show([("rows", f"{len(rows):,}, {said}"), *_difference(A, B, rows)])
 

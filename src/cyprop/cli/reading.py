@@ -32,13 +32,16 @@ def columns(
 ) -> tuple[dict[str, Any], Encoding]:
     """What the notes of a model file say of its columns, or else the names of its inputs."""
     if NOTES not in metadata:
-        if network.input_names is None or (network.sizes[-1] > 1 and network.labels is None):
+        is_one = network.sizes[-1] == 1
+        if network.input_names is None or not (
+            is_one or (network.labels and _has_classes(network))
+        ):
             raise FormatError(
                 f"{path} has no column names; files that cyprop train writes have them"
             )
         inputs = tuple(Input(name) for name in network.input_names)
         target = "" if network.output_names is None else network.output_names[0]
-        return {}, Encoding(inputs, target, network.labels if network.sizes[-1] > 1 else None)
+        return {}, Encoding(inputs, target, None if is_one else network.labels)
     try:
         notes = json.loads(metadata[NOTES])
         found = {key: notes[key] for key in ("inputs", "target", "classes")}
@@ -48,3 +51,8 @@ def columns(
     if (encoding.n_in, encoding.n_out) != (network.sizes[0], network.sizes[-1]):
         raise FormatError(f"{path} has notes on other columns than its network takes")
     return notes, encoding
+
+
+def _has_classes(network: Network) -> bool:
+    """Whether each row is of one class."""
+    return network.loss not in ("binary_cross_entropy", "gaussian_nll")

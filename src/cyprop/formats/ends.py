@@ -18,7 +18,7 @@ import numpy.typing as npt
 from cyprop.checks.maps import Maps
 from cyprop.checks.names import NO_NAMES, Names, checked_labels, checked_names
 from cyprop.checks.numbers import is_list
-from cyprop.engine import maps
+from cyprop.engine import maps, memory
 from cyprop.engine.engine import Engine
 from cyprop.errors import FormatError
 from cyprop.formats.training_state import Vector
@@ -106,6 +106,30 @@ def give(network: Engine, ends: Ends, numbers: tuple[npt.NDArray[Any], ...]) -> 
     pairs = iter(zip(numbers[::2], numbers[1::2], strict=True))
     inputs = next(pairs) if ends.inputs else None
     outputs = next(pairs) if ends.outputs else None
-    if numbers:
-        maps.set_maps(network, inputs, outputs)
-    maps.set_names(network, maps.names_of(network), ends.names)
+    put_around(network, inputs, outputs, *ends.names)
+
+
+def put_around(
+    network: Engine,
+    inputs: Any = None,
+    outputs: Any = None,
+    input_names: Any = None,
+    output_names: Any = None,
+    labels: Any = None,
+) -> None:
+    """Give a network maps, names and labels, each as one may set it, in place of all it has.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the network cannot have them.
+    """
+    settings = memory.settings_of(network)
+    names = Names(
+        checked_names(input_names, "input_names", settings.sizes[0]),
+        checked_names(output_names, "output_names", settings.sizes[-1]),
+        checked_labels(labels, settings),
+    )
+    maps.set_maps(network, inputs, outputs)
+    while not maps.set_names(network, maps.names_of(network), names):
+        pass

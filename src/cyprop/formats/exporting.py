@@ -21,7 +21,9 @@ class Exporting(Engine):
 
         It has the weights, and a function ``NAME_predict(const float *x, float *out)`` (double for
         float64) that gives the same bits as `predict`, allocates nothing, and takes
-        ``NAME_scratch_bytes`` of the stack. The header says how to compile it.
+        ``NAME_scratch_bytes`` of the stack. Where outputs tell classes apart, ``NAME_classify(x)``
+        gives the number of the class, and ``NAME_labels`` has the labels, if there are any. The
+        header says how to compile it.
 
         Parameters
         ----------
