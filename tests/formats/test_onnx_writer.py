@@ -133,6 +133,23 @@ def test_networks_with_maps_names_and_labels_come_back(tmp_path, labels, dtype):
     assert back.classify(X).tolist() == net.classify(X).tolist()
 
 
+@pytest.mark.parametrize(
+    ("around", "reason"),
+    [
+        (writer.Around(inputs=Map(np.full(2, 1e200), np.ones(2))), "input_map offset"),
+        (writer.Around(outputs=Map(np.zeros(2), np.full(2, 1e200))), "output_map scale"),
+        (writer.Around(input_names=["a", "\0"]), "input_names"),
+        (writer.Around(labels=["a", "a"]), "labels"),
+    ],
+)
+def test_maps_and_names_that_no_network_has_are_refused(tmp_path, around, reason):
+    W, b = np.ones((2, 2), "f"), np.ones(2, "f")
+    pieces = writer.model([(W, b, Activation("tanh"))], (2, 2), np.dtype("f"), around)
+    (tmp_path / "net").write_bytes(b"".join(pieces))
+    with pytest.raises(cyprop.FormatError, match=f"^cannot load '.*net': {reason}"):
+        cyprop.load(tmp_path / "net")
+
+
 def test_an_output_map_comes_back(tmp_path):
     net = cyprop.Network([2, 5, 2], "relu", "sigmoid", loss="mse")
     net.output_map = [1, -2], [0.25, 100]

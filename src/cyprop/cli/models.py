@@ -41,8 +41,8 @@ def read_model(path: str, **given: Any) -> Model:
     kind, chain = files.read(path, **given)
     if chain is None:
         return Model(*_own(path, kind.name))
-    made = chain.network(Network, loss=given.get("loss"), dtype=given.get("dtype"))
-    return Model(made, kind.name, None)
+    network = files.made(Network, path, chain, given.get("loss"), given.get("dtype"))
+    return Model(network, kind.name, None)
 
 
 def _own(path: str, kind: str) -> tuple[Network, str, dict[str, str]]:
@@ -214,13 +214,13 @@ def _encoded(paths: Sequence[str], models: Sequence[Model], table: Table) -> lis
         raise ValueError(
             f"{table.name} has {len(table.columns)} columns, and the networks take {n_in}"
         )
-    found = {name: table.column(name) for name in names}
-    for name, column in found.items():
+    found = [(name, table.column(name)) for name in names]
+    for name, column in found:
         if column.dtype.kind not in "biuf":
             raise ValueError(f"column {name!r} of {table.name} holds text, expected numbers")
         if missing(column).any():
             raise ValueError(f"column {name!r} of {table.name} has missing values")
-    X = np.stack([column.astype(float) for column in found.values()], axis=1)
+    X = np.stack([column.astype(float) for _, column in found], axis=1)
     return [X, X]
 
 

@@ -107,7 +107,7 @@ def load(
         dtype=dtype,
     )[1]
     if chain is not None:
-        return chain.network(cls, loss=loss, dtype=dtype)
+        return made(cls, path, chain, loss, dtype)
     from cyprop.formats import safetensors
 
     return safetensors.load(cls, path)
@@ -131,6 +131,20 @@ def read(path: str | os.PathLike[str], **options: Any) -> tuple[Kind, Chain | No
         file.seek(0)
         chosen = {name: given[name] for name in kind.options if name in given}
         return kind, kind.read(file, **chosen)
+
+
+def made(
+    cls: type[N],
+    path: str | os.PathLike[str],
+    chain: Chain,
+    loss: LossName | Loss | None,
+    dtype: npt.DTypeLike | None,
+) -> N:
+    """The network of a chain that is in a file, whose name goes into a FormatError."""
+    try:
+        return chain.network(cls, loss=loss, dtype=dtype)
+    except FormatError as error:
+        raise FormatError(f"cannot load {os.fspath(path)!r}: {error}") from None
 
 
 def kind_of(file: BinaryIO, folder: str | None) -> Kind:

@@ -9,7 +9,7 @@ branches join again is refused.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -188,7 +188,12 @@ class Walk:
         return found[0]
 
 
-Handler = Callable[[Walk, Node], None]
+class Handler(Protocol):
+    """What is called for a node, to follow the graph over it."""
+
+    def __call__(self, walk: Walk, node: Node) -> None: ...
+
+
 HANDLERS: dict[tuple[str, str], Handler] = {}
 
 
