@@ -66,10 +66,10 @@ def test_searches_and_scores(iris):
 
 def test_a_search_under_dask(iris):
     X, y = iris
-    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None):
-        with joblib.parallel_config("dask"):
-            model = classifier(learning_rate_init=0.02)
-            search = GridSearchCV(model, {"alpha": [1e-4, 1e-2]}, cv=3).fit(X, y)
+    model = classifier(learning_rate_init=0.02)
+    here = {"processes": False, "n_workers": 1, "threads_per_worker": 2}
+    with Client(**here, dashboard_address=None), joblib.parallel_config("dask"):
+        search = GridSearchCV(model, {"alpha": [1e-4, 1e-2]}, cv=3).fit(X, y)
     alone = GridSearchCV(model, {"alpha": [1e-4, 1e-2]}, cv=3).fit(X, y)
     assert_array_equal(search.best_estimator_.coefs_[0], alone.best_estimator_.coefs_[0])
 
