@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from distributed import Client
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -61,6 +62,16 @@ def test_searches_and_scores(iris):
     halving = HalvingGridSearchCV(model, grid, cv=3, random_state=0, min_resources=60).fit(X, y)
     assert halving.score(X, y) > 0.9
     assert cross_val_score(model, X, y, cv=3).min() > 0.85
+
+
+def test_a_search_under_dask(iris):
+    X, y = iris
+    model = classifier(learning_rate_init=0.02)
+    here = {"processes": False, "n_workers": 1, "threads_per_worker": 2}
+    with Client(**here, dashboard_address=None), joblib.parallel_config("dask"):
+        search = GridSearchCV(model, {"alpha": [1e-4, 1e-2]}, cv=3).fit(X, y)
+    alone = GridSearchCV(model, {"alpha": [1e-4, 1e-2]}, cv=3).fit(X, y)
+    assert_array_equal(search.best_estimator_.coefs_[0], alone.best_estimator_.coefs_[0])
 
 
 def test_calibration_and_importance(iris):

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 import cyprop
 from cyprop import datasets, interface, storage
+from cyprop.sklearn import MLPClassifier, MLPRegressor
 
 
 class Named(cyprop.Network):
@@ -108,3 +109,12 @@ def embed(net: cyprop.Network, x: npt.NDArray[np.float32], out: npt.NDArray[np.f
     assert_type(interface.address("predict_float32"), int)
     assert_type(cyprop.get_include(), str)
     datasets.digits()
+
+
+def estimate(X: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> None:
+    classifier = MLPClassifier((32,), "gelu", class_weight="balanced", random_state=0)
+    assert_type(classifier.fit(X, labels, X_val=X, y_val=labels), MLPClassifier)
+    assert_type(classifier.network_, cyprop.Network)
+    assert_type(classifier.score(X, labels), float)
+    assert_type(classifier.set_fit_request(sample_weight=True), MLPClassifier)
+    assert_type(MLPRegressor("huber", solver=cyprop.AdamW()).fit(X, X).loss_curve_, list[float])
