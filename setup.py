@@ -103,7 +103,7 @@ def extension(name: str, *flags: str, suffix: str = "pyx") -> Extension:
 
 modules = [
     extension(f"cyprop.engine.{name}")
-    for name in ("chain", "batches", "finite", "inputs", "learning", "trial")
+    for name in ("chain", "batches", "finite", "inputs", "learning", "maps", "trial")
 ]
 modules += [
     extension(f"cyprop.{name}", *CALLS)

@@ -42,6 +42,7 @@ def tables(documents: dict[str, Document]) -> dict[str, str]:
         "mnist": mnist,
         "options": options,
         "online": online,
+        "elsewhere": elsewhere,
         "large": large,
         "sklearn": sklearn,
     }
@@ -223,6 +224,28 @@ def online(document: Document) -> str:
             title = ""
     header = ["", "", "a row", "÷ cyprop", "error, all rows", "before the drift", "at the end"]
     return markdown(header, rows)
+
+
+def elsewhere(document: Document) -> str:
+    """One row in each runtime; the largest differences; and how long loading takes."""
+    rows = []
+    for case in document["cases"]:
+        peers = [row for row in case["results"] if row["kind"] == "peer"]
+        texts = [f"{time(row['median'])} ({row['label']})" for row in peers]
+        ours = [time(named(case, label)) for label in ("cyprop", "cyprop, bound")]
+        rows.append([case["case"], *ours, " · ".join(texts)])
+    one_row = markdown(["", "`predict(x)`", "`bind(x, out)()`", "its own runtime"], rows)
+    rows = [
+        [found["file"], found["layers"], found["runtime"], f"{found['largest']:.3g}",
+         f"{found['difference'] / found['largest']:.1e}"]
+        for found in document["differences"]
+    ]  # fmt: skip
+    header = ["", "layers", "runtime", "largest output", "largest difference ÷ that"]
+    differences = markdown(header, rows)
+    [load] = document["loads"]
+    rows = [[row["label"], time(row["median"])] for row in load["results"]]
+    loads = markdown([f"{load['case']}, {load['bytes'] / 1000:,.0f} kB", "time"], rows)
+    return f"{one_row}\n\n{differences}\n\n{loads}"
 
 
 def large(document: Document) -> str:

@@ -40,6 +40,7 @@ TITLES = {
     "predict": "Predict one row a call",
     "learn": "Learn one row a call",
     "train": "Train for one epoch",
+    "elsewhere": "Predict one row a call, networks from elsewhere",
 }
 FRONT = ("4-8-3", "784-30-10", "784-300-10")  # the networks of README.md's picture
 WAYS = {"cyprop": "cyprop: net.predict(x)", "cyprop, bound": "cyprop: net.bind(x, out)()"}

@@ -16,8 +16,8 @@ import torch
 from keras import layers
 
 import cyprop
-from cyprop.formats import from_keras
-from cyprop.formats import keras as keras_files
+from cyprop.formats.keras import files as keras_files
+from cyprop.formats.keras import live as from_keras
 
 N = 1000
 FUNCTIONS = [

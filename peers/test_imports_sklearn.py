@@ -20,7 +20,7 @@ from sklearn.preprocessing import (
 )
 
 import cyprop
-from cyprop.formats.from_sklearn import chain_of
+from cyprop.formats.sklearn import chain_of
 
 N = 1000
 SCALERS = [
@@ -97,7 +97,15 @@ def test_classifiers(rng, labels):
         assert chain.layers[-1].activation.name == "sigmoid"
         expected = expected[:, 1:]
     chains.assert_meets(chain, rows, expected)
-    assert chain._replace(inputs=None)  # the labels fit the outputs
+    net = cyprop.from_sklearn(model)
+    assert net.classify(rows).tolist() == model.predict(rows).tolist()
+    net.fit(
+        X,
+        np.unique(y, return_inverse=True)[1][:, None]
+        if len(labels) == 2
+        else np.unique(y, return_inverse=True)[1],
+        epochs=1,
+    )
 
 
 def test_several_labels_at_once_name_the_outputs(rng):
@@ -183,7 +191,7 @@ def test_what_is_imported_can_learn(rng):
     X = rng.normal(size=(90, 4))
     y = np.array(["no", "yes"])[(X[:, 0] > 0).astype(int)]
     model = MLPClassifier((5,), max_iter=2, random_state=1).fit(X, y)
-    chain = chain_of(model)._replace(labels=None)
+    chain = chain_of(model)
     net = chain.network(cyprop.Network)
     assert net.loss == "binary_cross_entropy"
     before = net.evaluate(X, (y == "yes")[:, None])

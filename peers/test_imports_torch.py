@@ -1,6 +1,7 @@
 """Networks of PyTorch, from files and live, beside PyTorch's own answers; and back again."""
 
 import io
+import pickle
 
 import chains
 import numpy as np
@@ -10,8 +11,10 @@ import torch
 from torch import nn
 
 import cyprop
-from cyprop.formats import from_torch, pytorch, torch_safetensors
-from cyprop.formats.to_torch import to_torch
+from cyprop.formats.pytorch import archive as pytorch
+from cyprop.formats.pytorch import live as from_torch
+from cyprop.formats.pytorch import safetensors as torch_safetensors
+from cyprop.formats.pytorch.to_torch import to_torch
 
 N = 1000
 ACTIVATIONS = {
@@ -205,6 +208,24 @@ def test_files_of_other_kinds_are_refused(tmp_path):
 
 
 # And back
+
+
+def test_to_torch_takes_maps_into_the_layers(rng):
+    net = cyprop.Network([5, 9, 4], "tanh", "identity", dtype="float64", seed=3)
+    net.input_map, net.output_map = (np.arange(5.0), 0.5), (-1, 3)
+    before = pickle.dumps(net)
+    X = rng.normal(size=(N, 5))
+    model = net.to_torch()
+    np.testing.assert_allclose(model(torch.from_numpy(X)).detach(), net.predict(X), atol=1e-12)
+    assert pickle.dumps(net) == before
+    net.input_map = [0, 0, 1e15, 0, 0], 1
+    net.input_names = list("abcde")
+    with pytest.raises(ValueError, match="columns 'c' cannot be told apart in float64"):
+        net.to_torch()
+    net = cyprop.Network([5, 9, 4], "tanh", "tanh")
+    net.output_map = 0, 2
+    with pytest.raises(ValueError, match="output map behind 'tanh', and PyTorch has no maps"):
+        net.to_torch()
 
 
 @pytest.mark.parametrize("hidden", [*ACTIVATIONS, cyprop.LeakyReLU(0.2), cyprop.ELU(0.5)])

@@ -20,8 +20,7 @@ from sklearn import neural_network, pipeline, preprocessing
 from torch import nn
 
 import cyprop
-from cyprop.formats import onnx as reader
-from cyprop.formats import onnx_writer
+from cyprop.formats.onnx import reader, writer
 from cyprop.kernels import activation
 
 NETWORKS = int(os.environ.get("PEER_NETWORKS", "48"))
@@ -61,18 +60,13 @@ def check(path, shape, dtype, rng):
     chain = reader.read(path)
     assert chain.dtype == dtype
     session = onnxruntime.InferenceSession(path)
-    plain = chain._replace(inputs=None, outputs=None).network(cyprop.Network)
+    net = chain.network(cyprop.Network)
     rows = int(np.prod(shape)) // chain.sizes[0]
     worst = largest = 0.0
     for _ in range(-(-N_INPUTS // rows)):
         X = rng.normal(scale=2.0, size=shape).astype(dtype)
         Y = session.run(None, {session.get_inputs()[0].name: X})[-1]
-        A = X.reshape(-1, chain.sizes[0])
-        if chain.inputs is not None:
-            A = ((A - chain.inputs.offset) * chain.inputs.scale).astype(dtype)
-        A = plain.predict(A)
-        if chain.outputs is not None:
-            A = ((A - chain.outputs.offset) * chain.outputs.scale).astype(dtype)
+        A = net.predict(X.reshape(-1, chain.sizes[0]))
         if isinstance(Y, list):  # dicts of the probability of each class
             assert chain.labels in (None, tuple(Y[0]))  # None where a row has several labels
             Y = np.array([list(row.values()) for row in Y])
@@ -204,7 +198,7 @@ def test_networks_of_ours(tmp_path, number):
     net = cyprop.Network(sizes, rules, pick(rng, known), dtype=dtype, seed=number)
     for b in net.biases:
         b[...] = rng.normal(size=b.shape)
-    onnx_writer.to_onnx(net, tmp_path / "m.onnx")
+    writer.to_onnx(net, tmp_path / "m.onnx")
     onnx.checker.check_model(tmp_path / "m.onnx", full_check=True)
     chain = check(tmp_path / "m.onnx", (100, sizes[0]), dtype, rng)
     assert chain.network(cyprop.Network, loss=net.loss) == net
@@ -216,7 +210,7 @@ def test_every_activation_as_we_write_it(tmp_path, name, dtype):
     hidden = "tanh" if activation.couples_units(name) else name
     net = cyprop.Network([5, 7, 6, 4], hidden, name, dtype=dtype)
     net.parameters[:] *= 0.2 if name == "exponential" else 2
-    onnx_writer.to_onnx(net, tmp_path / "m.onnx")
+    writer.to_onnx(net, tmp_path / "m.onnx")
     onnx.checker.check_model(tmp_path / "m.onnx", full_check=True)
     if dtype == "float32" or name in CHECKED_IN_FLOAT64 or name == "exponential":
         check(tmp_path / "m.onnx", (100, 5), dtype, np.random.default_rng(1))
@@ -224,10 +218,10 @@ def test_every_activation_as_we_write_it(tmp_path, name, dtype):
 
 def test_onnx_reads_maps_names_and_labels(tmp_path):
     rng = np.random.default_rng(2)
-    inputs, outputs = (onnx_writer.Map(*rng.normal(size=(2, n))) for n in (3, 2))
-    around = onnx_writer.Around(inputs, outputs, list("abc"), list("uv"), ["no", "yes"])
+    inputs, outputs = (writer.Map(*rng.normal(size=(2, n))) for n in (3, 2))
+    around = writer.Around(inputs, outputs, list("abc"), list("uv"), ["no", "yes"])
     layers = [(*(rng.normal(size=s).astype("f4") for s in ((3, 2), 2)), cyprop.Activation("tanh"))]
-    data = b"".join(onnx_writer.model(layers, (3, 2), np.dtype("f4"), around))
+    data = b"".join(writer.model(layers, (3, 2), np.dtype("f4"), around))
     (tmp_path / "m.onnx").write_bytes(data)
     model = onnx.load(tmp_path / "m.onnx")
     onnx.checker.check_model(model, full_check=True)

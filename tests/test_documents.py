@@ -10,7 +10,9 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import pytest
+import sb3_files
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
@@ -129,13 +131,19 @@ def cells(heading):
 
 @pytest.mark.parametrize(
     ("heading", "n"),
-    [("Making a network", 13), ("scikit-learn", 13), ("Keras", 13), ("PyTorch", 15)],
+    [
+        *(("Making a network", 13), ("scikit-learn", 13), ("Keras", 13), ("PyTorch", 15)),
+        *(("ONNX", 6), ("stable-baselines3", 5)),
+    ],
 )
 def test_the_calls_of_coming_from_are_calls_of_cyprop(heading, n, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {"copy": copy}
     exec(boxes("docs/coming-from.md", "python")[0], names)
     names["net"].save("net.safetensors")
+    names["net"].to_onnx("model.onnx")
+    policy = sb3_files.saved(sb3_files.actor_critic(np.random.default_rng(1)))
+    Path("ppo.zip").write_bytes(policy)
     codes = cells(heading)[-n:]
     assert len(codes) == n
     for code in codes:
@@ -148,7 +156,7 @@ def test_coming_from_runs_as_written(tmp_path):
     assert run(code + "print(losses[-1] < losses[0])\n", tmp_path) == expected + "True\n"
 
 
-@pytest.mark.parametrize("document", ["docs/training.md", "docs/online.md"])
+@pytest.mark.parametrize("document", ["docs/files.md", "docs/training.md", "docs/online.md"])
 def test_the_examples_of_a_document_give_what_stands_below_them(document, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = doctest.testfile(str(ROOT / document), module_relative=False)
@@ -180,7 +188,7 @@ def test_the_list_of_rooms_is_that_of_the_tree():
         if (path.is_dir() and any(path.glob("*.py"))) or path.suffix in (".py", ".pyx")
     }
     assert there - set(named) == {"__main__.py"}
-    for room, content in re.findall(r"^\| `(\w+/)` \| (.*) \|$", rooms, re.M):
+    for room, content in re.findall(r"^\| `((?:formats/)?\w+/)` \| (.*) \|$", rooms, re.M):
         if room != "engine/":  # whose files have a list of their own
             modules = {path.name for path in modules_in(source / room)}
             assert modules - set(names_in(content)) == set(), room

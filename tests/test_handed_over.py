@@ -290,6 +290,8 @@ def test_a_network_that_was_not_initialised_says_so_everywhere(tmp_path):
         lambda: blank.handle(),
         lambda: blank.save(tmp_path / "net"),
         lambda: blank.to_c(tmp_path / "net.h"),
+        lambda: blank.to_onnx(tmp_path / "net.onnx"),
+        lambda: blank.to_torch(),
         lambda: blank.settings,
         lambda: blank.sizes,
         lambda: blank.dtype,

@@ -681,10 +681,13 @@ def test_dir_has_what_is_meant_for_users():
     net = cyprop.Network([2, 1])
     own = {name for name in dir(net) if not name.startswith("__")}
     assert own == {
-        "activations", "biases", "bind", "dtype", "evaluate", "fit", "frozen", "gradients",
-        "handle", "history", "jacobian", "learn_one", "learning_rate", "load", "loss",
-        "n_parameters", "optimizer", "parameters", "predict", "save", "set_hyperparameters",
-        "settings", "sizes", "step", "to_c", "train_on_batch", "vjp", "weights",
+        "activations", "biases", "bind", "classify", "dtype", "evaluate", "fit", "fold_scaling",
+        "frozen", "gradients", "handle", "history", "input_map", "input_names", "jacobian",
+        "labels", "learn_one", "learning_rate", "load", "loss", "n_parameters", "optimizer",
+        "output_map", "output_names", "parameters", "predict", "save", "scale_inputs",
+        "set_hyperparameters", "settings", "sizes", "step", "to_c", "to_onnx", "to_torch",
+        "train_on_batch", "vjp",
+        "weights",
     }  # fmt: skip
     net.note, net._hidden = 1, 2
     assert {name for name in dir(net) if not name.startswith("__")} == own | {"note"}

@@ -169,13 +169,21 @@ def test_importing_loads_nothing_optional():
     optional = ["pandas", "pyarrow", "matplotlib", "tqdm", "importlib.metadata"]
     optional += ["cyprop.cli", "cyprop.training.fit", "cyprop.training.history"]
     optional += ["cyprop.training.schedules", "cyprop.checking"]
-    optional += ["cyprop.storage", "cyprop.formats", "cyprop.tables", "cyprop.sklearn", "sklearn"]
+    optional += ["cyprop.storage", "cyprop.formats.atomic", "cyprop.formats.load", "cyprop.tables"]
+    optional += ["cyprop.sklearn", "sklearn"]
     optional += ["dataclasses", "inspect", "copy", "json", "numpy.typing"]
     loaded = run(
         "import numpy, sys; before = set(sys.modules); import cyprop;"
         f" print([m for m in {optional} if m in set(sys.modules) - before])"
     )
     assert loaded == "[]"
+
+
+def test_estimators_without_scikit_learn_say_what_to_install():
+    code = "import sys; sys.modules['sklearn'] = None\ntry:\n    import cyprop.sklearn\n"
+    assert run(code + "except ImportError as error:\n    print(error)") == (
+        "cyprop.sklearn needs scikit-learn of version 1.6 or newer: pip install 'cyprop[sklearn]'"
+    )
 
 
 def test_importing_leaves_denormals_alone():

@@ -20,7 +20,7 @@ from cyprop._restore import restore
 from cyprop.checks.arrays import matrix
 from cyprop.checks.numbers import whole_number
 from cyprop.deriving import Deriving
-from cyprop.engine import memory
+from cyprop.engine import maps, memory
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -161,10 +161,13 @@ def in_float64(net: Deriving) -> Any:
     """A network of the same class and settings but for the dtype, with the same weights."""
     twin: Any = memory.make(type(net), memory.settings_of(net).with_dtype("float64"))
     kept = memory.empty_like_parameters(net)
-    memory.read_parameters(net, kept)
+    found_maps, _ = maps.with_maps(net, lambda net: memory.read_parameters(net, kept))
     for mine, theirs in zip(memory.arrays(twin), memory.views(net, kept), strict=True):
         for array, other in zip(mine, theirs, strict=True):
             array[...] = other
+    copying.take_maps_and_names(
+        twin, copying.set_of(found_maps), copying.set_of(maps.names_of(net))
+    )
     for key, value in copying.attributes_of(net).items():
         setattr(twin, key, value)
     return twin

@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from cyprop.engine import memory
+from cyprop.checks.maps import NO_MAPS, Maps
+from cyprop.checks.names import NO_NAMES, Names, checked_labels, checked_names
+from cyprop.engine import maps, memory
 from cyprop.engine.engine import Engine
 from cyprop.settings import Settings
 
@@ -22,7 +24,7 @@ def state_of(network: Engine) -> dict[str, Any]:
     What `fit` saw is left out: with its seconds no two pickles would be the same. Slots are those
     of a subclass that hold something; without any the state is what it always was.
     """
-    settings, parameters, states, tally = memory.state(network)
+    found_maps, (settings, parameters, states, tally) = maps.with_maps(network, memory.state)
     attributes = dict(vars(network))
     attributes.pop("history", None)
     state: dict[str, Any] = {
@@ -38,10 +40,19 @@ def state_of(network: Engine) -> dict[str, Any]:
         state["dropout_seed"] = seed  # which it was for alone when the name was given
     if frozen:
         state["frozen"] = frozen
+    if found_maps != NO_MAPS:
+        state["maps"] = {key: tuple(pair) for key, pair in set_of(found_maps).items()}
+    if maps.names_of(network) != NO_NAMES:
+        state["names"] = set_of(maps.names_of(network))
     found: Any = object.__getstate__(network)
     if isinstance(found, tuple):  # attributes, and slots
         state["slots"] = found[1]
     return state
+
+
+def set_of(several: Maps | Names) -> dict[str, Any]:
+    """Of a few things that may be None those that are not, by name."""
+    return {key: value for key, value in several._asdict().items() if value is not None}
 
 
 def take_state(network: Engine, state: Any) -> None:
@@ -64,7 +75,10 @@ def take_state(network: Engine, state: Any) -> None:
     slots: dict[str, Any] = _part(state, "slots", dict) if "slots" in state else {}
     seed: int = _part(state, "dropout_seed", int) if "dropout_seed" in state else 0
     frozen: tuple[Any, ...] = _part(state, "frozen", tuple) if "frozen" in state else ()
+    found_maps: dict[str, Any] = _part(state, "maps", dict) if "maps" in state else {}
+    names: dict[str, Any] = _part(state, "names", dict) if "names" in state else {}
     memory.lay_out(network, settings)
+    take_maps_and_names(network, found_maps, names)
     memory.set_rng(network, rng)
     memory.set_seed(network, seed)
     if frozen:
@@ -73,6 +87,39 @@ def take_state(network: Engine, state: Any) -> None:
     vars(network).update(attributes)
     for name, value in slots.items():
         setattr(network, name, value)
+
+
+def take_maps_and_names(network: Engine, found_maps: dict[str, Any], names: dict[str, Any]) -> None:
+    """Give a new network maps and names, which are checked; keys as those of Maps and Names.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one is not such as the network can have.
+    """
+    settings = memory.settings_of(network)
+    if found_maps:
+        maps.set_maps(network, found_maps.get("inputs"), found_maps.get("outputs"))
+    if names:
+        found = Names(
+            checked_names(names.get("inputs"), "input_names", settings.sizes[0]),
+            checked_names(names.get("outputs"), "output_names", settings.sizes[-1]),
+            checked_labels(names.get("labels"), settings),
+        )
+        maps.set_names(network, maps.names_of(network), found)
+
+
+def same_maps_and_names(one: Engine, other: Engine) -> bool:
+    """Whether two networks of equal settings take and give the same things by the same names."""
+    names = maps.names_of(one), maps.names_of(other)
+    kinds = [[type(label) for label in found.labels or ()] for found in names]
+    if names[0] != names[1] or kinds[0] != kinds[1]:
+        return False
+    return all(
+        mine is theirs
+        or (mine is not None and theirs is not None and all(map(np.array_equal, mine, theirs)))
+        for mine, theirs in zip(maps.maps_of(one), maps.maps_of(other), strict=True)
+    )
 
 
 def attributes_of(network: Engine) -> dict[str, Any]:

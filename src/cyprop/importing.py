@@ -11,7 +11,7 @@ from cyprop.network import Network
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from cyprop.formats.state_dict import AnyActivation
+    from cyprop.formats.pytorch.state_dict import AnyActivation
     from cyprop.rules import Activation, ActivationName, Loss, LossName
 
 __all__ = ["from_keras", "from_sklearn", "from_torch", "load"]
@@ -122,7 +122,7 @@ def from_torch(
     A Softplus is the identity above its threshold; here it is not, and differs by 2e-9 there.
     Thread-safety: any number of threads at once, while nobody changes the module.
     """
-    from cyprop.formats import from_torch as reading
+    from cyprop.formats.pytorch import live as reading
 
     return reading.chain_of(module).network(Network, loss=loss, dtype=dtype)
 
@@ -164,7 +164,7 @@ def from_keras(
     -----
     Thread-safety: any number of threads at once, while nobody changes the model.
     """
-    from cyprop.formats import from_keras as reading
+    from cyprop.formats.keras import live as reading
 
     return reading.chain_of(model, output).network(Network, loss=loss, dtype=dtype)
 
@@ -201,6 +201,6 @@ def from_sklearn(
     -----
     Thread-safety: any number of threads at once, while nobody fits it.
     """
-    from cyprop.formats import from_sklearn as reading
+    from cyprop.formats import sklearn as reading
 
     return reading.chain_of(estimator).network(Network, loss=loss, dtype=dtype)

@@ -15,7 +15,7 @@ from libc.stdint cimport uintptr_t
 
 cimport cython
 
-from cyprop.engine cimport batches, chain, model as engine_model
+from cyprop.engine cimport batches, chain, maps, model as engine_model
 from cyprop.engine.engine cimport Engine
 from cyprop.engine.flag cimport give, holder, take
 from cyprop.engine.turns cimport n_forks
@@ -204,6 +204,12 @@ cdef inline int check_dtype(const Model *model, Py_ssize_t index) noexcept nogil
     return WRONG_DTYPE if code == OK and inside(model).dtype != index else code
 
 
+cdef inline int check_direct(const Model *model, Py_ssize_t index) noexcept nogil:
+    """`check_dtype`, but also WRONG_DTYPE where there are maps, which one comparison finds out."""
+    cdef int code = check_model(model)
+    return WRONG_DTYPE if code == OK and inside(model).direct != index else code
+
+
 cdef inline int check_arrays(
     Py_ssize_t index, const void *a, const void *b, const void *c, const void *scratch,
 ) noexcept nogil:
@@ -251,11 +257,12 @@ cdef Py_ssize_t scratch_size(const Model *model, Py_ssize_t n) noexcept nogil:
         return code
     if n < 0:
         return NEGATIVE_COUNT
+    # Maps may be set later, when nobody asks again.
     return engine_model.LINE_BYTES + max(
         batches.predict_rows_scratch_size(inside(model), n, 1),
         chain.tape_size(inside(model), 1, 1),
         batches.input_gradient_scratch_size(inside(model), n, 1),
-    )
+    ) + maps.room_for_maps(inside(model), max(batches.some(n), <Py_ssize_t> 1))
 
 
 cdef int predict_float32(
@@ -273,11 +280,27 @@ cdef int predict_float64(
 cdef inline int predict(
     const Model *model, Py_ssize_t index, const void *x, void *out, void *scratch,
 ) noexcept nogil:
-    cdef int code = check_dtype(model, index)
+    cdef int code = check_direct(model, index)
+    if code != OK:
+        return predict_mapped(code, model, index, x, out, scratch)
+    code = check_arrays(index, x, out, out, scratch)
+    if code == OK:
+        chain.predict(
+            inside(model), 1, <const char *> x, engine_model.input_size(inside(model)), <char *> out,
+            engine_model.aligned(scratch))
+    return code
+
+
+cdef int predict_mapped(
+    int code, const Model *model, Py_ssize_t index, const void *x, void *out, void *scratch,
+) noexcept nogil:
+    """`predict` through maps, if it is those that the code is for."""
+    if code == WRONG_DTYPE:
+        code = check_dtype(model, index)
     if code == OK:
         code = check_arrays(index, x, out, out, scratch)
     if code == OK:
-        chain.predict(
+        maps.predict_through_maps(
             inside(model), 1, <const char *> x, engine_model.input_size(inside(model)), <char *> out,
             engine_model.aligned(scratch))
     return code
@@ -360,8 +383,14 @@ cdef inline int learn_one(
     if holder((<Record *> model).copying) != 0:
         give(writing)
         return BUSY
-    loss[0] = chain.learn(
-        inside(model), <const char *> x, <const char *> y, weight, engine_model.aligned(scratch))
+    if inside(model).direct == index:
+        loss[0] = chain.learn(
+            inside(model), <const char *> x, <const char *> y, weight,
+            engine_model.aligned(scratch))
+    else:
+        loss[0] = maps.learn_through_maps(
+            inside(model), <const char *> x, <const char *> y, weight,
+            engine_model.aligned(scratch))
     give(writing)
     return OK if isfinite(loss[0]) else NOT_FINITE
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Never, Self
 
 import numpy as np
@@ -14,6 +15,8 @@ from cyprop.checks.arguments import check_no_others
 from cyprop.checks.numbers import whole_number
 from cyprop.deriving import Deriving
 from cyprop.engine import memory
+from cyprop.formats.exporting import Exporting
+from cyprop.mapping import Mapping, shown_extras
 from cyprop.settings import Settings, check_that_it_can_learn
 from cyprop.training.fitting import Fitting
 from cyprop.training.initialisation import Beginning
@@ -49,7 +52,7 @@ OF_THE_OPTIMIZER = {
 }
 
 
-class Network(Fitting, Deriving):
+class Network(Fitting, Deriving, Mapping, Exporting):
     """A multilayer perceptron: Z = A_prev · W + b, A = f(Z), layer upon layer.
 
     Parameters
@@ -106,6 +109,12 @@ class Network(Fitting, Deriving):
         All of them as one 64-byte aligned vector: of each layer the rows of W, then b, each padded
         to whole cache lines, and rows of less than half a line to a power of two. The padding takes
         no part in anything, whatever stands in it, and learning leaves it as it is.
+    input_map, output_map : Map or None
+        An offset and a scale for each column, which all inputs and outputs go through; None by
+        default. `scale_inputs` sets the first from data, `fold_scaling` makes both part of the
+        weights.
+    input_names, output_names, labels : tuple or None
+        What columns and classes are called; `classify` answers with labels.
 
     Raises
     ------
@@ -310,39 +319,6 @@ class Network(Fitting, Deriving):
 
         return Keeper(self, checkpoint)
 
-    def to_c(self, path: str | os.PathLike[str], name: str | None = None) -> None:
-        """Write the network as one C99 header that needs nothing else.
-
-        It has the weights, and a function ``NAME_predict(const float *x, float *out)`` (double for
-        float64) that gives the same bits as `predict`, allocates nothing, and takes
-        ``NAME_scratch_bytes`` of the stack. The header says how to compile it.
-
-        Parameters
-        ----------
-        path : path
-            Written as by `save`.
-        name : str, optional
-            What the names in the header begin with: ASCII letters, digits and single underscores
-            in between, a letter first. By default the file's name without its suffix.
-
-        Raises
-        ------
-        TypeError
-            If path is not a path of str, or name not a str.
-        ValueError
-            If no file can be called so, C would not take the name, or a parameter is NaN or
-            infinite.
-        OSError
-            If it cannot be written.
-
-        Notes
-        -----
-        Thread-safety: must not run while another thread trains this network.
-        """
-        from cyprop.formats import c99
-
-        c99.to_c(self, path, name)
-
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read a network that `save` has written, or a checkpoint of `fit`.
@@ -383,22 +359,27 @@ class Network(Fitting, Deriving):
         return copying.deep(self, memo)
 
     def __eq__(self, other: object) -> bool:
-        """Same settings and parameters; the optimizer's state does not count.
+        """Same settings, parameters, maps, names and labels; the optimizer's state does not count.
 
         Thread-safety: no other thread may train either of them meanwhile.
         """
         if not isinstance(other, Network):
             return NotImplemented
-        return memory.settings_of(self) == memory.settings_of(other) and all(
-            np.array_equal(mine, theirs)
-            for of_mine, of_theirs in zip(memory.arrays(self), memory.arrays(other), strict=True)
-            for mine, theirs in zip(of_mine, of_theirs, strict=True)
+        return (
+            memory.settings_of(self) == memory.settings_of(other)
+            and copying.same_maps_and_names(self, other)
+            and all(
+                np.array_equal(mine, theirs)
+                for mine, theirs in zip(
+                    chain(*memory.arrays(self)), chain(*memory.arrays(other)), strict=True
+                )
+            )
         )
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Network({memory.settings_of(self).shown()})"
+        return f"Network({memory.settings_of(self).shown()}{shown_extras(self)})"
 
     def __dir__(self) -> Iterable[str]:
         """What a person may use; names with one underscore are not among it."""

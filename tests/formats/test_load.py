@@ -12,10 +12,14 @@ import sb3_files as policies
 import torch_files as files
 
 import cyprop
-from cyprop.formats import from_keras, from_sklearn, from_torch, keras, keras_config, to_torch
-from cyprop.formats.keras_layers import activation_of
+from cyprop.formats import sklearn as from_sklearn
+from cyprop.formats.keras import config as keras_config
+from cyprop.formats.keras import files as keras
+from cyprop.formats.keras import live as from_keras
+from cyprop.formats.keras.layers import activation_of
 from cyprop.formats.load import load
-from cyprop.formats.onnx_writer import to_onnx
+from cyprop.formats.onnx.writer import to_onnx
+from cyprop.formats.pytorch import live as from_torch
 
 SIZES = [4, 7, 5, 3]
 
@@ -136,7 +140,7 @@ def test_what_is_not_installed_is_named(tmp_path, rng, monkeypatch):
     with pytest.raises(ImportError, match=r"h5py, which is not installed: pip install 'cyprop\[k"):
         load(cyprop.Network, path)
     with pytest.raises(ImportError, match="PyTorch, which is not installed: pip install torch"):
-        to_torch.to_torch(cyprop.Network([2, 3]))
+        cyprop.Network([2, 3]).to_torch()
 
 
 def test_no_reader_imports_the_other_library(tmp_path, rng):

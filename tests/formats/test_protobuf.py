@@ -3,7 +3,7 @@
 import pytest
 
 import cyprop
-from cyprop.formats import protobuf
+from cyprop.formats.onnx import protobuf
 
 
 def read(data):

@@ -14,7 +14,7 @@ import pytest
 import torch_files as files
 
 import cyprop
-from cyprop.formats import pytorch
+from cyprop.formats.pytorch import archive as pytorch
 from cyprop.formats.reading import opened
 
 SIZES = [4, 7, 5, 3]

@@ -197,8 +197,8 @@ FORGED = {
     "description is no JSON": (describe('{"version"', '"version"'), "not JSON"),
     "description no text": (lambda t: re.sub('"network":".*?}"', '"network":{}', t), "a string"),
     "unknown entry": (describe('"loss":', '"size":1,"loss":'), "the entry 'size', which"),
-    "entry to come": (describe('"dtype":"float32"', '"dtype":"float32","maps":[0.5]'),
-                      "the entry 'maps', which this version"),
+    "entry to come": (describe('"dtype":"float32"', '"dtype":"float32","later":[0.5]'),
+                      "the entry 'later', which this version"),
     "key missing": (describe('"loss":"mse",', ""), "keys"),
     "key twice": (describe('"loss":"mse",', '"loss":"mse","loss":"mse",'), "as save writes it"),
     "keys permuted": (describe('"sizes":[3,2,2],"activation":["relu"]',
@@ -259,8 +259,9 @@ FORGED = {
     "hyperparameter infinite": (describe('"learning_rate":0.1', '"learning_rate":1e999'), "inf"),
     "hyperparameter out of range": (describe('"momentum":0.0', '"momentum":1.0'), "is 1.0"),
     "hyperparameter spelt oddly": (describe('"momentum":0.0', '"momentum":0.00'), "as save"),
-    "deep nesting": (describe("[3,2,2]", "[" * 20_000), "not JSON"),
-    "long description": (describe("[3,2,2]", "[" + "3," * 20_000 + "2]"), "in place of a string"),
+    "deep nesting": (describe("[3,2,2]", "[" * 5_000), "not JSON"),
+    "many brackets": (describe("[3,2,2]", "[" * 9_000), "more than 8192 brackets"),
+    "long description": (describe("[3,2,2]", "[" + "3," * 40_000 + "2]"), "in place of a string"),
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import torch_files as files
 from sb3_files import PPO, actor_critic, head, saved
 
 import cyprop
-from cyprop.formats import sb3
+from cyprop.formats.pytorch import sb3
 
 
 def read(data, **options):

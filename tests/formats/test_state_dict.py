@@ -5,7 +5,7 @@ import pytest
 import torch_files as files
 
 import cyprop
-from cyprop.formats.state_dict import chain_of
+from cyprop.formats.pytorch.state_dict import chain_of
 
 
 class Tensors(dict):

@@ -11,7 +11,7 @@ import safetensors.numpy
 import torch_files as files
 
 import cyprop
-from cyprop.formats.torch_safetensors import read
+from cyprop.formats.pytorch.safetensors import read
 
 SIZES = [4, 7, 5, 3]
 

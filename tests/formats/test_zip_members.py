@@ -128,6 +128,7 @@ def test_damage_is_refused(rng):
     broken = bytearray(packed({"name": b"a" * 100}, zipfile.ZIP_DEFLATED))
     broken[34:40] = b"\xff" * 6
     for data, reason in (
+        (changed(good, 6, 64), "needs a later version"),
         (changed(good, 8, 1), "encrypted"),
         (changed(good, 10, 12), "neither stored nor deflated"),
         (changed(good, 16, 7, "<L"), "CRC is wrong"),

@@ -33,7 +33,10 @@ import torch_files
 from fuzz_load import BYTES, NUMBERS, PAYLOAD, one_of, pick
 
 import cyprop
-from cyprop.formats import keras, pytorch, sb3, torch_safetensors
+from cyprop.formats.keras import files as keras
+from cyprop.formats.pytorch import archive as pytorch
+from cyprop.formats.pytorch import safetensors as torch_safetensors
+from cyprop.formats.pytorch import sb3
 from cyprop.formats.reading import opened
 
 SIZES = ([4, 8, 3], [1, 1], [3, 2, 2, 5], [17, 33, 9])
@@ -243,9 +246,19 @@ def again_pt(data):
 
 
 def again_safetensors(data):
-    return {
-        name: (lambda array=array: array) for name, array in safetensors.numpy.load(data).items()
-    }
+    """The tensors of a file, by the safetensors package."""
+    kinds = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
+    found = {}
+    for name, tensor in safetensors.deserialize(data):
+        if tensor["dtype"] == "BF16":  # which NumPy does not have: the upper half of a float32
+            wide = np.frombuffer(tensor["data"], "<u2").astype("<u4") << 16
+            array = wide.view("<f4").reshape(tensor["shape"])
+        elif tensor["dtype"] in kinds:
+            array = np.frombuffer(tensor["data"], kinds[tensor["dtype"]]).reshape(tensor["shape"])
+        else:
+            continue  # no weight has it
+        found[name] = lambda array=array: array
+    return found
 
 
 def again_keras(data):

@@ -43,6 +43,15 @@ TRAININGS = (
     {"early_stopping": cyprop.EarlyStopping("validation_mae")},
     {"schedule": cyprop.ReduceOnPlateau(0.5, 0, 0.9)},
 )
+# Of networks with maps, names and labels, which format 1 has not: those they have.
+ENDS = (
+    {
+        "input_map": ([0.5, -1, 2], [3, 0, -0.25]),
+        "labels": ["a", 2],
+        "input_names": ["x", "y", "z"],
+    },
+    {"output_map": (1, [-20, 0.5]), "output_names": ["\u00e9", ""], "labels": [True, 1.5]},
+)
 NOTES = ({}, {"author": "Ada"}, {"a": "\u00e9\U0001f600\n", "b": "x" * 5000, "c": ""})
 
 NUMBERS = (
@@ -202,17 +211,23 @@ def damaged(rng, files):
 
 
 def read_again(path):
-    """The network in a file, read by others: sizes, activations, weights, biases, and notes."""
+    """The network in a file, read by others: sizes, activations, weights, biases, notes, ends."""
     with safetensors.safe_open(path, "np") as file:
         metadata = file.metadata()
         description = json.loads(metadata["network"])
         layers = range(len(description["sizes"]) - 1)
         W = [file.get_tensor(f"{2 * layer}.weight").T for layer in layers]
         b = [file.get_tensor(f"{2 * layer}.bias") for layer in layers]
+        maps = {
+            f"{end}s": [file.get_tensor(f"cyprop.{end}_{part}") for part in ("offset", "scale")]
+            for end in ("input", "output")
+            if f"{end}s" in description.get("maps", [])
+        }
+        ends = {key: description.get(key) for key in ("input_names", "output_names", "labels")}
     rules = [*description["activation"], description["output_activation"]]
     activations = [rule if isinstance(rule, str) else rule["name"] for rule in rules]
     notes = {key[5:]: text for key, text in metadata.items() if key.startswith("note:")}
-    return description["sizes"], activations, W, b, notes
+    return description["sizes"], activations, W, b, notes, maps, ends
 
 
 def same_states(net, path):
@@ -232,9 +247,11 @@ def vectors(net, state):
     return np.concatenate([part.ravel() for W, b in layers for part in (W.T, b)])
 
 
-def predict_again(activations, weights, biases, X):
+def predict_again(activations, weights, biases, X, maps):
     """The prediction, and how far from it one in the dtype of X may be: any way if it overflows."""
     info = np.finfo(X.dtype)
+    if "inputs" in maps:
+        X = (X - maps["inputs"][0]) * maps["inputs"][1]
     A, E = X.astype(np.longdouble), np.zeros(X.shape, np.longdouble)
     for W, b, name in zip(weights, biases, activations, strict=True):
         n_in = len(W)
@@ -245,6 +262,12 @@ def predict_again(activations, weights, biases, X):
             E = abs(A) * np.expm1(2 * E.max(axis=1, keepdims=True)) + size.shape[1] * info.eps * A
         E = E + 8 * (info.eps * abs(A) + info.tiny)
         E[~(size < info.max / 2) | np.isnan(E) | np.isnan(A)] = np.inf
+    if "outputs" in maps:
+        offset, scale = (part.astype(np.longdouble) for part in maps["outputs"])
+        E = (E + info.eps * (abs(A) + abs(offset)) + info.tiny) * abs(scale)
+        A = (A - offset) * scale
+        E = E + 8 * (info.eps * abs(A) + info.tiny)
+        E[~(abs(A) < info.max / 2) | np.isnan(E)] = np.inf
     return A, E
 
 
@@ -271,7 +294,7 @@ def check(path):
         raise AssertionError(f"it takes {peak} bytes, and the file has {size}")
     if net is None:
         return False
-    sizes, activations, weights, biases, notes = read_again(path)
+    sizes, activations, weights, biases, notes, maps, ends = read_again(path)
     if list(net.sizes) != sizes or list(net.activations) != activations:
         raise AssertionError(f"it becomes {net!r}")
     for mine, theirs in zip(net.weights + net.biases, [*weights, *biases], strict=True):
@@ -279,10 +302,14 @@ def check(path):
             raise AssertionError("its parameters become others")
     if not same_states(net, path):
         raise AssertionError("its optimizer's state becomes another")
+    for key, value in ends.items():
+        mine = getattr(net, key)
+        if (None if mine is None else list(mine)) != value:
+            raise AssertionError(f"its {key} become {mine}")
     if read_metadata(path) != notes:
         raise AssertionError("its notes become others")
     with np.errstate(all="ignore"):
-        expected, bound = predict_again(activations, weights, biases, X)
+        expected, bound = predict_again(activations, weights, biases, X, maps)
         if not ((abs(Y - expected) <= bound) | (bound == np.inf)).all():
             raise AssertionError(f"it predicts {Y.tolist()} in place of {expected.tolist()}")
     return True
@@ -296,6 +323,12 @@ def save_networks(folder):
             cyprop.Network(sizes, **options).save(folder / "net", notes)
             data = (folder / "net").read_bytes()
             files += [data, in_format_1(data)]
+    for ends in ENDS:
+        net = cyprop.Network([3, 2], "tanh", "identity")
+        for key, value in ends.items():
+            setattr(net, key, value)
+        net.save(folder / "net")
+        files.append((folder / "net").read_bytes())
     return files + save_trainings(folder)
 
 

@@ -22,8 +22,8 @@ import onnx_files as files
 from fuzz_load import BYTES, pick
 
 import cyprop
-from cyprop.formats import onnx as reader
-from cyprop.formats.onnx_writer import to_onnx
+from cyprop.formats.onnx import reader
+from cyprop.formats.onnx.writer import to_onnx
 from cyprop.kernels import activation
 
 # Which fields of a message are messages, of which kind; what is not here is bytes or a text.

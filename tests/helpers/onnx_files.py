@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 
-from cyprop.formats.protobuf import bytes_field, message, number_field, varint
+from cyprop.formats.onnx.protobuf import bytes_field, message, number_field, varint
 
 TYPES = {"float32": 1, "uint8": 2, "int32": 6, "int64": 7, "float16": 10, "float64": 11}
 

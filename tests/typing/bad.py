@@ -42,3 +42,4 @@ net.weights = ()  # wrong
 net.settings = cyprop.Settings([2, 1])  # wrong
 net.bind(X.tolist(), Y)  # wrong
 net.handle().adress  # wrong
+net.to_onnx()  # wrong

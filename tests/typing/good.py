@@ -76,8 +76,25 @@ def check(net: cyprop.Network, X: npt.NDArray[np.float32], Y: npt.NDArray[np.flo
     assert_type(found.kinks, tuple[str, ...])
 
 
+def map_ends(net: cyprop.Network, X: npt.NDArray[np.float64]) -> None:
+    net.scale_inputs(X)
+    net.output_map = X[0], 2
+    net.input_map = None
+    found = net.output_map
+    if found is not None:
+        assert_type(found.scale.size, int)
+    net.labels = ["a", 2, True]
+    net.input_names = ("x", "y")
+    assert_type(net.fold_scaling(), tuple[str | int, ...])
+    assert_type(net.output_names, tuple[str, ...] | None)
+    net.classify(X, n_threads=2)
+
+
 def keep(net: Named, path: Path) -> None:
     net.save(path, {"note": "mine"})
+    net.to_c(path, "mine")
+    net.to_onnx(path)
+    net.to_torch()
     assert_type(Named.load(path), Named)
     assert_type(cyprop.Network.load(path), cyprop.Network)
     assert_type(Named.load(path).title, str)

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from cyprop.cli import commands
+from cyprop.cli import commands, models
+from cyprop.cli.reading import DIGITS
 from cyprop.kernels import activation, update
 from cyprop.settings import DTYPES
 from cyprop.tables.encoding import TASKS
@@ -73,7 +74,7 @@ def sentence(error: BaseException) -> str:
 
 
 def _check_train(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    if options.table == commands.DIGITS:
+    if options.table == DIGITS:
         for name in ("target", "task", "drop", "skip_missing"):
             if getattr(options, name):
                 parser.error(f"--{name.replace('_', '-')} does not go with the digits")
@@ -91,7 +92,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(subparsers.add_parser("train", help="learn from a table, or from digits"))
     _add_predict(subparsers.add_parser("predict", help="predict with a trained network"))
     _add_info(subparsers.add_parser("info", help="say what is in a model file"))
-    _add_export(subparsers.add_parser("export", help="write a trained network as a C header"))
+    _add_import(subparsers.add_parser("import", help="read a network of another library"))
+    _add_export(subparsers.add_parser("export", help="write a network as a C header, or as ONNX"))
+    _add_compare(subparsers.add_parser("compare", help="how far two networks' outputs differ"))
     return parser
 
 
@@ -105,7 +108,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "table",
         nargs="?",
-        default=commands.DIGITS,
+        default=DIGITS,
         metavar="TABLE",
         help="a .csv, .parquet or .npz file, or the word digits (default)",
     )
@@ -188,22 +191,108 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     )
 
 
+KINDS = (
+    "a file of cyprop; safetensors or a state_dict (.pt, .pth) of PyTorch; ONNX; Keras (.keras,"
+    " .h5; they need h5py); or a policy of stable-baselines3 (.zip); whatever it is called"
+)
+
+
 def _add_info(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Say what is in a model file."
-    parser.set_defaults(run=commands.info)
-    parser.add_argument("model", metavar="MODEL")
+    parser.description = (
+        "Say what is in a model file, of cyprop or of another library: layers, activations, and the"
+        " median time of one prediction here; or why it cannot be read."
+    )
+    parser.set_defaults(run=models.info)
+    parser.add_argument("model", metavar="MODEL", help=KINDS)
+    _add_choices(parser.add_argument)
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Read a network that another library has written, and write it as a model file of cyprop."
+        " The other library is not needed."
+    )
+    parser.set_defaults(run=models.import_)
+    parser.add_argument("file", metavar="FILE", help=KINDS)
+    parser.add_argument(
+        "-o", dest="model", metavar="MODEL", help="where to write (default FILE.safetensors)"
+    )
+    _add_choices(parser.add_argument)
+
+
+def _add_choices(add: Callable[..., Any]) -> None:
+    """The options that say what a file leaves open; each belongs to some kinds of files."""
+    add(
+        "--activation",
+        metavar="NAMES",
+        type=_names,
+        help="of all hidden layers, or one for each, such as relu or relu,tanh: for a state_dict,"
+        " which does not say it",
+    )
+    add(
+        "--output-activation",
+        metavar="NAME",
+        help="of the last layer of such a file (default none)",
+    )
+    add(
+        "--layers",
+        metavar="NAMES",
+        type=_listed,
+        help="which modules of a state_dict to take, in which order, such as net.0,net.2",
+    )
+    add(
+        "--output",
+        metavar="NAME",
+        help="which output to take where there are several: its name in ONNX and Keras, policy"
+        " (the default) or value in stable-baselines3",
+    )
+    add("--loss", metavar="NAME", help="to go on learning with (default: by the outputs)")
+    add("--dtype", choices=DTYPES, help="of the network (default: that of the file)")
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Write a network as one C99 header with a function NAME_predict that needs nothing else and"
-        " gives the same bits. It takes numbers, in the order in which cyprop info lists the"
+        "Write a network for others to run, in the format that the suffix says. FILE.h, or one"
+        " without a suffix, is one C99 header with a function NAME_predict that needs nothing else"
+        " and gives the same bits."
+        " FILE.onnx is a graph for ONNX Runtime and others. FILE.safetensors has the names of"
+        " PyTorch's Sequential. All take numbers, in the order in which cyprop info lists the"
         " columns, categories as 0 or 1 each."
     )
-    parser.set_defaults(run=commands.export)
-    parser.add_argument("model", metavar="MODEL")
-    parser.add_argument("output", metavar="HEADER", help="the file to write, such as model.h")
-    parser.add_argument("--name", help="what its names begin with (default: the file's name)")
+    parser.set_defaults(run=models.export)
+    parser.add_argument("model", metavar="MODEL", help=KINDS)
+    parser.add_argument(
+        "output", metavar="FILE", help=f"the file to write: {', '.join(models.EXPORTS)}"
+    )
+    parser.add_argument("--name", help="what names in C begin with (default: the file's name)")
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Predict the same rows with two networks, and say how far their outputs differ at most, and"
+        " in which row and which output, counted from 0."
+    )
+    parser.set_defaults(run=models.compare)
+    parser.add_argument("model", metavar="A", help=KINDS)
+    parser.add_argument("other", metavar="B", help="another")
+    parser.add_argument(
+        "--data",
+        metavar="TABLE",
+        help="the rows to predict: a .csv, .parquet or .npz file, or the word digits, with the"
+        " columns that a network of cyprop train has learned from, or one column for each input"
+        " (default: random rows, each number normal with a variance of 1)",
+    )
+    parser.add_argument("--rows", type=_count, default=1000, help="random rows (default 1000)")
+    parser.add_argument("--seed", type=_seed, default=0, help="of the random rows (default 0)")
+
+
+def _listed(text: str) -> list[str]:
+    return text.split(",")
+
+
+def _names(text: str) -> str | list[str]:
+    """One name, or several."""
+    return text.split(",") if "," in text else text
 
 
 def _checked(

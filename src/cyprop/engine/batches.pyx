@@ -10,22 +10,18 @@ from cyprop.engine.chain cimport (
     backward, forward, interrupted, look, predict, predict_scratch_size, pull_back, step_by, tape_size,
     wait_for_others,
 )
+from cyprop.engine.maps cimport (
+    behind_inputs, map_batch, predict_through_maps, room_of_maps, scale_error, scale_input_gradient,
+)
 from cyprop.engine.model cimport (
-    NOTHING, UNSEEN, Part, Tape, count_update, input_size, output_size, rows_of, share, sink_of,
-    tape_in,
-    whole,
+    NOTHING, UNSEEN, Part, Tape, count_update, has_maps, input_size, output_size, rows_of, share,
+    sink_of, tape_in, whole,
 )
 from cyprop.engine.team cimport LOOK, Team, now, run
 from cyprop.engine.trial cimport step_is_finite, step_is_tame
 
 cdef enum:
-    ROWS_AT_ONCE = 64            # so that their activations stay in the cache
     PIECE = 1 << 24              # multiplications of a large batch after which Ctrl-C is looked for
-
-
-cdef inline Py_ssize_t some(Py_ssize_t n) noexcept nogil:
-    """As many of n rows as go through a network together where they need not all."""
-    return min(n, <Py_ssize_t> ROWS_AT_ONCE)
 
 
 cdef inline Batch rows_from(const Model *model, const Batch *data, Py_ssize_t i) noexcept nogil:
@@ -56,7 +52,7 @@ cdef struct Prediction:
 cdef Py_ssize_t predict_rows_scratch_size(
     const Model *model, Py_ssize_t n, Py_ssize_t n_parts,
 ) noexcept nogil:
-    return n_parts * predict_scratch_size(model, some(n))
+    return n_parts * (predict_scratch_size(model, some(n)) + room_of_maps(model, some(n)))
 
 
 cdef bint predict_rows(
@@ -80,8 +76,12 @@ cdef void predict_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     i, end = share(&part, task.n, 1)
     while i < end:
         rows = some(end - i)
-        predict(
-            model, rows, task.X + i * n_in * size, n_in, task.out + i * n_out * size, scratch)
+        if has_maps(model):
+            predict_through_maps(
+                model, rows, task.X + i * n_in * size, n_in, task.out + i * n_out * size, scratch)
+        else:
+            predict(
+                model, rows, task.X + i * n_in * size, n_in, task.out + i * n_out * size, scratch)
         i += rows
         if i < end and look(&part, &next_look):
             task.stopped = True
@@ -100,7 +100,7 @@ cdef struct InputGradient:
 cdef Py_ssize_t input_gradient_scratch_size(
     const Model *model, Py_ssize_t n, Py_ssize_t n_parts,
 ) noexcept nogil:
-    return n_parts * tape_size(model, some(n), 0)
+    return n_parts * (tape_size(model, some(n), 0) + room_of_maps(model, some(n)))
 
 
 cdef bint input_gradient(
@@ -122,6 +122,8 @@ cdef void input_gradient_part(void *work, Py_ssize_t index, Team *team) noexcept
     cdef Py_ssize_t x_row = input_size(model) * model.itemsize
     cdef Py_ssize_t a_row = output_size(model) * model.itemsize
     cdef char *scratch = task.scratch + input_gradient_scratch_size(model, task.data.n, index)
+    cdef char *room = scratch + tape_size(model, some(task.data.n), 0)
+    cdef const char *dA
     cdef Batch batch
     cdef Tape tape
     cdef Sink sink = sink_of(NOTHING)
@@ -132,13 +134,31 @@ cdef void input_gradient_part(void *work, Py_ssize_t index, Team *team) noexcept
         batch.n = min(batch.n, end - i)
         tape = tape_in(model, batch.n, scratch)
         sink.dX = task.dX + i * x_row
+        dA = task.dA + i * a_row
+        if has_maps(model):
+            map_batch(model, 0, batch.n, room, &batch)
+            dA = mapped_error(model, 0, batch.n, batch.n, dA, room)
         forward(model, &alone, &batch, &tape, NULL)
         # Without a target for the derivatives by the parameters, nothing is written to the model.
-        pull_back(<Model *> model, &alone, &batch, &tape, task.dA + i * a_row, &sink)
+        pull_back(<Model *> model, &alone, &batch, &tape, dA, &sink)
+        if model.maps.inputs:
+            scale_input_gradient(model, batch.n, sink.dX)
         i += batch.n
         if i < end and look(&part, &next_look):
             task.stopped = True
             break
+
+
+cdef const char *mapped_error(
+    const Model *model, Py_ssize_t first, Py_ssize_t end, Py_ssize_t n, const char *dA, char *room,
+) noexcept nogil:
+    """dA by A⁽ᴸ⁾ of n rows, given that by predictions; rows from first to end are made now."""
+    cdef Py_ssize_t start = first * output_size(model) * model.itemsize
+    cdef char *mapped = behind_inputs(model, n, room)
+    if not model.maps.outputs:
+        return dA
+    scale_error(model, end - first, dA + start, mapped + start)
+    return mapped
 
 
 cdef struct Evaluation:
@@ -154,7 +174,7 @@ cdef Py_ssize_t size_of_part(const Model *model, const Batch *data) noexcept nog
     cdef Py_ssize_t n = some(data.n), gathered = 0
     if data.order != NULL:
         gathered = whole_lines(n * model.n_targets * model.itemsize)
-    return tape_size(model, n, 0) + gathered
+    return tape_size(model, n, 0) + gathered + room_of_maps(model, n)
 
 
 cdef Py_ssize_t loss_of_rows_scratch_size(
@@ -187,6 +207,8 @@ cdef void evaluate_part(void *work, Py_ssize_t index, Team *team) noexcept nogil
     cdef const Model *model = task.model
     cdef char *scratch = task.scratch + index * size_of_part(model, &task.data)
     cdef char *gathered = scratch + tape_size(model, some(task.data.n), 0)
+    cdef char *room = scratch + size_of_part(model, &task.data) - room_of_maps(
+        model, some(task.data.n))
     cdef Batch batch
     cdef Tape tape
     cdef Py_ssize_t i, end
@@ -197,6 +219,8 @@ cdef void evaluate_part(void *work, Py_ssize_t index, Team *team) noexcept nogil
         if batch.order != NULL:
             gather_targets(model, batch.n, task.data.Y, batch.order, gathered)
             batch.Y = gathered
+        if has_maps(model):
+            map_batch(model, 0, batch.n, room, &batch)
         tape = tape_in(model, batch.n, scratch)
         forward(model, &alone, &batch, &tape, task.C + i)
         i += batch.n
@@ -239,7 +263,7 @@ cdef struct Derivation:
 cdef Py_ssize_t derive_scratch_size(
     const Model *model, Py_ssize_t n, Py_ssize_t n_parts,
 ) noexcept nogil:
-    return losses_size(n) + tape_size(model, n, n_parts)
+    return losses_size(n) + room_of_maps(model, n) + tape_size(model, n, n_parts)
 
 
 cdef bint derive(
@@ -264,12 +288,26 @@ cdef bint derive(
 cdef void derive_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     cdef Derivation *task = <Derivation *> work
     cdef Part part = Part(index, team.n_parts, team, True)
-    cdef Tape tape = tape_in(task.model, task.batch.n, task.scratch)
-    cdef bint stopped = forward_in_pieces(task.model, &part, &task.batch, &tape, task.C)
-    if not stopped and task.dA == NULL:
-        stopped = backward(task.model, &part, &task.batch, &tape, task.sink)
+    cdef Batch batch = task.batch
+    cdef const char *dA = task.dA
+    cdef Py_ssize_t first, end
+    cdef Tape tape = tape_in(
+        task.model, batch.n, task.scratch + room_of_maps(task.model, batch.n))
+    cdef bint stopped
+    first, end = share(&part, batch.n, 1)
+    if has_maps(task.model):             # each part its own rows, as it takes them forward
+        map_batch(task.model, first, end, task.scratch, &batch)
+        if dA != NULL:
+            dA = mapped_error(task.model, first, end, batch.n, dA, task.scratch)
+    stopped = forward_in_pieces(task.model, &part, &batch, &tape, task.C)
+    if not stopped and dA == NULL:
+        stopped = backward(task.model, &part, &batch, &tape, task.sink)
     elif not stopped:
-        stopped = pull_back(task.model, &part, &task.batch, &tape, task.dA, task.sink)
+        stopped = pull_back(task.model, &part, &batch, &tape, dA, task.sink)
+    if task.model.maps.inputs and task.sink.dX != NULL and not stopped:
+        scale_input_gradient(
+            task.model, end - first,
+            task.sink.dX + first * input_size(task.model) * task.model.itemsize)
     if index == 0:
         task.stopped = stopped
 

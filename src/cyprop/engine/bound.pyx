@@ -5,17 +5,16 @@ object's own; so two calls of one object never run at the same time, as they als
 """
 
 cimport numpy as cnp
-
-import numpy as np
+from cpython.mem cimport PyMem_RawFree
 
 from cyprop.checks.arrays import check_bound
-from cyprop.engine.memory import aligned_zeros
 
 from cyprop.engine.batches cimport predict_rows, predict_rows_scratch_size
 from cyprop.engine.chain cimport predict as predict_chain
 from cyprop.engine.engine cimport Engine
-from cyprop.engine.memory cimport LONG_CALL, settings_of
-from cyprop.engine.model cimport Model
+from cyprop.engine.maps cimport predict_through_maps
+from cyprop.engine.memory cimport LONG_CALL, allocate, settings_of
+from cyprop.engine.model cimport Model, aligned, has_maps
 from cyprop.engine.stack cimport STACK_OF_A_ROW, STACK_OF_KERNELS, need_stack
 from cyprop.engine.turns cimport Call, Turns, is_open, raise_what_is_set
 
@@ -40,12 +39,13 @@ cdef class BoundPrediction(Turns):
 
     cdef Engine kept_network
     cdef cnp.ndarray kept_x, kept_out
-    cdef object keep                 # what scratch points into
+    cdef char *memory                # that scratch is in
     cdef const char *source
     cdef char *target
     cdef char *scratch
+    cdef Py_ssize_t scratch_size
     cdef Py_ssize_t n
-    cdef bint is_long
+    cdef Py_ssize_t direct           # the model's without maps, where a call keeps the GIL; else −2
 
     def __cinit__(self, Engine network not None, x, out):
         cdef Model *model = &network.model
@@ -57,11 +57,26 @@ cdef class BoundPrediction(Turns):
         self.kept_x = x
         self.kept_out = out
         self.n = 1 if cnp.PyArray_NDIM(x) == 1 else cnp.PyArray_DIM(x, 0)
-        self.is_long = self.n * model.n_parameters >= LONG_CALL
+        self.direct = model.dtype if self.n * model.n_parameters < LONG_CALL else -2
         self.source = cnp.PyArray_BYTES(x)
         self.target = cnp.PyArray_BYTES(out)
-        self.keep = aligned_zeros(predict_rows_scratch_size(model, self.n, 1), np.uint8)
-        self.scratch = cnp.PyArray_BYTES(self.keep)
+        self.scratch_size = -1
+        self.need_scratch()
+
+    cdef int need_scratch(self) except -1:
+        """Make room for what the network is now, which may have got maps; only in a call's turn."""
+        cdef Py_ssize_t size = predict_rows_scratch_size(&self.kept_network.model, self.n, 1)
+        cdef char *memory
+        if size > self.scratch_size:
+            memory = allocate(size)
+            PyMem_RawFree(self.memory)
+            self.memory = memory
+            self.scratch = aligned(memory)
+            self.scratch_size = size
+        return 0
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.memory)
 
     @property
     def network(self):
@@ -96,9 +111,18 @@ cdef class BoundPrediction(Turns):
         cdef bint stopped
         need_stack(STACK_OF_A_ROW if self.n == 1 else STACK_OF_KERNELS)
         # A call of this object in another thread may be under way without the GIL.
-        if not self.is_long and is_open(network) and is_open(self):
+        if self.direct == model.direct and is_open(network) and is_open(self):
             if self.n == 1:
                 predict_chain(model, 1, self.source, network.n_in, self.target, self.scratch)
+            else:
+                predict_rows(
+                    model, self.n, self.source, self.target, self.scratch, 1, stoppable=False)
+            return self.kept_out
+        if has_maps(model) and self.direct >= 0 and is_open(network) and is_open(self):
+            self.need_scratch()
+            if self.n == 1:
+                predict_through_maps(
+                    model, 1, self.source, network.n_in, self.target, self.scratch)
             else:
                 predict_rows(
                     model, self.n, self.source, self.target, self.scratch, 1, stoppable=False)
@@ -107,6 +131,7 @@ cdef class BoundPrediction(Turns):
         try:
             network.begin_reading(&call)
             try:
+                self.need_scratch()
                 with nogil:
                     stopped = predict_rows(
                         model, self.n, self.source, self.target, self.scratch, 1, stoppable=True)

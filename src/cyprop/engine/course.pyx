@@ -62,18 +62,18 @@ cdef double mean_loss(Memory network, Batch *data, Py_ssize_t n_parts) except? -
     cdef Call call
     cdef bint stopped
     need_stack(STACK_OF_KERNELS)
-    memory = allocate(loss_of_rows_scratch_size(model, data, n_parts))
+    network.begin_reading(&call)
     try:
-        network.begin_reading(&call)
+        memory = allocate(loss_of_rows_scratch_size(model, data, n_parts))
         try:
             with nogil:
                 stopped = loss_of_rows(model, data, &total, aligned(memory), n_parts)
-            if stopped:
-                raise_what_is_set()
         finally:
-            network.end_reading(&call)
+            PyMem_RawFree(memory)
+        if stopped:
+            raise_what_is_set()
     finally:
-        PyMem_RawFree(memory)
+        network.end_reading(&call)
     return total / weight_of(data)
 
 

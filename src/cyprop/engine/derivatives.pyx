@@ -65,9 +65,9 @@ def derive(
     if inputs:
         sink.dX = cnp.PyArray_BYTES(<cnp.ndarray> dX)
     need_stack(STACK_OF_KERNELS)
-    memory = allocate(derive_scratch_size(model, n, n_parts))
+    network.begin_reading(&call)
     try:
-        network.begin_reading(&call)
+        memory = allocate(derive_scratch_size(model, n, n_parts))
         try:
             if training:
                 batch.update = next_update(model)
@@ -76,12 +76,12 @@ def derive(
                     model, &batch, given, &sink, &total, aligned(memory), n_parts)
                 if sink.penalised and not stopped:
                     total += weight * penalty(model)
-            if stopped:
-                raise_what_is_set()
         finally:
-            network.end_reading(&call)
+            PyMem_RawFree(memory)
+        if stopped:
+            raise_what_is_set()
     finally:
-        PyMem_RawFree(memory)
+        network.end_reading(&call)
     return total / weight, gradient, dX
 
 
@@ -104,19 +104,19 @@ def jacobian(Engine network not None, X, n_threads):
     da = cnp.PyArray_BYTES(<cnp.ndarray> dA)
     dx = cnp.PyArray_BYTES(<cnp.ndarray> dX)
     need_stack(STACK_OF_KERNELS)
-    memory = allocate(input_gradient_scratch_size(model, n, n_parts))
+    network.begin_reading(&call)
     try:
-        network.begin_reading(&call)
+        memory = allocate(input_gradient_scratch_size(model, n, n_parts))
         try:
             with nogil:
                 stopped = input_gradient(
                     model, n, x, da, dx, aligned(memory), n_parts, stoppable=True)
-            if stopped:
-                raise_what_is_set()
         finally:
-            network.end_reading(&call)
+            PyMem_RawFree(memory)
+        if stopped:
+            raise_what_is_set()
     finally:
-        PyMem_RawFree(memory)
+        network.end_reading(&call)
     return dX.reshape(X.shape[0], network.n_out, network.n_in)
 
 

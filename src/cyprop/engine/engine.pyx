@@ -19,13 +19,20 @@ from cyprop.checks.weights import weight_of_a_row, weights_of_rows
 from cyprop.engine.threads import threads_for_batches, threads_for_rows
 
 from cyprop.engine.batches cimport predict_rows, predict_rows_scratch_size
-from cyprop.engine.chain cimport learn, predict as predict_chain, tape_size
+from cyprop.engine.chain cimport (
+    learn, predict as predict_chain, predict_scratch_size, tape_size,
+)
 from cyprop.engine.course cimport Course, mean_loss
 from cyprop.engine.flag cimport give, take
 from cyprop.engine.inputs cimport ROOM, Input, read_input, read_vector
+from cyprop.engine.maps cimport (
+    learn_through_maps, predict_through_maps, room_for_maps, room_of_maps,
+)
 from cyprop.engine.memory cimport LONG_CALL, Memory, allocate, settings_of
 from cyprop.engine.learning cimport Recipe, train as train_rows, train_scratch_size
-from cyprop.engine.model cimport LINE_BYTES, Batch, Model, aligned, output_size, rows_of
+from cyprop.engine.model cimport (
+    LINE_BYTES, Batch, Model, aligned, has_maps, output_size, rows_of,
+)
 from cyprop.engine.stack cimport STACK_OF_A_ROW, STACK_OF_KERNELS, need_stack
 from cyprop.engine.turns cimport Call, is_open, n_forks, raise_what_is_set
 
@@ -122,8 +129,9 @@ cdef class Engine(Memory):
         cdef cnp.ndarray y
         if layer is not None:
             return self.predict_general(X, out, n_threads, layer)
+        # Where there are maps, n_direct is no number of columns, here and in `predict_few`.
         if (
-            is_vector(X, self.typenum, self.n_in)
+            is_vector(X, self.typenum, self.n_direct)
             and 2 * model.widest * model.itemsize <= STACK_SCRATCH
             and is_open(self)
             and n_threads is 1
@@ -155,17 +163,25 @@ cdef class Engine(Memory):
         """`predict` for one sample as the network wants it."""
         cdef char stack[STACK_SCRATCH + LINE_BYTES]
         cdef Model *model = &self.model
+        if model.n_parameters >= LONG_CALL:
+            return self.predict_long_row(x, y, aligned(stack))
+        predict_chain(
+            model, 1, cnp.PyArray_BYTES(x), self.n_in, cnp.PyArray_BYTES(y), aligned(stack))
+        return 0
+
+    cdef int predict_long_row(self, cnp.ndarray x, cnp.ndarray y, char *scratch) except -1:
+        """`predict_row` without the GIL."""
+        cdef Model *model = &self.model
         cdef Call call
-        if model.n_parameters < LONG_CALL:
-            predict_chain(
-                model, 1, cnp.PyArray_BYTES(x), self.n_in, cnp.PyArray_BYTES(y), aligned(stack))
-        else:
-            self.begin_reading(&call)
-            with nogil:
-                predict_chain(
-                    model, 1, cnp.PyArray_BYTES(x), self.n_in, cnp.PyArray_BYTES(y),
-                    aligned(stack))
+        self.begin_reading(&call)
+        if has_maps(model):                  # since a wait, if there was one
             self.end_reading(&call)
+            self.predict_general(x, y, 1, None)
+            return 0
+        with nogil:
+            predict_chain(
+                model, 1, cnp.PyArray_BYTES(x), self.n_in, cnp.PyArray_BYTES(y), scratch)
+        self.end_reading(&call)
         return 0
 
     cdef cnp.ndarray predict_few(self, X, out):
@@ -177,7 +193,7 @@ cdef class Engine(Memory):
         cdef cnp.ndarray y
         cdef Input x
         if not (
-            read_input(X, self.typenum, self.n_in, numbers, &x)
+            read_input(X, self.typenum, self.n_direct, numbers, &x)
             and x.n * model.n_parameters < LONG_CALL
             and x.n * 2 * model.widest * model.itemsize <= SMALL_SCRATCH
         ):
@@ -197,6 +213,44 @@ cdef class Engine(Memory):
             model, x.n, x.data, self.n_in, cnp.PyArray_BYTES(y), aligned(numbers + ROOM))
         return y
 
+    cdef cnp.ndarray predict_mapped(self, X, out):
+        """`predict` for a few samples through maps, converted where they must be; None for others."""
+        cdef Model *model = &self.model
+        cdef char memory[ROOM + STACK_SCRATCH + 2 * LINE_BYTES]
+        cdef char *numbers = aligned(memory)
+        cdef cnp.npy_intp shape[2]
+        cdef cnp.ndarray y
+        cdef Input x
+        cdef Call call
+        if not (
+            read_input(X, self.typenum, self.n_in, numbers, &x)
+            and (x.n == 1 or x.n * model.n_parameters < LONG_CALL)
+            and predict_scratch_size(model, x.n) + room_for_maps(model, x.n) <= STACK_SCRATCH
+        ):
+            return None
+        if out is None:
+            shape[0] = self.n_out if x.is_row else x.n
+            shape[1] = self.n_out
+            y = cnp.PyArray_EMPTY(1 if x.is_row else 2, shape, self.typenum, 0)
+        elif is_output(out, self, &x) and not (
+            cnp.PyArray_CheckExact(X) and overlap(<cnp.ndarray> X, <cnp.ndarray> out)
+        ):
+            y = <cnp.ndarray> out
+        else:
+            return None
+        need_stack(STACK_OF_KERNELS if x.n > 1 else STACK_OF_A_ROW)
+        if x.n * model.n_parameters < LONG_CALL:
+            predict_through_maps(
+                model, x.n, x.data, self.n_in, cnp.PyArray_BYTES(y), aligned(numbers + ROOM))
+            return y
+        self.begin_reading(&call)
+        with nogil:
+            # Without maps, if another thread has folded them meanwhile, this does the same.
+            predict_through_maps(
+                model, x.n, x.data, self.n_in, cnp.PyArray_BYTES(y), aligned(numbers + ROOM))
+        self.end_reading(&call)
+        return y
+
     cdef object predict_general(self, X, out, n_threads, layer):
         """`predict` for every input that is not one sample as the network wants it."""
         cdef Model *model = &self.model
@@ -210,6 +264,11 @@ cdef class Engine(Memory):
         cdef bint stopped
         if model.n_layers == 0:
             raise RuntimeError("the network has not been initialised")
+        if has_maps(model) and layer is None and n_threads is 1 and is_open(self):
+            need_stack(ROOM + STACK_SCRATCH + STACK_OF_A_ROW)
+            y = self.predict_mapped(X, out)
+            if y is not None:
+                return y
         if layer is not None:
             lower = model[0]
             lower.n_layers = layer_number(layer, "layer", model.n_layers) + 1
@@ -228,21 +287,24 @@ cdef class Engine(Memory):
         y = np.empty(shape, dtype) if out is None else checked_out(out, shape, dtype, X)
         n_parts = 1 if n_threads is 1 else threads_for_rows(n_threads, n, model.n_parameters)
         need_stack(STACK_OF_KERNELS)
-        memory = allocate(predict_rows_scratch_size(model, n, n_parts))
         source = cnp.PyArray_BYTES(x)
         target = cnp.PyArray_BYTES(y)
+        self.begin_reading(&call)
         try:
-            self.begin_reading(&call)
+            if layer is not None:            # with the maps of now, whatever the wait was for
+                lower.direct, lower.maps = self.model.direct, self.model.maps
+                lower.maps.outputs = lower.maps.outputs and lower.n_layers == self.model.n_layers
+            memory = allocate(predict_rows_scratch_size(model, n, n_parts))
             try:
                 with nogil:
                     stopped = predict_rows(
                         model, n, source, target, aligned(memory), n_parts, stoppable=True)
-                if stopped:
-                    raise_what_is_set()
             finally:
-                self.end_reading(&call)
+                PyMem_RawFree(memory)
+            if stopped:
+                raise_what_is_set()
         finally:
-            PyMem_RawFree(memory)
+            self.end_reading(&call)
         return y
 
     def learn_one(self, x, y, weight=ONCE):
@@ -292,10 +354,12 @@ cdef class Engine(Memory):
         if weight is not ONCE:
             own_weight = weight_of_a_row(weight, "weight")
             weighed = &own_weight
-        if is_vector(x, self.typenum, self.n_in):
+        if is_vector(x, self.typenum, self.n_direct):
             x_data = cnp.PyArray_BYTES(<cnp.ndarray> x)
-        elif read_vector(x, self.typenum, self.n_in, room, &found):
+        elif read_vector(x, self.typenum, self.n_direct, room, &found):
             x_data = found.data
+        elif has_maps(model):                # which both have found by n_direct
+            return self.learn_mapped(x, y, weighed)
         else:
             x = vector(x, "x", self.n_in, settings_of(self).dtype)
             x_data = cnp.PyArray_BYTES(<cnp.ndarray> x)
@@ -317,9 +381,47 @@ cdef class Engine(Memory):
                 give(&self.writing)
         self.begin_writing(&call)
         try:
-            self.need_scratch(tape_size(model, 1, 1))
+            self.need_scratch(tape_size(model, 1, 1) + room_of_maps(model, 1))
             with nogil:
-                loss = learn(model, x_data, y_data, weighed, aligned(self.scratch))
+                if has_maps(model):          # since the wait
+                    loss = learn_through_maps(
+                        model, x_data, y_data, weighed, aligned(self.scratch))
+                else:
+                    loss = learn(model, x_data, y_data, weighed, aligned(self.scratch))
+        finally:
+            self.end_writing(&call)
+        return loss
+
+    cdef double learn_mapped(self, x, y, const double *weight) except? -1:
+        """`learn_one` through maps."""
+        cdef Model *model = &self.model
+        cdef char numbers[2 * ROOM + LINE_BYTES]
+        cdef char *room = aligned(numbers)
+        cdef const char *x_data
+        cdef const char *y_data
+        cdef Input found
+        cdef double loss
+        cdef Call call
+        if read_vector(x, self.typenum, self.n_in, room, &found):
+            x_data = found.data
+        else:
+            x = vector(x, "x", self.n_in, settings_of(self).dtype)
+            x_data = cnp.PyArray_BYTES(<cnp.ndarray> x)
+        if read_vector(y, self.typenum, self.n_targets, room + ROOM, &found):
+            y_data = found.data
+        else:
+            y = targets_of_row(y, "y", self.n_targets, settings_of(self).dtype, self.n_classes)
+            y_data = cnp.PyArray_BYTES(<cnp.ndarray> y)
+        need_stack(STACK_OF_KERNELS)
+        self.begin_writing(&call)
+        try:
+            self.need_scratch(tape_size(model, 1, 1) + room_for_maps(model, 1))
+            if model.n_parameters < LONG_CALL:
+                loss = learn_through_maps(model, x_data, y_data, weight, aligned(self.scratch))
+            else:
+                with nogil:
+                    loss = learn_through_maps(
+                        model, x_data, y_data, weight, aligned(self.scratch))
         finally:
             self.end_writing(&call)
         return loss
@@ -381,7 +483,7 @@ cdef class Engine(Memory):
         cdef Recipe recipe = Recipe(NULL, INFINITY, INFINITY, -1, 1)
         cdef Input x, y
         if not (
-            read_input(X, self.typenum, self.n_in, room, &x)
+            read_input(X, self.typenum, self.n_direct, room, &x)
             and read_input(Y, self.typenum, self.n_targets, room + ROOM, &y)
             and x.n == y.n and x.n * model.n_parameters < LONG_CALL
             and (not x.is_row or self.n_in == 1) and (not y.is_row or self.n_targets == 1)

@@ -11,14 +11,13 @@ can fail.
 
 from libc.math cimport INFINITY, NAN, isfinite, sqrt
 
-from cyprop.engine.batches cimport (
-    forward_in_pieces, gather_targets, losses_size, sum_of, whole_lines,
-)
+from cyprop.engine.batches cimport forward_in_pieces, gather_targets, losses_size, sum_of
 from cyprop.engine.chain cimport STRIP_BYTES, backward, strip_of, tape_size, wait_for_others
+from cyprop.engine.maps cimport map_batch, room_of_maps
 from cyprop.engine.memory cimport set_rate
 from cyprop.engine.model cimport (
-    LINE_BYTES, UNSEEN, UPDATE, UPDATES, VECTOR, Layer, Part, Sink, Tape, blocks_of,
-    input_size, n_blocks, next_update, share, sink_of, tape_in,
+    LINE_BYTES, UNSEEN, UPDATE, UPDATES, VECTOR, Layer, Part, Sink, Tape, blocks_of, has_maps,
+    input_size, n_blocks, next_update, share, sink_of, tape_in, whole_lines,
 )
 from cyprop.engine.pieces cimport penalty, step, step_rows
 from cyprop.engine.team cimport Team, run
@@ -49,6 +48,7 @@ cdef struct Room:                        # what a slice needs beside a tape, for
     char *gradient                       # and, where it is made as a whole, the gradient,
     double *squares                      # the sum of squares of each of its blocks,
     double *factor                       # and what it is multiplied by
+    char *maps                           # the rows on the other side of maps, where there are any
     char *tape
 
 
@@ -76,6 +76,8 @@ cdef Py_ssize_t place_room(
         at += losses_size(n_blocks(model))
         room.factor = <double *> (start + at)
         at += LINE_BYTES
+    room.maps = start + at
+    at += room_of_maps(model, batch_size)
     room.tape = start + at
     return at
 
@@ -139,6 +141,18 @@ cdef inline void gather(
             room.weights[i] = data.weights[batch.order[i]]
 
 
+cdef void map_gathered(
+    const Model *model, const Part *part, const Batch *data, const Room *room, Batch *batch,
+) noexcept nogil:
+    """Have a batch that was gathered lie behind the maps; each part maps its share."""
+    cdef Py_ssize_t first, end
+    batch.X_stride, batch.Y_stride = data.X_stride, data.Y_stride   # the last batch had its own
+    if data.order != NULL:
+        batch.X = data.X
+    first, end = share(part, batch.n, 1)
+    map_batch(model, first, end, room.maps, batch)
+
+
 cdef inline double weight_from(
     const Batch *data, Py_ssize_t start, Py_ssize_t n,
 ) noexcept nogil:
@@ -178,6 +192,8 @@ cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
         weight = weight_from(&task.data, start, batch.n)
         if weight > 0:
             gather(model, &part, &task.data, start, &room, &batch)
+            if has_maps(model):
+                map_gathered(model, &part, &task.data, &room, &batch)
             batch.weight = weight
             if index == 0 and task.recipe.rates != NULL:
                 set_rate(model, task.recipe.rates[start // task.batch_size])

@@ -80,7 +80,8 @@ cdef class Memory(Turns):
     """The part of a network that owns its memory; make a Network instead."""
 
     def __cinit__(self, *args, **kwargs):
-        self.n_in = self.n_out = self.n_targets = -1    # no array has so many columns before lay_out
+        # No array has so many columns before lay_out.
+        self.n_in = self.n_direct = self.n_out = self.n_targets = -1
 
     def __dealloc__(self):
         PyMem_RawFree(self.scratch)
@@ -238,7 +239,8 @@ def lay_out(Memory network not None, settings):
     network.own_parameters = aligned_zeros(model.n_parameters, dtype)
     network.kept_parameters = network.own_parameters.view()
     model.parameters = cnp.PyArray_BYTES(network.own_parameters)
-    network.n_in = settings.sizes[0]
+    model.direct = model.dtype
+    network.n_in = network.n_direct = settings.sizes[0]
     network.n_out = settings.sizes[n_layers]
     network.n_targets = model.n_targets = settings.n_targets
     network.n_classes = settings.n_classes

@@ -35,6 +35,13 @@ cdef enum Wildness:
     UNSEEN                           # they are looked at when the next update begins
     FOREIGN                          # they came from outside: they may be such as no update leaves
 
+cdef struct Maps:                    # (x − offset)·scale of each input or output
+    bint inputs, outputs             # which of the two there are
+    char *input_offset               # NULL, as the others, until there was a map
+    char *input_scale
+    char *output_offset
+    char *output_scale
+
 cdef struct Model:
     const Table *kernels
     Py_ssize_t dtype                 # 0 float32, 1 float64: the entry of a pair in the table
@@ -65,6 +72,8 @@ cdef struct Model:
     Wildness wild                    # of the states: whether every update is tried before it is made
     bint tame                        # what a part has found of a layer's update for all of them
     bint overflowed                  # the last update would have made a number infinite, and stopped
+    Py_ssize_t direct                # dtype; −1 where there are maps, which a path without never equals
+    Maps maps
 
 cdef enum:
     UPDATES = MAX_HYPERPARAMETERS - 1    # the last number of a tally: how many updates there were
@@ -131,6 +140,16 @@ cdef inline (Py_ssize_t, Py_ssize_t) share(
 cdef inline char *aligned(void *memory) noexcept nogil:
     """The first cache line that starts in memory."""
     return <char *> ((<uintptr_t> memory + LINE_BYTES - 1) & ~<uintptr_t> (LINE_BYTES - 1))
+
+
+cdef inline Py_ssize_t whole_lines(Py_ssize_t size) noexcept nogil:
+    """So many bytes as whole cache lines."""
+    return (size + LINE_BYTES - 1) // LINE_BYTES * LINE_BYTES
+
+
+cdef inline bint has_maps(const Model *model) noexcept nogil:
+    """Whether inputs or outputs are mapped, which maps.pyx is for."""
+    return model.direct < 0
 
 
 cdef inline Py_ssize_t input_size(const Model *model) noexcept nogil:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from cyprop.checks.names import n_classes
 from cyprop.engine import memory
-from cyprop.formats import atomic, c_code
+from cyprop.engine.maps import maps_of
+from cyprop.formats import atomic, c_code, ends_in_c
 from cyprop.version import __version__
 
 if TYPE_CHECKING:
@@ -62,6 +64,26 @@ HEAD = """\
 #endif
 
 enum { NAME_n_in = N_IN, NAME_n_out = N_OUT, NAME_scratch_bytes = SCRATCH };
+"""
+
+CLASSIFY = """\
+
+/* The class of one sample, from 0 on: CHOICE. */
+static inline int NAME_classify(const REAL *x)
+{
+    REAL out[NAME_n_out];
+    int best = 0;
+    NAME_predict(x, out);
+BODY    return best;
+}
+"""
+OF_THE_LARGEST = """\
+    for (int j = 1; j < NAME_n_out; j++)
+        if (out[j] > out[best])
+            best = j;
+"""
+OF_ONE = """\
+    best = out[0] > (REAL)0.5;
 """
 
 
@@ -147,7 +169,10 @@ def _pieces(network: Engine, name: str) -> Iterator[str]:
         yield f"}};\n\nstatic const {real} {name}_b{layer}[{b.size}] = {{\n"
         yield _numbers(b)
         yield "};\n\n"
+    yield from ends_in_c.arrays(network, name, real, _numbers)
     yield _predict(network, name, known)
+    yield _classify(network, words)
+    yield "\n#endif\n"
 
 
 def _calls(network: Engine) -> set[str]:
@@ -165,7 +190,8 @@ def _words(network: Engine, name: str) -> dict[str, str]:
         memory.settings_of(network).dtype.name,
         memory.settings_of(network).dtype.itemsize,
     )
-    scratch = sum(sizes[1:]) * itemsize
+    has_input_map = maps_of(network).inputs is not None
+    scratch = sum(sizes if has_input_map else sizes[1:]) * itemsize
     if any(_is_narrow(network, n_out) for n_out in sizes[1:]):
         scratch += NARROW_SCRATCH
     names = ", ".join(memory.settings_of(network).activation_names)
@@ -200,20 +226,51 @@ def _numbers(row: npt.NDArray[Any]) -> str:
 
 
 def _predict(network: Engine, name: str, known: dict[str, str]) -> str:
-    """The function that predicts, and the end of the header."""
+    """The function that predicts."""
     real = REAL[memory.settings_of(network).dtype.name]
     vectors = [f"A{layer}" for layer in range(1, len(memory.settings_of(network).sizes))]
     lines = [f"static inline void {name}_predict(const {real} *x, {real} *out)", "{"]
     for A, size in zip(vectors, memory.settings_of(network).sizes[1:], strict=True):
         lines.append(f"    {real} {A}[{size}];")
+    found = maps_of(network)
+    if found.inputs is not None:
+        vectors.insert(0, "A0")
+        lines.append(f"    {real} A0[{memory.settings_of(network).sizes[0]}];")
     lines.append("")
+    if found.inputs is not None:
+        lines += _mapped(name, "input", "A0", "x")
     for layer, (n_in, n_out) in enumerate(pairwise(memory.settings_of(network).sizes), start=1):
-        A_prev, A = ["x", *vectors][layer - 1 : layer + 1]
+        A_prev, A = [*([] if found.inputs is not None else ["x"]), *vectors][layer - 1 : layer + 1]
         arguments = f"{n_in}, {n_out}, {A_prev}, {name}_W{layer}, {name}_b{layer}, {A}"
         lines.append(f"    {name}_{_dense(network, n_out)}({arguments});")
         lines += _activation(network, layer, name, known)
-    lines += [f"    memcpy(out, {vectors[-1]}, sizeof {vectors[-1]});", "}", "", "#endif", ""]
-    return "\n".join(lines)
+    if found.outputs is None:
+        lines.append(f"    memcpy(out, {vectors[-1]}, sizeof {vectors[-1]});")
+    else:
+        lines += _mapped(name, "output", "out", vectors[-1])
+    return "\n".join([*lines, "}", ""])
+
+
+def _mapped(name: str, which: str, target: str, source: str) -> list[str]:
+    """The lines that take one vector through a map into another."""
+    own = f"{name}_{which}"
+    return [
+        f"    for (int j = 0; j < {name}_n_{which.removesuffix('put')}; j++)",
+        f"        {target}[j] = ({source}[j] - {own}_offset[j]) * {own}_scale[j];",
+    ]
+
+
+def _classify(network: Engine, words: dict[str, str]) -> str:
+    """The function that classifies, where outputs tell classes apart."""
+    settings = memory.settings_of(network)
+    try:
+        n = n_classes(settings, "classify")
+    except ValueError:
+        return ""
+    one = settings.sizes[-1] < n
+    choice = "1 where the output is above 0.5" if one else "that of the largest output"
+    text = CLASSIFY.replace("CHOICE", choice).replace("BODY", OF_ONE if one else OF_THE_LARGEST)
+    return re.sub("NAME|REAL", lambda found: words[found[0]], text)
 
 
 def _activation(network: Engine, layer: int, name: str, known: dict[str, str]) -> list[str]:

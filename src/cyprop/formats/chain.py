@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cyprop.checks.maps import Map
 from cyprop.errors import FormatError
 from cyprop.formats.imported import Chain, Layer
-from cyprop.formats.maps import NOTHING, Map, Scaling, folded, widened
+from cyprop.formats.maps import NOTHING, Scaling, folded, widened
 from cyprop.kernels import activation as activations
 from cyprop.rules import Activation
 

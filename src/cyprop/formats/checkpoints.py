@@ -13,7 +13,7 @@ import numpy as np
 
 from cyprop._restore import restore
 from cyprop.checks.numbers import real_number, shown
-from cyprop.engine import memory
+from cyprop.engine import maps, memory
 from cyprop.engine.engine import Engine
 from cyprop.errors import FormatError
 from cyprop.formats import atomic, kept
@@ -212,10 +212,17 @@ class Keeper:
         what, theirs = "", found.settings
         if theirs.with_optimizer(mine.optimizer) != mine:
             what = f"is of Network({theirs.shown()}), not of Network({mine.shown()})"
+        elif self._ends_differ(network, found):
+            what = "is of a network with other maps, names or labels"
         elif training.seed != memory.seed_of(network):
             what = f"is of a network of seed={training.seed}, not {memory.seed_of(network)}"
         if what:
             raise ValueError(f"checkpoint {self._path!r} {what}; give another path, or remove it")
+
+    def _ends_differ(self, network: Engine, found: kept.Snapshot) -> bool:
+        mine, numbers = kept.ends_and_arrays(network, maps.maps_of(network))
+        pairs = zip(numbers, found.map_arrays, strict=True)
+        return found.ends != mine or not all(np.array_equal(*pair) for pair in pairs)
 
     def _check_options(self, run: Run, found: kept.Snapshot, training: UnderWay) -> None:
         there, mine = run.options, self.options

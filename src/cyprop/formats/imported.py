@@ -7,9 +7,11 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from cyprop.engine import memory
+from cyprop.checks.maps import Map
+from cyprop.checks.names import Names, checked_labels, checked_names
+from cyprop.engine import maps, memory
 from cyprop.engine.engine import Engine
-from cyprop.formats.maps import Map
+from cyprop.errors import FormatError
 from cyprop.rules import Activation, Loss, LossName, Optimizer, OptimizerName
 from cyprop.settings import Settings, checked_dtype
 
@@ -92,7 +94,8 @@ class Chain(NamedTuple):
         ------
         TypeError, ValueError
             If an argument is not one of the above, the loss does not go with the outputs, or a
-            weight is too large for the dtype.
+            weight is too large for the dtype, or, as a FormatError, the network cannot have the
+            maps, names or labels.
         """
         return network_of(self, cls, loss, dtype, optimizer)
 
@@ -110,7 +113,7 @@ def network_of(
         chain.sizes,
         hidden,
         output,
-        LOSSES.get(output.name, "mse") if loss is None else loss,
+        _loss_of(chain) if loss is None else loss,
         optimizer,
         chain.dtype if dtype is None else checked_dtype(dtype),
     )
@@ -134,5 +137,26 @@ def _put(target: Array, source: Array) -> None:
 
 def put_around(network: Engine, chain: Chain) -> None:
     """Give a network the maps, names and labels of a chain."""
-    if chain.inputs is not None or chain.outputs is not None:
-        raise ValueError("it scales its inputs or outputs, which a network cannot do yet")
+    inputs, outputs = chain.inputs, chain.outputs
+    try:
+        with np.errstate(over="ignore", under="ignore"):
+            if inputs is not None or outputs is not None:
+                maps.set_maps(network, inputs, outputs)
+        settings = memory.settings_of(network)
+        names = Names(
+            checked_names(chain.input_names, "input_names", settings.sizes[0]),
+            checked_names(chain.output_names, "output_names", settings.sizes[-1]),
+            checked_labels(chain.labels, settings),
+        )
+    except (TypeError, ValueError) as error:
+        raise FormatError(str(error)) from None
+    maps.set_names(network, maps.names_of(network), names)
+
+
+def _loss_of(chain: Chain) -> LossName:
+    """The loss that belongs to the outputs."""
+    output = chain.layers[-1].activation.name
+    one_of_several = output == "sigmoid" and chain.sizes[-1] > 1 and chain.labels is not None
+    if chain.outputs is not None or one_of_several:  # of which no loss of classes is
+        return "mse"
+    return LOSSES.get(output, "mse")

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cyprop.engine import memory
+from cyprop.engine import maps, memory
 from cyprop.engine.engine import Engine
+from cyprop.formats.ends import NO_ENDS, Ends, arrays, blank_arrays, ends_of, give
 from cyprop.formats.training_state import Run, Training
 from cyprop.kernels import update
 from cyprop.settings import Settings
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from cyprop.checks.maps import Maps
 
     Array = npt.NDArray[Any]
 
@@ -26,6 +29,8 @@ class Snapshot(NamedTuple):
     # Laid out like the parameters: where it is to be written, these; the optimizer's; a run's.
     vectors: tuple[Array, ...] = ()
     columns: tuple[list[float], ...] = ()  # of a run's History
+    ends: Ends = NO_ENDS
+    map_arrays: tuple[Array, ...] = ()  # the numbers of its maps
 
 
 def snapshot(
@@ -44,19 +49,42 @@ def snapshot(
     ValueError
         If the random generator is not NumPy's PCG64.
     """
-    settings, parameters, states, tally = memory.state(network)
+    found_maps, (settings, parameters, states, tally) = maps.with_maps(network, memory.state)
     numbers = rng_numbers(rng_state(network) if rng is None else rng)
     training = Training(
         memory.seed_of(network), memory.frozen_of(network), numbers, tuple(tally), run
     )
-    return Snapshot(settings, training, (parameters, *states, *vectors), columns)
+    return Snapshot(
+        settings,
+        training,
+        (parameters, *states, *vectors),
+        columns,
+        *ends_and_arrays(network, found_maps),
+    )
 
 
-def blank(network: Engine, training: Training | None) -> Snapshot:
+def snapshot_without_training(network: Engine) -> Snapshot:
+    """The network alone."""
+    parameters = memory.empty_like_parameters(network)
+    found_maps, _ = maps.with_maps(
+        network, lambda network: memory.read_parameters(network, parameters)
+    )
+    return Snapshot(
+        memory.settings_of(network), None, (parameters,), (), *ends_and_arrays(network, found_maps)
+    )
+
+
+def ends_and_arrays(network: Engine, found: Maps) -> tuple[Ends, tuple[Array, ...]]:
+    """What a file has of maps and names, and the numbers of these maps."""
+    return ends_of(found, maps.names_of(network)), arrays(found)
+
+
+def blank(network: Engine, training: Training | None, own_ends: Ends) -> Snapshot:
     """A snapshot with room for what a file has, beside the parameters of the network itself."""
     settings = memory.settings_of(network)
+    around = own_ends, blank_arrays(own_ends, settings)
     if training is None:
-        return Snapshot(settings)
+        return Snapshot(settings, None, (), (), *around)
     n_states = update.n_states(settings.optimizer.name)
     run = training.run
     n_vectors = n_states + (0 if run is None else len(run.vectors))
@@ -64,11 +92,11 @@ def blank(network: Engine, training: Training | None) -> Snapshot:
     vectors = tuple(memory.empty_like_parameters(network) for _ in range(n_vectors))
     for vector in vectors:
         vector[...] = 0  # padding takes no part, and yet it is compared and copied
-    return Snapshot(settings, training, vectors, columns)
+    return Snapshot(settings, training, vectors, columns, *around)
 
 
 def restore(network: Engine, found: Snapshot) -> None:
-    """Have a network learn as the one did that the snapshot is of; it has its parameters already.
+    """Have a network be, and learn, as the one was that the snapshot is of; it has its parameters.
 
     Raises
     ------
@@ -76,6 +104,7 @@ def restore(network: Engine, found: Snapshot) -> None:
         If the numbers are not such as a network has.
     """
     training = found.training
+    give(network, found.ends, found.map_arrays)
     if training is None:
         return
     n_states = update.n_states(found.settings.optimizer.name)

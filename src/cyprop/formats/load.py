@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 
 from cyprop.checks.numbers import shown
 from cyprop.engine.engine import Engine
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from cyprop.formats.chain import Chain
-    from cyprop.formats.state_dict import AnyActivation
+    from cyprop.formats.pytorch.state_dict import AnyActivation
     from cyprop.rules import Activation, ActivationName, Loss, LossName
 
 N = TypeVar("N", bound=Engine)
@@ -97,15 +97,28 @@ def load(
     No file is executed, unpickled, or unpacked to a disk.
     Thread-safety: any number of threads at once.
     """
-    given = {
-        "activation": activation,
-        "output_activation": output_activation,
-        "layers": layers,
-        "output": output,
-        "loss": loss,
-        "dtype": dtype,
-    }
-    given = {name: value for name, value in given.items() if value is not None}
+    chain = read(
+        path,
+        activation=activation,
+        output_activation=output_activation,
+        layers=layers,
+        output=output,
+        loss=loss,
+        dtype=dtype,
+    )[1]
+    if chain is not None:
+        return chain.network(cls, loss=loss, dtype=dtype)
+    from cyprop.formats import safetensors
+
+    return safetensors.load(cls, path)
+
+
+def read(path: str | os.PathLike[str], **options: Any) -> tuple[Kind, Chain | None]:
+    """What kind of file it is, and the chain in it; None in one of cyprop, which is not read yet.
+
+    Options are those of `load`, None where they are not given, and so is what is raised.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
     with reading.opened(path) as file:
         kind = kind_of(file, os.path.dirname(atomic.checked_path(path)))
         known = options_of(kind)
@@ -113,13 +126,11 @@ def load(
             if name not in known:
                 takes = ", ".join(known) or "no options"
                 raise ValueError(f"{name} is {shown(value)}, and {kind.name} takes {takes}")
-        if kind.read is not None:
-            file.seek(0)
-            chosen = {name: given[name] for name in kind.options if name in given}
-            return kind.read(file, **chosen).network(cls, loss=loss, dtype=dtype)
-    from cyprop.formats import safetensors
-
-    return safetensors.load(cls, path)
+        if kind.read is None:
+            return kind, None
+        file.seek(0)
+        chosen = {name: given[name] for name in kind.options if name in given}
+        return kind, kind.read(file, **chosen)
 
 
 def kind_of(file: BinaryIO, folder: str | None) -> Kind:
@@ -141,25 +152,29 @@ def kind_of(file: BinaryIO, folder: str | None) -> Kind:
     start = file.read(START)
     if not size:
         raise FormatError("it is empty")
-    from cyprop.formats import onnx, torch_safetensors
+    if start[8:9] == b"{":  # or there is no need of its reader
+        from cyprop.formats.pytorch import safetensors as torch_safetensors
 
-    if torch_safetensors.begins_like_one(start, size):
-        if torch_safetensors.is_own(file):
-            return Kind("a file of cyprop", ())
-        return Kind("a safetensors file", OF_A_STATE_DICT, torch_safetensors.read)
+        if torch_safetensors.begins_like_one(start, size):
+            if torch_safetensors.is_own(file):
+                return Kind("a file of cyprop", ())
+            return Kind("a safetensors file", OF_A_STATE_DICT, torch_safetensors.read)
     if start.startswith(ZIP):
         return _in_a_zip(file)
     if start.startswith(HDF5):
         return _keras()
     if start.startswith(PICKLES):
         return _pickled(file)
+    from cyprop.formats.onnx import reader as onnx
+
     if onnx.is_onnx(start):
         return Kind("an ONNX file", ("output",), partial(onnx.read_opened, folder=folder))
     raise FormatError(f"it is of no known kind, expected {KNOWN}")
 
 
 def _in_a_zip(file: BinaryIO) -> Kind:
-    from cyprop.formats import pytorch, sb3
+    from cyprop.formats.pytorch import archive as pytorch
+    from cyprop.formats.pytorch import sb3
     from cyprop.formats.zip_members import Archive
 
     names = Archive(file).names
@@ -174,14 +189,14 @@ def _in_a_zip(file: BinaryIO) -> Kind:
 
 
 def _keras() -> Kind:
-    from cyprop.formats import keras
+    from cyprop.formats.keras import files as keras
 
     return Kind("a file of Keras", ("output",), keras.read)
 
 
 def _pickled(file: BinaryIO) -> Kind:
     """A state_dict in the older format, which its own reader refuses; others are refused here."""
-    from cyprop.formats import pytorch
+    from cyprop.formats.pytorch import archive as pytorch
 
     file.seek(0)
     if file.read(len(pytorch.BEFORE_1_6)) == pytorch.BEFORE_1_6:

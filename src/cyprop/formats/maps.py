@@ -11,19 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from cyprop.checks.maps import Map
 from cyprop.formats.bfloat16 import from_bfloat16
 
 Array = npt.NDArray[Any]
 Vector = npt.NDArray[np.float64]
 
 PIECE = 1 << 16  # elements of a layer that are in float64 at a time
-
-
-class Map(NamedTuple):
-    """(x − offset)·scale of each column, both (n_columns,) in float64."""
-
-    offset: Vector
-    scale: Vector
 
 
 class Scaling(NamedTuple):

@@ -20,13 +20,13 @@ fewer than 8 spaces to a multiple of 8 bytes::
 - ``note:KEY``: the user's notes, in ascending order of KEY.
 
 The penalties ``l1`` and ``l2``, numbers, and ``dropout``, a list of one for each hidden layer, come
-after ``dtype`` where they are not off; there is room for what networks do not have yet, such as
-maps of inputs and outputs, or labels. The order of such entries is fixed once and for all, and each
-is left out where it is at its default; so is a hyperparameter that a rule gets
-later. Files of networks that do without stay the same, byte for byte, and older versions read them.
-Arrays that an entry needs are tensors whose names begin with ``cyprop.``, after those of the
-layers. A version that does not know an entry refuses the file with a sentence that names it. Only a
-change that older versions would misread takes a new number.
+after ``dtype`` where they are not off, and then maps, names and labels where there are any
+(ends.py). The order of such entries is fixed once and for all, and each is left out where it is at
+its default; so is a hyperparameter that a rule gets later. Files of networks that do without stay
+the same, byte for byte, and older versions read them. Arrays that an entry needs are tensors whose
+names begin with ``cyprop.``, after those of the layers. A version that does not know an entry
+refuses the file with a sentence that names it. Only a change that older versions would misread
+takes a new number.
 
 Format 1 is that of version 0.1. It differs in its number alone, since all rules of that time are
 written in the same way. A rule that came later does not stand in it.
@@ -61,11 +61,9 @@ from cyprop.checks.numbers import is_dict, shown
 from cyprop.engine import memory
 from cyprop.engine.engine import Engine
 from cyprop.errors import FormatError
-from cyprop.formats import atomic, kept, training_state
+from cyprop.formats import atomic, ends, kept, training_state
 from cyprop.formats import safetensors_header as header
 from cyprop.formats.reading import opened
-from cyprop.formats.training_state import Training
-from cyprop.settings import Settings
 from cyprop.version import __version__
 
 N = TypeVar("N", bound=Engine)
@@ -114,24 +112,28 @@ def save(
     if training:
         write(network, target, kept.snapshot(network), notes)
         return
-    parameters = memory.empty_like_parameters(network)
-    memory.read_parameters(network, parameters)
-    found = kept.Snapshot(memory.settings_of(network), vectors=(parameters,))
-    write(network, target, found, notes)
+    write(network, target, kept.snapshot_without_training(network), notes)
 
 
 def write(network: Engine, path: str, snapshot: kept.Snapshot, notes: dict[str, str]) -> None:
     """Write what was a network at one time to a file, whose path has been checked."""
     settings = snapshot.settings
-    text = bytearray(header.make(settings, __version__, notes, snapshot.training), "ascii")
+    text = bytearray(
+        header.make(settings, __version__, notes, snapshot.training, snapshot.ends), "ascii"
+    )
     columns = [np.asarray(column, "<f8").tobytes() for column in snapshot.columns]
 
     def payload() -> Iterator[bytes]:
         """Made twice rather than kept, since it is as large as all that is saved."""
         little = settings.dtype.newbyteorder("<")
-        for vector in snapshot.vectors:
-            for array in _arrays(*memory.views(network, vector)):
-                yield array.astype(little, copy=False).tobytes()
+        parameters, *others = snapshot.vectors
+        arrays = chain(
+            _arrays(*memory.views(network, parameters)),
+            snapshot.map_arrays,
+            *(_arrays(*memory.views(network, vector)) for vector in others),
+        )
+        for array in arrays:
+            yield array.astype(little, copy=False).tobytes()
         yield from columns
 
     text[header.DIGITS] = _digits(_header_crc(text), payload())
@@ -191,10 +193,10 @@ def _load(
 ) -> tuple[N, kept.Snapshot]:
     """The network, and its notes too where there is a dict to add them to."""
     with opened(path) as file:
-        settings, training, crc, digits = _read_header(file, notes)
+        description, crc, digits = _read_header(file, notes)
         try:
-            network = memory.make(cls, settings)
-            snapshot = kept.blank(network, training)
+            network = memory.make(cls, description.settings)
+            snapshot = kept.blank(network, description.training, description.ends)
         except ValueError as error:
             raise FormatError(str(error)) from None
         if _digits(crc, _fill(network, file, snapshot)) != digits:
@@ -276,8 +278,8 @@ def _digits(crc: int, payload: Iterable[bytes | memoryview]) -> bytes:
 
 def _read_header(
     file: BinaryIO, notes: dict[str, str] | None = None
-) -> tuple[Settings, Training | None, int, bytes]:
-    """The settings, the training, the CRC of the header, and the digits of the file's.
+) -> tuple[header.Description, int, bytes]:
+    """What the header says, its CRC, and the digits of the file's.
 
     The notes are added to those given. All that can be checked without the network has been.
     """
@@ -289,8 +291,9 @@ def _read_header(
     if len(prefix) < 8 or length > min(size - 8, header.MAX_HEADER):
         raise FormatError("it is not a safetensors file, or was cut short")
     opening = _ascii(file.read(min(length, header.OPENING)))
-    settings, training, end = header.read_description(opening)
-    expected = 8 + length + header.payload_size(settings, training)
+    description = header.read_description(opening)
+    end = description.notes_start
+    expected = 8 + length + header.payload_size(*description[:3])
     if size != expected:
         raise FormatError(f"it has {size} bytes, expected {expected}")
     file.seek(8)
@@ -304,8 +307,8 @@ def _read_header(
         key, value, end = note
         if notes is not None:
             notes[key] = value
-    header.check_tensors(whole, end, settings, training)
-    return settings, training, crc, digits
+    header.check_tensors(whole, end, description)
+    return description, crc, digits
 
 
 def _fill(network: Engine, file: BinaryIO, snapshot: kept.Snapshot) -> Iterator[memoryview]:
@@ -320,6 +323,10 @@ def _fill(network: Engine, file: BinaryIO, snapshot: kept.Snapshot) -> Iterator[
                 for place in _pieces(array.shape, PIECE // array.itemsize):
                     array[place] = part[place]
                     yield _bytes_of(array[place])
+            names = ends.vectors(snapshot.ends, settings)
+            for vector, array in zip(names, snapshot.map_arrays, strict=True):
+                array[:] = tensors.get_slice(vector.name)[:]
+                yield _bytes_of(array)
             if training is None:
                 return
             columns = iter(snapshot.columns)

@@ -13,23 +13,27 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from cyprop.checks.names import NO_NAMES
 from cyprop.checks.numbers import is_dict, is_list
 from cyprop.errors import FormatError
-from cyprop.formats import training_state
-from cyprop.formats.training_state import MAX_TRAINING, Training
+from cyprop.formats import ends, training_state
+from cyprop.formats.ends import NO_ENDS, Ends
+from cyprop.formats.training_state import MAX_TRAINING, Training, Vector
 from cyprop.rules import Rule, activation_of, loss_of, optimizer_of, rule_named
 from cyprop.settings import DTYPES, Settings
 
 FORMAT = "2"  # that is written; with the older ones it makes up FORMATS
 FORMATS = ("1", "2")
 MAX_HEADER = 100_000_000  # bytes; the safetensors package reads no longer ones
-MAX_DESCRIPTION = 1 << 15  # characters in the header: some 2,000 layers
+MAX_DESCRIPTION = 1 << 16  # characters in the header: some 2,000 layers, or 3,000 names
+MAX_NESTED = 1 << 13  # brackets in it: a list takes 20 times the memory of its text
 CODES = {"float32": "F32", "float64": "F64"}
 SIZES = {"float32": 4, "float64": 8}
 MAX_SIZE = 1 << 46  # units of a layer; more cannot be addressed
 PIECE = 1 << 14  # characters of a text that are compared at a time
 KEYS = ("version", "sizes", "activation", "output_activation", "loss", "optimizer", "dtype")
-EXTRA_KEYS = ("l1", "l2", "dropout")  # which follow where they are not off
+SETTINGS_KEYS = ("l1", "l2", "dropout")  # which follow where they are not off,
+EXTRA_KEYS = (*SETTINGS_KEYS, *ends.KEYS)  # as these do where there are any
 
 # Of each rule that format 1 knew: the hyperparameters it had then, whatever it has had since.
 FORMAT_1: dict[str, tuple[str, ...]] = {
@@ -65,11 +69,14 @@ class Description(NamedTuple):
     """What a header says of its network and training, and where in it the notes begin."""
 
     settings: Settings
+    ends: Ends
     training: Training | None
     notes_start: int
 
 
-def describe(settings: Settings, version: str, number: str = FORMAT) -> str:
+def describe(
+    settings: Settings, version: str, number: str = FORMAT, own_ends: Ends = NO_ENDS
+) -> str:
     """What a network is made from, as JSON, in the format of that number."""
     write = _written_in_format_1 if number == "1" else _written
     *hidden, output = settings.activations
@@ -82,6 +89,7 @@ def describe(settings: Settings, version: str, number: str = FORMAT) -> str:
         "optimizer": write(settings.optimizer),
         "dtype": settings.dtype.name,
         **settings.extras(),
+        **ends.entries(own_ends),
     }
     return json.dumps(entries, separators=(",", ":"))
 
@@ -98,30 +106,42 @@ def tensors(settings: Settings) -> Iterator[Tensor]:
         start = end
 
 
-def payload_size(settings: Settings, training: Training | None) -> int:
+def vectors(settings: Settings, own_ends: Ends, training: Training | None) -> Iterator[Vector]:
+    """The arrays behind those of the layers, in the order in which they stand in the payload."""
+    yield from ends.vectors(own_ends, settings)
+    if training is not None:
+        yield from training_state.vectors(training, settings)
+
+
+def payload_size(settings: Settings, own_ends: Ends, training: Training | None) -> int:
     """How many bytes all tensors take."""
     size = settings.n_parameters * settings.dtype.itemsize
-    if training is not None:
-        size += sum(v.n * SIZES[v.dtype] for v in training_state.vectors(training, settings))
-    return size
+    return size + sum(v.n * SIZES[v.dtype] for v in vectors(settings, own_ends, training))
 
 
 def make(
-    settings: Settings, version: str, notes: dict[str, str], training: Training | None = None
+    settings: Settings,
+    version: str,
+    notes: dict[str, str],
+    training: Training | None = None,
+    own_ends: Ends = NO_ENDS,
 ) -> str:
     """The header, with zeros for the digits of the CRC.
 
     Raises
     ------
     ValueError
-        If there are more layers or notes than a header has room for.
+        If there are more layers, names or notes than a header has room for.
     """
-    description = json.dumps(describe(settings, version))
+    description = json.dumps(describe(settings, version, FORMAT, own_ends))
     if len(description) > MAX_DESCRIPTION:
+        names = "" if own_ends.names == NO_NAMES else " and their names"
         raise ValueError(
-            f"describing {len(settings.sizes) - 1} layers takes {len(description)} bytes,"
+            f"describing {len(settings.sizes) - 1} layers{names} takes {len(description)} bytes,"
             f" and a file has room for {MAX_DESCRIPTION}"
         )
+    if _is_nested(description):
+        raise ValueError(f"the layers and names have more than {MAX_NESTED} brackets together")
     pieces = [START.format(FORMAT), NO_DIGITS.decode(), AFTER_CRC, description]
     if training is not None:
         text = json.dumps(training_state.describe(training))
@@ -132,7 +152,7 @@ def make(
             )
         pieces += [BEFORE_TRAINING, text]
     pieces += [_note(key, value) for key, value in sorted(notes.items())]
-    pieces += _after_notes(settings, training)
+    pieces += _after_notes(settings, own_ends, training)
     text = "".join(pieces)
     if len(text) > MAX_HEADER:
         raise ValueError(
@@ -163,16 +183,20 @@ def read_description(opening: str) -> Description:
     ):
         raise FormatError("its metadata does not begin with a CRC and a description")
     text, end = _string(opening[:UP_TO_TRAINING], DIGITS.stop + len(AFTER_CRC))
+    if _is_nested(text):
+        raise FormatError(f"the description of the network has more than {MAX_NESTED} brackets")
     try:
         entries = JSON.decode(text)
     except (ValueError, RecursionError):
         raise FormatError("the description of the network is not JSON") from None
     settings, version = _checked_entries(entries)
+    own_ends = ends.parse(entries, settings)
     if number == "1":
         _check_names_of_format_1(settings)
-        if settings.extras():
-            raise FormatError(f"its format is 1, which has no {next(iter(settings.extras()))!r}")
-    if describe(settings, version, number) != text:
+        later = [key for key in entries if key in EXTRA_KEYS]
+        if later:
+            raise FormatError(f"its format is 1, which has no {later[0]!r}")
+    if describe(settings, version, number, own_ends) != text:
         raise FormatError("the description of the network is not written as save writes it")
     training = None
     if opening.startswith(BEFORE_TRAINING, end):
@@ -180,7 +204,7 @@ def read_description(opening: str) -> Description:
         training = training_state.parse(text, settings)
         if number == "1":
             raise FormatError("its format is 1, which has no training")
-    return Description(settings, training, end)
+    return Description(settings, own_ends, training, end)
 
 
 def read_notes(text: str, at: int) -> Iterator[tuple[str, str, int]]:
@@ -206,7 +230,7 @@ def read_notes(text: str, at: int) -> Iterator[tuple[str, str, int]]:
         last, at = key, end
 
 
-def check_tensors(text: str, at: int, settings: Settings, training: Training | None) -> None:
+def check_tensors(text: str, at: int, description: Description) -> None:
     """Check the header from the end of the notes to its own end.
 
     Raises
@@ -214,7 +238,7 @@ def check_tensors(text: str, at: int, settings: Settings, training: Training | N
     FormatError
         If `make` would have written anything else there.
     """
-    for piece in _after_notes(settings, training):
+    for piece in _after_notes(*description[:3]):
         if not text.startswith(piece, at):
             raise FormatError(
                 f"its header has {text[at : at + len(piece)]!r} in place of {piece!r}"
@@ -237,7 +261,12 @@ def _note(key: str, value: str) -> str:
     return f",{json.dumps('note:' + key)}:{json.dumps(value)}"
 
 
-def _after_notes(settings: Settings, training: Training | None) -> Iterator[str]:
+def _is_nested(text: str) -> bool:
+    """Whether a text has more brackets than a description may have, be they in names."""
+    return text.count("[") + text.count("{") > MAX_NESTED
+
+
+def _after_notes(settings: Settings, own_ends: Ends, training: Training | None) -> Iterator[str]:
     """The header from the end of the notes to its padding, in pieces."""
     yield "}"
     code = CODES[settings.dtype.name]
@@ -245,7 +274,7 @@ def _after_notes(settings: Settings, training: Training | None) -> Iterator[str]
     for name, shape, start, end in tensors(settings):
         sizes = ",".join(map(str, shape))
         yield f',"{name}":{{"dtype":"{code}","shape":[{sizes}],"data_offsets":[{start},{end}]}}'
-    for name, n, dtype in () if training is None else training_state.vectors(training, settings):
+    for name, n, dtype in vectors(settings, own_ends, training):
         start, end = end, end + n * SIZES[dtype]
         yield (
             f',{json.dumps(name)}:{{"dtype":"{CODES[dtype]}","shape":[{n}],'
@@ -319,7 +348,7 @@ def _checked_entries(entries: Any) -> tuple[Settings, str]:
             loss_of(_checked_rule(entries["loss"], "loss")),
             optimizer_of(_checked_rule(entries["optimizer"], "optimizer")),
             entries["dtype"],
-            **{key: entries[key] for key in EXTRA_KEYS if key in entries},
+            **{key: entries[key] for key in SETTINGS_KEYS if key in entries},
         )
     except (TypeError, ValueError) as error:
         raise FormatError(str(error)) from None

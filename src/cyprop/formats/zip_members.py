@@ -26,6 +26,7 @@ LONGEST_END = 22 + 0xFFFF  # bytes of the end of a zip, with its comment
 
 MAGIC = b"PK\x03\x04"
 STORED, DEFLATED = 0, 8
+VERSION = 63  # of the format, 6.3: a member that needs a later one is not understood
 ENCRYPTED = 0x2041  # the flags of encrypted members, and of an encrypted directory
 
 END = struct.Struct("<4s4H2LH")
@@ -280,7 +281,7 @@ def _entry(text: bytes, at: int) -> tuple[str, Member, int]:
     """The name of one entry, what it says, and where the next one begins."""
     if len(text) - at < ENTRY.size or text[at : at + 4] != b"PK\x01\x02":
         raise FormatError("its directory is damaged")
-    _, _, _, flags, method, _, _, crc, packed, size, n_name, n_extra, n_comment, _, _, _, offset = (
+    _, _, needed, flags, method, _, _, crc, packed, size, n_name, n_extra, n_comment, *_, offset = (
         ENTRY.unpack_from(text, at)
     )
     at += ENTRY.size
@@ -291,6 +292,8 @@ def _entry(text: bytes, at: int) -> tuple[str, Member, int]:
         raise FormatError("it has a member whose name is not UTF-8") from None
     if end > len(text):
         raise FormatError("its directory is damaged")
+    if needed & 0xFF > VERSION:  # above it stands the system
+        raise FormatError(f"its {name!r} needs a later version of the format of zip files")
     if flags & ENCRYPTED:
         raise FormatError(f"its {name!r} is encrypted")
     extra = text[at + n_name : at + n_name + n_extra]

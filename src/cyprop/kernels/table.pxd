@@ -126,6 +126,22 @@ ctypedef void (*Clip)(Py_ssize_t n, void *dW, double bound) noexcept nogil
 # n numbers times a factor; both may be the same place
 ctypedef void (*Scale)(Py_ssize_t n, const void *dW, double factor, void *scaled) noexcept nogil
 
+# x′ = (x − offset) · scale of each column; X and the mapped rows may be the same place where there is
+# no order
+ctypedef void (*MapRows)(
+    Py_ssize_t n, Py_ssize_t n_columns, const void *X, Py_ssize_t X_stride, const Py_ssize_t *order,
+    const void *offset, const void *scale, void *mapped, Py_ssize_t mapped_stride) noexcept nogil
+
+# y / scale + offset of each column
+ctypedef void (*MapBack)(
+    Py_ssize_t n, Py_ssize_t n_columns, const void *Y, Py_ssize_t Y_stride,
+    const void *offset, const void *scale, void *mapped, Py_ssize_t mapped_stride) noexcept nogil
+
+# Each column times its scale, of rows without gaps; both may be the same place.
+ctypedef void (*ScaleColumns)(
+    Py_ssize_t n, Py_ssize_t n_columns, const void *dA, const void *scale,
+    void *scaled) noexcept nogil
+
 cdef struct Hyperparameter:
     const char *name
     double default
@@ -180,6 +196,9 @@ cdef struct Table:
     SquaresOfBlocks squares_of_blocks[2]
     Clip clip[2]
     Scale scale[2]
+    MapRows map_rows[2]
+    MapBack map_back[2]
+    ScaleColumns scale_columns[2]
     Py_ssize_t n_activations, n_losses, n_optimizers
     Activation activations[MAX_ENTRIES]
     Loss losses[MAX_ENTRIES]

@@ -3,40 +3,25 @@
 With x′ = (x − mean)/scale the first layer computes Z = x′·W + b. The same Z from the raw column is
 x·W₁ + b₁ with W₁ = W/scale, row by row, and b₁ = b − mean·W₁. So the network that learned from
 scaled columns becomes one that takes raw columns, and predicting costs nothing more. An identity
-output y′ becomes y = scale·y′ + mean likewise.
+output y′ becomes y = scale·y′ + mean likewise. `Network.fold_scaling` does so with its maps.
 """
 
 from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from cyprop.checks.maps import hard_to_tell_apart
+from cyprop.engine import maps, memory
+from cyprop.engine.engine import Engine
+
 Array = npt.NDArray[Any]
 
-LONGEST_MEAN = 1e4  # times the deviation: beyond it float32 is left with fewer than 3 digits
-FLOAT32_RANGE = 1e30  # of scales and values, with room for the weights
-
-
-class Folded(Protocol):
-    """What `fold` uses of a network."""
-
-    @property
-    def weights(self) -> tuple[Array, ...]: ...
-    @property
-    def biases(self) -> tuple[Array, ...]: ...
-    @property
-    def parameters(self) -> Array: ...
-    @property
-    def activations(self) -> tuple[str, ...]: ...
-    @property
-    def dtype(self) -> np.dtype[Any]: ...
-
-
-N = TypeVar("N", bound=Folded)
+N = TypeVar("N", bound=Engine)
 
 
 @dataclass(frozen=True)
@@ -82,13 +67,7 @@ class Scaling:
 
     def hard_in_float32(self) -> Array:
         """Where raw values, read as float32, would lose what sets the rows apart."""
-        varies = np.isfinite(self.scale)
-        with np.errstate(over="ignore"):
-            far = np.abs(self.mean) > LONGEST_MEAN * self.scale
-        extreme = (np.maximum(np.abs(self.mean), self.scale) > FLOAT32_RANGE) | (
-            self.scale < 1 / FLOAT32_RANGE
-        )
-        return varies & (far | extreme)
+        return hard_to_tell_apart(self.mean, self.scale)
 
 
 def fold(network: N, inputs: Scaling, target: Scaling | None = None) -> N:
@@ -106,22 +85,11 @@ def fold(network: N, inputs: Scaling, target: Scaling | None = None) -> N:
     ValueError
         If the output layer is not identity, or a folded weight does not fit the dtype.
     """
+    if target is not None and memory.settings_of(network).activation_names[-1] != "identity":
+        raise ValueError("a scaled target needs an identity output layer")
     folded = copy.copy(network)
-    W, b = folded.weights[0], folded.biases[0]
-    with np.errstate(over="ignore", invalid="ignore"):
-        W[...] = W.astype(np.float64) / inputs.scale[:, np.newaxis]
-        # From the rounded weights, so that a row at the means still gives b; and summed row after
-        # row, because the order of a BLAS product depends on the machine.
-        b[...] = b - (inputs.mean[:, np.newaxis] * W.astype(np.float64)).sum(axis=0)
-        if target is not None:
-            if network.activations[-1] != "identity":
-                raise ValueError("a scaled target needs an identity output layer")
-            W, b = folded.weights[-1], folded.biases[-1]
-            W[...] = W * target.scale
-            b[...] = b * target.scale + target.mean
-    if not np.isfinite(folded.parameters).all():
-        raise ValueError(
-            f"the scale of a column is too extreme for weights in {network.dtype};"
-            " rescale it, or try --dtype float64"
-        )
+    before = maps.maps_of(folded)
+    taken = np.array([inputs.mean, 1 / inputs.scale])
+    given = None if target is None else np.array([-target.mean / target.scale, target.scale])
+    maps.fold(folded, before, taken, given, before)
     return folded

@@ -11,6 +11,7 @@ from cyprop.checks.labels import targets_of_rows
 from cyprop.engine import memory
 from cyprop.engine.engine import Engine
 from cyprop.engine.finite import is_ordinary, place_of_nonfinite
+from cyprop.engine.maps import maps_of
 from cyprop.training.targets import check_meaning
 
 if TYPE_CHECKING:
@@ -58,7 +59,18 @@ def _read_targets(network: Engine, Y: Any, name: str) -> Array:
 
 def _check_targets(network: Engine, Y: Array, name: str) -> None:
     _check_finite(Y, name)
-    check_meaning(Y, name, memory.settings_of(network))
+    check_meaning(*as_compared(network, Y, name), memory.settings_of(network))
+
+
+def as_compared(network: Engine, Y: Array, name: str) -> tuple[Array, str]:
+    """Y as the loss compares it with the last layer, and what to call it in a sentence."""
+    outputs = maps_of(network).outputs
+    if outputs is None:
+        return Y, name
+    n_targets = Y.shape[1]
+    with np.errstate(over="ignore"):
+        compared: Array = Y / outputs.scale[:n_targets] + outputs.offset[:n_targets]
+    return compared, f"{name}, through the output map,"
 
 
 def _check_finite(array: Array, name: str) -> None:

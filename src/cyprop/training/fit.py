@@ -13,7 +13,7 @@ from cyprop.checks.numbers import real_number, whole_number
 from cyprop.checks.weights import weights_of_rows
 from cyprop.engine import memory
 from cyprop.engine.threads import threads_for_batches
-from cyprop.training.data import check_parameters, checked_data
+from cyprop.training.data import as_compared, check_parameters, checked_data
 from cyprop.training.loop import Plan, Training, columns_of
 from cyprop.training.mapped import mapping_of
 from cyprop.training.progress import epoch_lines
@@ -102,7 +102,7 @@ def plan(
         )
     check_parameters(network)
     for targets, name in out_of_reach:
-        if warn_of_what_is_out_of_reach(targets, name, settings, 3):
+        if warn_of_what_is_out_of_reach(*as_compared(network, targets, name), settings, 3):
             break
     return found
 

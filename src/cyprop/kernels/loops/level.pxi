@@ -7,8 +7,8 @@ from cyprop.kernels.table cimport (
     BLOCK_ROWS, LINE_BYTES, MAX_ENTRIES, MAX_HYPERPARAMETERS, MAX_STATES, Activation,
     ActivationBackward, ActivationForward, AddPenalty, Clip, DenseBackwardA, DenseBackwardB,
     DenseBackwardW, DenseForward, Drop, Dropout, Hyperparameter, Largest, Loss, LossBackward,
-    LossForward, Optimizer, OptimizerReach, OptimizerStep, OptimizerStepOuter, Penalty, Rule, Scale,
-    Silence, SquaresOfBlocks, Table, Weigh,
+    LossForward, MapBack, MapRows, Optimizer, OptimizerReach, OptimizerStep, OptimizerStepOuter,
+    Penalty, Rule, Scale, ScaleColumns, Silence, SquaresOfBlocks, Table, Weigh,
 )
 
 cdef Table table
@@ -26,6 +26,7 @@ include "loss.pxi"
 include "outer.pxi"
 include "gradient.pxi"
 include "dropout.pxi"
+include "maps.pxi"
 
 # Optimizers, a file each: θ ← θ − step(dθ), one loop over a stretch of the flat parameter vector. The
 # engine may call step on any stretch, in any order, once per update; `begin` is called before the

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from cyprop.checks.numbers import class_of, shown
 from cyprop.formats.chain import Builder, Chain
-from cyprop.formats.torch_activations import CLASSES, of_module
+from cyprop.formats.pytorch.activations import CLASSES, of_module
 
 Array = npt.NDArray[Any]
 

@@ -20,12 +20,12 @@ import numpy.typing as npt
 
 from cyprop.checks.numbers import is_dict
 from cyprop.errors import FormatError
-from cyprop.formats import pickle_machine
 from cyprop.formats.bfloat16 import from_bfloat16
 from cyprop.formats.chain import Chain
-from cyprop.formats.pickle_machine import Storage, Tensor
+from cyprop.formats.pytorch import pickle_machine
+from cyprop.formats.pytorch.pickle_machine import Storage, Tensor
+from cyprop.formats.pytorch.state_dict import AnyActivation, chain_of
 from cyprop.formats.reading import size_of
-from cyprop.formats.state_dict import AnyActivation, chain_of
 from cyprop.formats.zip_members import Archive
 from cyprop.rules import Activation, ActivationName
 

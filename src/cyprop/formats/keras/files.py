@@ -18,12 +18,14 @@ import numpy.typing as npt
 
 from cyprop.checks.numbers import is_dict
 from cyprop.errors import FormatError
-from cyprop.formats import hdf5, keras_config, keras_layers
 from cyprop.formats.bounded_json import parsed
 from cyprop.formats.chain import Builder, Chain
-from cyprop.formats.hdf5 import Store
-from cyprop.formats.keras_config import Entry
-from cyprop.formats.keras_layers import KerasLayer
+from cyprop.formats.keras import config as keras_config
+from cyprop.formats.keras import hdf5
+from cyprop.formats.keras import layers as keras_layers
+from cyprop.formats.keras.config import Entry
+from cyprop.formats.keras.hdf5 import Store
+from cyprop.formats.keras.layers import KerasLayer
 from cyprop.formats.reading import size_of
 from cyprop.formats.zip_members import Archive
 

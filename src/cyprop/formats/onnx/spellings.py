@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from cyprop.formats import forms
-from cyprop.formats.forms import Form, close, scaled
+from cyprop.formats.onnx import forms
+from cyprop.formats.onnx.forms import Form, close, scaled
 from cyprop.rules import Activation, rule_named
 
 # Of one input: the name of the function, then its parameters, and what they are by default.

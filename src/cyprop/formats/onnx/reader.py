@@ -1,9 +1,9 @@
 """Reads ONNX files that are a chain of layers; needs nothing but NumPy.
 
-onnx_graph.py and onnx_tensor.py know what is in the messages of a file, onnx_walk.py follows the
-graph, onnx_operators.py, onnx_shapes.py and onnx_elementwise.py know what operators do, and
-onnx_spellings.py, by forms.py, which activations their expressions are. Here is which output is
-followed, and what stands behind it: classifiers end in labels, and what makes these is left out.
+graph.py and tensor.py know what is in the messages of a file, walk.py follows the graph,
+operators.py, shapes.py and elementwise.py know what operators do, and spellings.py, by forms.py,
+which activations their expressions are. Here is which output is followed, and what stands behind
+it: classifiers end in labels, and what makes these is left out.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any, BinaryIO, NamedTuple, cast
 from cyprop.checks.numbers import is_list
 from cyprop.errors import FormatError
 from cyprop.formats import atomic
-from cyprop.formats import onnx_elementwise as _elementwise
 from cyprop.formats.chain import Chain
-from cyprop.formats.onnx_graph import Graph, Node, is_onnx, shown_name
-from cyprop.formats.onnx_operators import LINEAR_CLASSIFIER
-from cyprop.formats.onnx_tensor import Beside
-from cyprop.formats.onnx_walk import Walk
+from cyprop.formats.onnx import elementwise as _elementwise
+from cyprop.formats.onnx.graph import Graph, Node, is_onnx, shown_name
+from cyprop.formats.onnx.operators import LINEAR_CLASSIFIER
+from cyprop.formats.onnx.tensor import Beside
+from cyprop.formats.onnx.walk import Walk
 from cyprop.formats.reading import opened
 
 __all__ = ["is_onnx", "read", "read_opened"]
@@ -122,7 +122,7 @@ def _written(graph: Graph, key: str) -> list[Any] | None:
     from cyprop.formats import bounded_json  # which few files need
 
     found = bounded_json.parsed(text.encode(), graph.size, f"its metadata {key!r}")
-    kinds = str if key != "labels" else str | int
+    kinds = str if key != "labels" else str | int | float
     if not is_list(found) or not all(isinstance(entry, kinds) for entry in found):
         raise FormatError(f"its metadata has {key} that are no list of texts")
     return found
@@ -222,4 +222,4 @@ def _one_of_two(graph: Graph, made_by: dict[bytes, Node], name: bytes) -> bytes 
     return node.inputs[1] if is_one and along_columns else None
 
 
-_HANDLERS = _elementwise  # which register themselves, as those of onnx_operators do
+_HANDLERS = _elementwise  # which register themselves, as those of operators.py do

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from cyprop.checks.numbers import shown
 from cyprop.errors import FormatError
-from cyprop.formats import protobuf
-from cyprop.formats.protobuf import FIXED32, FIXED64, LENGTH, VARINT
+from cyprop.formats.onnx import protobuf
+from cyprop.formats.onnx.protobuf import FIXED32, FIXED64, LENGTH, VARINT
 
 Array = npt.NDArray[Any]
 

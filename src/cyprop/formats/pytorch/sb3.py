@@ -1,6 +1,6 @@
 """Policies of stable-baselines3, the zip files that its ``model.save`` writes.
 
-``policy.pth`` in them is a state_dict, which pytorch.py reads where it stands. ``data`` is JSON,
+``policy.pth`` in them is a state_dict, which archive.py reads where it stands. ``data`` is JSON,
 with pickles as base64 in it; these are never decoded. Beside a pickle of a dict it has the dict's
 entries as text, and that is where the class of the activation is found: in ``policy_kwargs``, if
 the user chose one there. If not, and the policy is one of the library's own, the activation is
@@ -23,10 +23,10 @@ from cyprop.checks.numbers import is_dict, shown
 from cyprop.errors import FormatError
 from cyprop.formats.bounded_json import parsed, said
 from cyprop.formats.chain import Chain
-from cyprop.formats.pytorch import StateDict
+from cyprop.formats.pytorch.activations import CLASSES
+from cyprop.formats.pytorch.archive import StateDict
+from cyprop.formats.pytorch.state_dict import AnyActivation, NoActivationError, chain_of
 from cyprop.formats.reading import size_of
-from cyprop.formats.state_dict import AnyActivation, chain_of
-from cyprop.formats.torch_activations import CLASSES
 from cyprop.formats.zip_members import Archive
 from cyprop.rules import Activation, ActivationName
 
@@ -170,7 +170,7 @@ def _activation(archive: Archive, size: int, default: ActivationName) -> Activat
         return _of_class(chosen["activation_fn"])
     module = policy.get("__module__")
     if not (isinstance(module, str) and module.startswith(LIBRARIES)):
-        raise ValueError(
+        raise NoActivationError(
             f"activation is not given, and the policy is of the module {said(module)}, which"
             " may have any: give activation='tanh', or another"
         )

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cyprop.errors import FormatError
-from cyprop.formats.onnx_graph import Node
-from cyprop.formats.onnx_tensor import FLOATS, MAX_LIST, MAX_RANK, TYPES
+from cyprop.formats.onnx.graph import Node
+from cyprop.formats.onnx.tensor import FLOATS, MAX_LIST, MAX_RANK, TYPES
 
 Array = npt.NDArray[Any]
 Shape = tuple[int | None, ...] | None

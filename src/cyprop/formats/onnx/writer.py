@@ -2,7 +2,7 @@
 
 `input` and `output` are matrices (batch, n_in) and (batch, n_out) of the network's dtype; `batch`
 is open. Parameters keep their bits. An activation is one operator where opset 17 has it and ONNX
-Runtime computes it in that dtype; onnx_written.py spells the others. Maps are Sub and Mul, in
+Runtime computes it in that dtype; written.py spells the others. Maps are Sub and Mul, in
 float64. Names of columns and class labels, which ONNX has no place for, are JSON in the metadata of
 the model, under names that begin with ``cyprop.``.
 
@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cyprop.engine import memory
-from cyprop.formats import atomic, onnx_written
-from cyprop.formats.maps import Map
-from cyprop.formats.onnx_written import TYPES, Pieces
-from cyprop.formats.protobuf import bytes_field, message, number_field, opening
+from cyprop.checks.maps import Map
+from cyprop.engine import maps, memory
+from cyprop.formats import atomic
+from cyprop.formats.onnx import written
+from cyprop.formats.onnx.protobuf import bytes_field, message, number_field, opening
+from cyprop.formats.onnx.written import TYPES, Pieces
 from cyprop.rules import Activation
 from cyprop.version import __version__
 
@@ -75,14 +76,11 @@ def to_onnx(network: Engine, path: str | os.PathLike[str]) -> None:
     if size > MOST_BYTES - (1 << 20):
         raise ValueError(f"the network has {size} bytes of weights, and ONNX takes less than 2 GiB")
     parameters = memory.empty_like_parameters(network)
-    memory.read_parameters(network, parameters)
+    found, _ = maps.with_maps(network, lambda network: memory.read_parameters(network, parameters))
+    names = maps.names_of(network)
+    around = Around(found.inputs, found.outputs, names.inputs, names.outputs, names.labels)
     layers = zip(*memory.views(network, parameters), settings.activations, strict=True)
-    atomic.write(target, model(layers, settings.sizes, settings.dtype, _around(network)))
-
-
-def _around(network: Engine) -> Around:
-    """The maps, names and labels of a network."""
-    return Around()
+    atomic.write(target, model(layers, settings.sizes, settings.dtype, around))
 
 
 def model(
@@ -100,7 +98,7 @@ def model(
         weights = pieces.tensor(f"W{number}", W), pieces.tensor(f"b{number}", b)
         Z = "output" if ends and rule.name == "identity" else f"Z{number}"
         pieces.node("Gemm", [at, *weights], Z)
-        at = onnx_written.activation(pieces, rule, Z, "output" if ends else f"A{number}")
+        at = written.activation(pieces, rule, Z, "output" if ends else f"A{number}")
     if around.outputs is not None:
         _mapped(pieces, at, around.outputs, "output", dtype)
     graph = [

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from cyprop.errors import FormatError
-from cyprop.formats import forms, onnx_spellings
-from cyprop.formats.forms import Form, TooLongError
 from cyprop.formats.maps import widened
-from cyprop.formats.onnx_graph import Node
-from cyprop.formats.onnx_walk import (
+from cyprop.formats.onnx import forms, spellings
+from cyprop.formats.onnx.forms import Form, TooLongError
+from cyprop.formats.onnx.graph import Node
+from cyprop.formats.onnx.walk import (
     ACTIVATIONS,
     HANDLERS,
     Array,
@@ -59,23 +59,23 @@ def guarded(handler: Handler) -> Handler:
 @guarded
 def function(walk: Walk, node: Node) -> None:
     """A function of one input, whose attributes are numbers."""
-    name, defaults = onnx_spellings.FUNCTIONS[node.domain, node.op]
+    name, defaults = spellings.FUNCTIONS[node.domain, node.op]
     known = attributes(walk, node, **defaults)
     [x] = arguments(node, 1, 1)
     live = value_of(walk, node, x)
     set_form(walk, node, forms.apply(name, live.form, *known.values()), live.layout)
 
 
-HANDLERS.update(dict.fromkeys(onnx_spellings.FUNCTIONS, function))
+HANDLERS.update(dict.fromkeys(spellings.FUNCTIONS, function))
 
 SPECIAL: dict[str, tuple[Callable[..., Form | None], dict[str, Any]]] = {
-    "Neg": (onnx_spellings.negative, {}),
+    "Neg": (spellings.negative, {}),
     "Reciprocal": (forms.reciprocal, {}),
-    "Selu": (onnx_spellings.selu, onnx_spellings.SELU),
-    "HardSigmoid": (onnx_spellings.hard_sigmoid, {"alpha": 0.2, "beta": 0.5}),
-    "Softsign": (onnx_spellings.softsign, {}),
-    "Gelu": (onnx_spellings.gelu, {"approximate": b"none"}),
-    "Swish": (onnx_spellings.swish, {"alpha": 1.0}),
+    "Selu": (spellings.selu, spellings.SELU),
+    "HardSigmoid": (spellings.hard_sigmoid, {"alpha": 0.2, "beta": 0.5}),
+    "Softsign": (spellings.softsign, {}),
+    "Gelu": (spellings.gelu, {"approximate": b"none"}),
+    "Swish": (spellings.swish, {"alpha": 1.0}),
 }
 
 
@@ -120,7 +120,7 @@ def prelu(walk: Walk, node: Node) -> None:
     set_form(walk, node, forms.apply("leaky_relu", live.form, float(slopes[0])), live.layout)
 
 
-@handles(*onnx_spellings.ARITHMETIC)
+@handles(*spellings.ARITHMETIC)
 @guarded
 def arithmetic(walk: Walk, node: Node) -> None:
     """Two values of the chain, or one and a constant; numbers for each column are a scale."""
@@ -135,7 +135,7 @@ def arithmetic(walk: Walk, node: Node) -> None:
     if len(lives) == 2:
         if lives[0].layout is not lives[1].layout:
             raise FormatError(f"{node.what} takes values of different shapes, expected one chain")
-        form = onnx_spellings.ARITHMETIC[node.op](lives[0].form, lives[1].form)
+        form = spellings.ARITHMETIC[node.op](lives[0].form, lives[1].form)
         set_form(walk, node, form, lives[0].layout)
         return
     live, at = lives[0], 1 if isinstance(found[0], Live) else 0
@@ -149,7 +149,7 @@ def arithmetic(walk: Walk, node: Node) -> None:
         layout = live.layout
         if layout.shape is not None and len(layout.shape) < rank:
             layout = Layout((*([1] * (rank - len(layout.shape))), *layout.shape))
-        set_form(walk, node, onnx_spellings.ARITHMETIC[node.op](*pair), layout)
+        set_form(walk, node, spellings.ARITHMETIC[node.op](*pair), layout)
         return
     _scale(walk, node, names[1 - at], array, at)
 

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 
 from cyprop.errors import FormatError
-from cyprop.formats import protobuf
-from cyprop.formats.onnx_tensor import (
+from cyprop.formats.onnx import protobuf
+from cyprop.formats.onnx.protobuf import FIXED32, LENGTH, VARINT
+from cyprop.formats.onnx.tensor import (
     MAX_LIST,
     Beside,
     Tensor,
     integers,
     joined,
 )
-from cyprop.formats.protobuf import FIXED32, LENGTH, VARINT
 
 # How many nodes, tensors and other entries there may be, beside one for each thousand bytes: each
 # becomes an object of some hundred bytes, be it written in two.

@@ -24,8 +24,8 @@ from cyprop.errors import FormatError
 from cyprop.formats.bfloat16 import from_bfloat16
 from cyprop.formats.bounded_json import parsed
 from cyprop.formats.chain import Chain
+from cyprop.formats.pytorch.state_dict import AnyActivation, chain_of
 from cyprop.formats.reading import size_of
-from cyprop.formats.state_dict import AnyActivation, chain_of
 from cyprop.rules import Activation, ActivationName
 
 Array = npt.NDArray[Any]

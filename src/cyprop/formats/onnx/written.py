@@ -2,7 +2,7 @@
 
 ONNX Runtime has most activations in float32 alone. In float64 they are spelled in arithmetic, so
 that they neither overflow nor lose digits; the attributes of operators, which are float32, would
-also round a hyperparameter. The reader, onnx_spellings.py, knows all of them.
+also round a hyperparameter. The reader, spellings.py, knows all of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cyprop.formats.protobuf import FIXED32, bytes_field, message, number_field, varint
+from cyprop.formats.onnx.protobuf import FIXED32, bytes_field, message, number_field, varint
 from cyprop.rules import Activation
 
 TYPES = {"float32": 1, "float64": 11}  # of elements
@@ -92,7 +92,7 @@ def activation(pieces: Pieces, rule: Activation, x: str, output: str) -> str:
     spellings = {**ANY, **(IN_FLOAT32 if pieces.dtype.itemsize == 4 else IN_FLOAT64)}
     if rule.name not in spellings:
         raise ValueError(
-            f"activation {rule.name!r} cannot be exported until cyprop/formats/onnx_written.py"
+            f"activation {rule.name!r} cannot be exported until cyprop/formats/onnx/written.py"
             " spells it in operators of ONNX"
         )
     return spellings[rule.name](s, x, *rule.values)

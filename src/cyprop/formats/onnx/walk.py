@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from cyprop.errors import FormatError
-from cyprop.formats import forms, onnx_spellings
 from cyprop.formats.chain import Builder
-from cyprop.formats.forms import Form
 from cyprop.formats.maps import widened
-from cyprop.formats.onnx_graph import Graph, Node, Value, shown_name
-from cyprop.formats.onnx_tensor import MAX_LIST
+from cyprop.formats.onnx import forms, spellings
+from cyprop.formats.onnx.forms import Form
+from cyprop.formats.onnx.graph import Graph, Node, Value, shown_name
+from cyprop.formats.onnx.tensor import MAX_LIST
 
 Array = npt.NDArray[Any]
 Shape = tuple[int | None, ...] | None
@@ -111,7 +111,7 @@ class Walk:
         if live.form != forms.X:
             narrow = not self.builder.is_wide
             try:
-                found = onnx_spellings.taken_apart(live.form, narrow)
+                found = spellings.taken_apart(live.form, narrow)
             except ValueError as error:
                 raise FormatError(f"{self.last} has a number out of range: {error}") from None
             if found is None:
@@ -119,10 +119,10 @@ class Walk:
                     f"{self.last} ends a computation that is no activation; {ACTIVATIONS}"
                 )
             before, rule, behind = found
-            if before != onnx_spellings.NO_CHANGE:
+            if before != spellings.NO_CHANGE:
                 self.builder.scale(*before, self.last)
             self.builder.activation(rule, self.last)
-            if behind != onnx_spellings.NO_CHANGE:
+            if behind != spellings.NO_CHANGE:
                 self.builder.scale(*behind, self.last)
         self.live = {}
         self.conditions = {}

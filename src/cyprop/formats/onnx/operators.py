@@ -12,10 +12,10 @@ import numpy as np
 
 from cyprop.errors import FormatError
 from cyprop.formats.maps import widened
-from cyprop.formats.onnx_graph import Node
-from cyprop.formats.onnx_shapes import MOVES, moved_constant, on_last_axis
-from cyprop.formats.onnx_tensor import Tensor
-from cyprop.formats.onnx_walk import (
+from cyprop.formats.onnx.graph import Node
+from cyprop.formats.onnx.shapes import MOVES, moved_constant, on_last_axis
+from cyprop.formats.onnx.tensor import Tensor
+from cyprop.formats.onnx.walk import (
     Array,
     Layout,
     Live,

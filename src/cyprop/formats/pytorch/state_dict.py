@@ -42,6 +42,10 @@ MOST_GROUPS = 8  # whose orders are compared
 MOST_NAMED = 12  # groups in a message
 
 
+class NoActivationError(ValueError):
+    """The activation is not given, and the file does not say it."""
+
+
 class Tensors(Protocol):
     """Arrays by name, of which the shape is known before they are read."""
 
@@ -131,8 +135,10 @@ def chain_of(
     ------
     FormatError
         If the tensors are not those of a chain of Linear layers and BatchNorm1d.
+    NoActivationError, which is a ValueError
+        If the activation is missing.
     TypeError, ValueError
-        If the activation is missing, or an argument is not one of the above.
+        If an argument is not one of the above.
     """
     modules = _chosen(_by_module(tensors), layers, tensors)
     n_layers = sum(not module.is_norm for module in modules)
@@ -142,7 +148,7 @@ def chain_of(
         )
     sizes = Group(tuple(modules)).sizes
     if activation is None and n_layers > 1:
-        raise ValueError(
+        raise NoActivationError(
             f"activation is not given, and the file, of a network {'-'.join(map(str, sizes))}, does"
             " not say it: give activation='relu', or another, or one for each hidden layer"
         )

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from cyprop.checks.numbers import class_of, is_dict, is_sequence, shown
 from cyprop.errors import FormatError
-from cyprop.formats import keras, keras_config
 from cyprop.formats.chain import Chain
-from cyprop.formats.keras_config import Entry
+from cyprop.formats.keras import config as keras_config
+from cyprop.formats.keras import files as keras
+from cyprop.formats.keras.config import Entry
 
 LIBRARIES = ("keras", "tf_keras", "tensorflow")
 
