@@ -135,6 +135,11 @@ def test_the_network_is_the_estimators_own(iris, diabetes):
     assert isinstance(model.network_, cyprop.Network)
     assert_array_equal(model.network_.predict(X), model.predict_proba(X))
     assert_array_equal(model.network_.predict(X[3]), model.predict_proba(X[3:4])[0])
+    assert model.network_.labels == ("setosa", "versicolor", "virginica")
+    assert_array_equal(model.network_.classify(X), model.predict(X))
+    two = classifier(max_iter=5).fit(pd.DataFrame(X, columns=list("abcd")), y == "setosa")
+    assert_array_equal(two.network_.classify(X), two.predict(pd.DataFrame(X, columns=list("abcd"))))
+    assert two.network_.input_names == ("a", "b", "c", "d")
     X, y = diabetes
     model = MLPRegressor(hidden_layer_sizes=(8,), random_state=0, max_iter=5).fit(X, y)
     assert_array_equal(model.network_.predict(X)[:, 0], model.predict(X))
@@ -156,15 +161,19 @@ def test_weights_that_are_assigned_are_the_networks(iris):
     model.coefs_ = W
     assert_array_equal(model.network_.weights[0], W[0])
     assert not np.array_equal(model.predict_proba(X), before)
+    model.coefs_[0] = W[0][:3]
+    with pytest.raises(ValueError, match="coefs_ has arrays of the shapes"):
+        model.predict(X)
 
 
 def test_both_ways_between_an_estimator_and_a_network(iris, diabetes):
     X, y = iris
     for options in ({"activation": "logistic"}, {"activation": ["gelu"]}):
-        model = classifier(**options).fit(X, y)
+        model = make_pipeline(StandardScaler(), classifier(**options)).fit(X, y)
         network = cyprop.from_sklearn(model)
-        assert_allclose(network.predict(X), model.predict_proba(X), rtol=1e-12, atol=1e-15)
-        assert network.activations == model.network_.activations
+        assert_allclose(network.predict(X), model.predict_proba(X), rtol=1e-10, atol=1e-13)
+        assert network.activations == model[-1].network_.activations
+        assert network.labels == model[-1].network_.labels
     model = MLPRegressor(hidden_layer_sizes=(8,), random_state=0, max_iter=5).fit(*diabetes)
     network = cyprop.from_sklearn(model)
     assert_array_equal(network.predict(diabetes[0])[:, 0], model.predict(diabetes[0]))
@@ -256,6 +265,20 @@ def first_weights(X, y):
     theirs.n_outputs_, theirs._random_state = 1, np.random.RandomState(0)
     theirs._initialize(y[:, None], [10, 6, 1], X.dtype)
     return theirs.coefs_, theirs.intercepts_
+
+
+@pytest.mark.parametrize("n_targets", [1, 3])
+def test_a_gradient_is_clipped_as_scikit_learn_has_it(diabetes, n_targets):
+    """Of plain SGD the step is the rate times the gradient: it is as long as the clipped one."""
+    X, y = diabetes
+    Y = 100 * y if n_targets == 1 else np.stack([100 * y] * n_targets, axis=1)
+    options = {"solver": "sgd", "momentum": 0, "learning_rate_init": 0.01, "batch_size": len(X)}
+    model = MLPRegressor(
+        hidden_layer_sizes=(6,), random_state=0, max_iter=1, clip_norm=0.25, **options
+    )
+    after = model.fit(X, Y).network_.parameters.copy()
+    before = model.set_params(learning_rate_init=1e-30).fit(X, Y).network_.parameters
+    assert np.linalg.norm(after - before) == pytest.approx(0.01 * 0.25, rel=1e-9)
 
 
 def test_dropout_is_another_training_that_a_seed_repeats(iris):

@@ -179,6 +179,13 @@ def test_importing_loads_nothing_optional():
     assert loaded == "[]"
 
 
+def test_estimators_without_scikit_learn_say_what_to_install():
+    code = "import sys; sys.modules['sklearn'] = None\ntry:\n    import cyprop.sklearn\n"
+    assert run(code + "except ImportError as error:\n    print(error)") == (
+        "cyprop.sklearn needs scikit-learn of version 1.6 or newer: pip install 'cyprop[sklearn]'"
+    )
+
+
 def test_importing_leaves_denormals_alone():
     halved = run(
         "import numpy, cyprop\n"

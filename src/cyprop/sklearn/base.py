@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,44 +66,52 @@ class Perceptron(BaseEstimator):
         """The network itself, which learns and predicts with the estimator's own weights.
 
         It has the dtype of the X that was fitted, and predicts what `predict_proba` gives, or the
-        regressor's `predict`, as (n, n_outputs). Its optimizer is in the network's terms: where
-        scikit-learn's gradient is a multiple of the network's, SGD's rate or epsilon makes up for
-        it. The next `fit` makes another.
+        regressor's `predict`, as (n, n_outputs); a classifier's has its classes as labels. Its
+        optimizer is in the network's terms: where scikit-learn's gradient is a multiple of the
+        network's, SGD's rate or epsilon makes up for it. The next `fit` makes another.
 
         Thread-safety: as `Network`; getting it may not run while another thread fits or assigns to
         `coefs_` or `intercepts_`.
         """
         if "coefs_" not in vars(self):
             check_is_fitted(self)
-        return self._network_of(None)
-
-    def _network_of(self, dtype: Any) -> Network:
-        """The network, with the weights that `coefs_` and `intercepts_` have by now."""
         network: Network | None = vars(self).get("_network")
-        if network is None:
-            found = self.coefs_[0].dtype if dtype is None else dtype
-            form = self._form(len(self.coefs_[0]))
-            network = self._made(form, optimizer_for(self, form, found), found, 1.0)
+        if network is None:  # someone has set all attributes that make an estimator a fitted one
+            dtype, form = self.coefs_[0].dtype, self._form(len(self.coefs_[0]))
+            network = self._made(form, optimizer_for(self, form, dtype), dtype, 1.0)
         self._take_weights(network)
         return network
 
     def _in_step(self, network: Network) -> bool:
         """Whether coefs_ and intercepts_ are the network's own weights, with none put in place."""
         for given, own in ((self.coefs_, network.weights), (self.intercepts_, network.biases)):
+            if len(given) != len(own):
+                return False
             for array, view in zip(given, own, strict=False):
                 if array is not view:
                     return False
         return True
 
     def _take_weights(self, network: Network) -> None:
-        """Let the network be what coefs_ and intercepts_ say, and these be views of it."""
+        """Let the network be what coefs_ and intercepts_ say, and these be views of it.
+
+        Raises
+        ------
+        ValueError
+            If they are not of as many layers, or one has another shape.
+        """
         if self._in_step(network):
             return
-        for given, own in ((self.coefs_, network.weights), (self.intercepts_, network.biases)):
-            for i, (array, view) in enumerate(zip(given, own, strict=True)):
+        for name, own in (("coefs_", network.weights), ("intercepts_", network.biases)):
+            given = getattr(self, name)
+            shapes = [np.shape(array) for array in given]
+            expected = [view.shape for view in own]
+            if shapes != expected:
+                raise ValueError(f"{name} has arrays of the shapes {shapes}, expected {expected}")
+            for array, view in zip(given, own, strict=True):
                 if array is not view:
                     view[...] = array
-                    given[i] = view
+            setattr(self, name, list(own))
 
     def _made(self, form: Form, optimizer: Optimizer, dtype: Any, weight: float) -> Network:
         """A network of that form, at `_network`, whose weights are still zero.
@@ -113,9 +122,9 @@ class Perceptron(BaseEstimator):
         network = memory.make(Network, form.settings(optimizer, dtype, l2))
         if any(form.dropout):
             memory.set_seed(network, int(self._random_state.randint(1 << 31)))
-        labels = self._labels()
-        if labels is not None and hasattr(network, "labels"):
-            setattr(network, "labels", labels)  # noqa: B010
+        with suppress(TypeError, ValueError):  # labels may be objects that no network knows
+            network.labels = self._labels()
+        network.input_names = vars(self).get("feature_names_in_")
         self._network = network
         return network
 

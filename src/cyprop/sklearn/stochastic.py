@@ -40,7 +40,10 @@ class Rate:
     """
 
     def __init__(self, estimator: Any) -> None:
-        self.learning_rate_init = self.learning_rate = float(estimator.learning_rate_init)
+        rate = estimator.learning_rate_init
+        if not isinstance(estimator.solver, str):
+            rate = estimator.solver.hyperparameters["learning_rate"]
+        self.learning_rate_init = self.learning_rate = float(rate)
         own = estimator.solver == "sgd"  # the other optimizers keep theirs
         self.kind = estimator.learning_rate if own else "constant"
         self.power_t = estimator.power_t
