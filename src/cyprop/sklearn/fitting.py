@@ -47,6 +47,16 @@ class Fitting(Perceptron):
     Those who inherit say what targets are to a network, and what a score is.
     """
 
+    if TYPE_CHECKING:  # what fitting sets, once more, since it is set here
+        coefs_: list[Array]
+        intercepts_: list[Array]
+        loss_curve_: list[float]
+        n_layers_: int
+        n_outputs_: int
+        out_activation_: str
+        best_loss_: float | None
+        validation_scores_: list[float] | None
+
     def _checked(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
         """X and y as scikit-learn checks them, y as numbers, or as True and False."""
         raise NotImplementedError

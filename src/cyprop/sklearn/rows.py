@@ -113,7 +113,7 @@ class Batches:
         n_parameters = memory.settings_of(network).n_parameters
         self._n_parts = threads_for_batches(n_threads, data.n, batch_size, n_parameters)
         self._options = clip_norm, None, shared_l2, penalty_counts
-        self.n_batches = -(-data.n // batch_size)
+        self.n_batches: int = -(-data.n // batch_size)
         self._course = None
         if not is_sparse(data.X):
             self._course = self._course_of(data.X, data.Y, data.weights, is_ordinary(data.X))

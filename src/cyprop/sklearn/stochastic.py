@@ -39,6 +39,11 @@ class Rate:
         That of the next epoch.
     """
 
+    learning_rate_init: float
+    learning_rate: float
+    kind: str
+    power_t: float
+
     def __init__(self, estimator: Any) -> None:
         rate = estimator.learning_rate_init
         if not isinstance(estimator.solver, str):
@@ -94,6 +99,23 @@ class Learning:
         Whether it is one epoch of many that the caller goes through.
     """
 
+    estimator: Any
+    network: Network
+    form: Form
+    data: Data
+    score: Callable[[], float] | None
+    incremental: bool
+    batch_size: int
+    batches: Batches
+    callbacks: tuple[Any, ...]
+    history: History
+    order: Array
+    constants: Any
+    pace: Pace | None
+    rate: float
+    seconds: float
+    diverged: bool
+
     def __init__(
         self,
         estimator: Any,
@@ -116,7 +138,7 @@ class Learning:
         )
         self.callbacks = checked_callbacks(estimator.callbacks)
         self.history = History()
-        self.order: Array = np.arange(data.n)
+        self.order = np.arange(data.n)
         self.constants = constants_of(data.Y) if form.constant else None
         self.pace = self._pace()
         self.diverged = False

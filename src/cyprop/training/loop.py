@@ -87,12 +87,13 @@ class Training:
     pace: Pace | None
     best: Array | None  # parameters
     epoch_start: Array  # those of the beginning of the epoch
+    rng_state: Any  # at that time; only where there is a checkpoint
 
     def __init__(self, network: Engine, plan: Plan, n_epochs: int) -> None:
         self.network, self.plan, self.n_epochs = network, plan, n_epochs
         self.history = History()
         self.epoch, self.place, self.seconds, self.is_over = 0, Place(), 0.0, False
-        self.stopping = self.pace = self.best = None
+        self.stopping = self.pace = self.best = self.rng_state = None
         self.epoch_start = memory.empty_like_parameters(network)
         if plan.early_stopping is not None:
             self.stopping = plan.early_stopping.begin(columns_of(plan))

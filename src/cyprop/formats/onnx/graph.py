@@ -48,6 +48,11 @@ class Node:
     """A NodeProto: an operator, and the names of what goes in and comes out."""
 
     __slots__ = ("_data", "domain", "inputs", "name", "op", "outputs")
+    name: bytes
+    op: str
+    domain: str
+    inputs: tuple[bytes, ...]
+    outputs: tuple[bytes, ...]
 
     def __init__(self, data: memoryview) -> None:
         inputs: list[bytes] = []
@@ -105,11 +110,14 @@ class Value:
     """A ValueInfoProto: the name, the type of elements, and the shape, None where it is open."""
 
     __slots__ = ("kind", "name", "shape")
+    name: bytes
+    kind: int
+    shape: tuple[int | None, ...] | None
 
     def __init__(self, data: memoryview) -> None:
         self.name = b""
         self.kind = 0
-        self.shape: tuple[int | None, ...] | None = None
+        self.shape = None
         for number, wire, value in protobuf.fields(data):
             if number == 1:
                 self.name = name_of(wire, value)
@@ -155,7 +163,7 @@ class Graph:
         self.opsets: dict[str, int] = {}
         self.metadata: dict[str, str] = {}
         self.beside = beside
-        self.size = len(data)
+        self.size: int = len(data)
         self._most = MOST_ENTRIES + len(data) // BYTES_FOR_ONE_MORE
         graph: memoryview | None = None
         for number, wire, value in protobuf.fields(data):

@@ -114,6 +114,8 @@ class Tensor:
     """A TensorProto, whose fields are read when they are asked for; its data stays where it is."""
 
     __slots__ = ("beside", "data")
+    data: memoryview
+    beside: Beside
 
     def __init__(self, data: memoryview, beside: Beside) -> None:
         self.data, self.beside = data, beside

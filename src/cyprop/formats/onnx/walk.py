@@ -33,6 +33,7 @@ class Layout:
     """The shape that values have; two have the same elements side by side if it is one object."""
 
     __slots__ = ("shape",)
+    shape: Shape
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
@@ -47,6 +48,8 @@ class Live:
     """A value that depends on the input: an expression of the last step, and its layout."""
 
     __slots__ = ("form", "layout")
+    form: Form
+    layout: Layout
 
     def __init__(self, form: Form, layout: Layout) -> None:
         self.form, self.layout = form, layout
@@ -56,6 +59,9 @@ class Condition:
     """Where an expression is above a number, or below it."""
 
     __slots__ = ("above", "bound", "live")
+    live: Live
+    bound: float
+    above: bool
 
     def __init__(self, live: Live, bound: float, above: bool) -> None:
         self.live, self.bound, self.above = live, bound, above
@@ -71,11 +77,11 @@ class Walk:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.builder = Builder(room=0)
+        self.builder: Builder = Builder(room=0)
         self.live: dict[bytes, Live] = {}
         self.conditions: dict[bytes, Condition] = {}
         self._constants: dict[bytes, Array] = {}
-        self.last = "the input"  # what made the expression that comes next
+        self.last: str = "the input"  # what made the expression that comes next
         self.wanted: set[bytes] = set()
 
     def follow(self, target: bytes) -> None:

@@ -32,7 +32,7 @@ class Pieces:
     """
 
     def __init__(self, dtype: str) -> None:
-        self.dtype = np.dtype(dtype)
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.nodes: list[bytes] = []
         self.tensors: list[bytes] = []
         self._numbers: dict[float, str] = {}
