@@ -25,16 +25,12 @@ FLAGS = {
 CPP = ["c++11", "c++17"] if shutil.which("c++") else []
 
 
-def rounds_twice(level):
-    return X86 and level == "baseline"
-
-
 # A library has the bits of the levels that round its products as it does.
 PAIRS = [
     (flags, level)
     for flags in FLAGS
     for level in dispatch.supported()
-    if rounds_twice(level) == (flags == "two roundings")
+    if compiled_headers.rounds_twice(level) == (flags == "two roundings")
 ]
 
 

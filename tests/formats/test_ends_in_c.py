@@ -10,6 +10,7 @@ from arrays_for_tests import same_bits
 from compiled_headers import COMPILER, STRICT
 
 import cyprop
+from cyprop.kernels import dispatch
 
 MIXED = ["a*/b", 'say "µ"\n??/', 3]
 CALLS = """\
@@ -60,7 +61,8 @@ def source(tmp_path_factory):
 
 
 def test_predictions_and_classes(source):
-    library = compiled_headers.library(source, "-O2", "-ffp-contract=fast")
+    twice = compiled_headers.rounds_twice(dispatch.level())
+    library = compiled_headers.library(source, "-O2", *(["-DCYPROP_NO_FMA"] if twice else []))
     X = np.random.Generator(np.random.PCG64(8)).normal(size=(100, 13))
     for name, net in networks().items():
         own = X.astype(net.dtype)

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import platform
 import shlex
 import subprocess
 import sysconfig
@@ -63,3 +64,8 @@ def predict(compiled, name, net, X, out=None):
     call.argtypes = (ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
     call(len(X), X.ctypes.data, out.ctypes.data)
     return out
+
+
+def rounds_twice(level):
+    """Whether kernels of that level round a product before it is added."""
+    return platform.machine() in ("x86_64", "AMD64") and level == "baseline"
