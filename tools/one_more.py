@@ -170,7 +170,9 @@ def run(copy: Path, *command: str, **variables: str) -> tuple[int, str]:
 
 
 def tested(copy: Path, installed: Path, *tests: str) -> tuple[int, str]:
-    return run(copy, sys.executable, "-m", "pytest", "-n", "0", "-x", *tests, PYTHONPATH=str(installed))
+    return run(
+        copy, sys.executable, "-m", "pytest", "-n", "0", "-x", *tests, PYTHONPATH=str(installed)
+    )
 
 
 def add(copy: Path) -> None:
