@@ -39,7 +39,7 @@ def compiler_is_gcc() -> bool:
 GCC = sys.platform != "win32" and compiler_is_gcc()
 
 if sys.platform == "win32":
-    COMPILE, LINK, CALLS = ["/O2", "/fp:precise", "/std:c11"], [], []
+    COMPILE, LINK, CALLS, FACES = ["/O2", "/fp:precise", "/std:c11"], [], [], []
     LOOPS = ["/DCYTHON_INLINE=__forceinline"]
     LEVELS = {"baseline": "", "avx2": "/arch:AVX2", "avx512": "/arch:AVX512"}
 else:
@@ -51,6 +51,7 @@ else:
     COMPILE += ["-fvisibility=hidden", "-g0", "-pthread"]
     LINK = [*STRICT, "-pthread"]
     CALLS = ["-O2"]  # for modules that mostly handle Python objects
+    FACES = ["-Os"]  # for those that show kernels to Python, which no network goes through
     LOOPS = ["-DCYTHON_INLINE=inline __attribute__((always_inline, unused))"]
     if GCC:
         # GCC unrolls loops of up to 16 passes before it vectorises, and then no longer can; at 7 it
@@ -110,10 +111,14 @@ modules += [
     for name in (
         *(f"engine.{name}" for name in ("engine", "bound", "course", "derivatives")),
         *(f"engine.{name}" for name in ("memory", "turns")),
-        *(f"kernels.{name}" for name in ("activation", "dense", "dropout", "gradient", "loss")),
-        "kernels.update",
-        *(f"kernels.{name}" for name in ("registry", "shapes")),
         "interface",
+    )
+]
+modules += [
+    extension(f"cyprop.kernels.{name}", *FACES)
+    for name in (
+        *("activation", "dense", "dropout", "gradient", "loss", "update"),
+        *("registry", "shapes"),
     )
 ]
 modules += [extension(SHARED, *CALLS, suffix="c")]
