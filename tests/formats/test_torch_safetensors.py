@@ -118,6 +118,8 @@ def test_damaged_files_are_refused(rng):
     assert "not JSON" in refusal(put_together(b"{" * 10, b""))
     assert "not a JSON object" in refusal(put_together(b"[]", b""))
     assert "not JSON" in refusal(put_together(b"\xff\xfe", b""))
+    assert "has the key 'a' twice" in refusal(put_together(b'{"a":{},"b":{},"a":{}}', b""))
+    assert "has the key 'shape' twice" in refusal(put_together(b'{"a":{"shape":1,"shape":1}}', b""))
 
 
 @pytest.mark.parametrize(
