@@ -100,6 +100,7 @@ def with_entry(**changes):
         (with_entry(more=1), "does not say"),
         (lambda header: header.update({"0.weight": 3}), "does not say"),
         (lambda header: header.update(__metadata__=3), "metadata is not"),
+        (lambda header: header.update(__metadata__={"a": ["b"]}), "values that are no texts"),
         (lambda header: header.pop("0.bias"), "gaps"),
     ],
 )

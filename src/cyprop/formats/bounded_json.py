@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 from cyprop.errors import FormatError
@@ -47,8 +48,7 @@ def parsed(text: bytes, size: int, what: str) -> Any:
     def without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):  # readers do not agree which of the two counts
-            seen: set[str] = set()
-            twice = next(name for name, _ in pairs if name in seen or seen.add(name))
+            [(twice, _), *_] = Counter(name for name, _ in pairs).most_common(1)
             raise FormatError(f"{what} has the key {twice[:80]!r} twice")
         return found
 
