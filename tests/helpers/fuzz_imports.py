@@ -39,6 +39,7 @@ from cyprop.formats.pytorch import safetensors as torch_safetensors
 from cyprop.formats.pytorch import sb3
 from cyprop.formats.reading import opened
 
+MADE = 64  # good files of each kind, which the others are made of
 SIZES = ([4, 8, 3], [1, 1], [3, 2, 2, 5], [17, 33, 9])
 WORDS = (
     b"weight",
@@ -114,9 +115,9 @@ def other_word(rng, data, _other):
 TEXT = (*BYTES, other_number, other_word, other_operations)
 
 
-def damaged(rng, kind):
+def damaged(rng, kind, known):
     """A file that was good."""
-    data, other = made(rng, kind), made(rng, kind)
+    data, other = pick(rng, known), pick(rng, known)
     for _ in range(rng.integers(1, 4)):
         if not data:
             return data
@@ -369,9 +370,12 @@ def main(arguments=None):
     accepted, case, end = 0, options.first, time.monotonic() + options.seconds
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "net")
-        for kind in kinds:  # imports what is then there
-            path.write_bytes(made(np.random.Generator(np.random.PCG64(1)), kind))
-            read(kind, path)
+        known = {}
+        for kind in kinds:
+            rng = np.random.Generator(np.random.PCG64(options.seed))
+            known[kind] = [made(rng, kind) for _ in range(MADE)]
+            path.write_bytes(known[kind][0])
+            read(kind, path)  # which imports what is then there
             again(kind, path.read_bytes())
         tracemalloc.start()
         kind = kinds[0]
@@ -381,7 +385,9 @@ def main(arguments=None):
                 rng = np.random.Generator(np.random.PCG64([options.seed, case]))
                 kind = kinds[case % len(kinds)]
                 good = rng.random() < 0.05
-                path.write_bytes(made(rng, kind) if good else damaged(rng, kind))
+                path.write_bytes(
+                    pick(rng, known[kind]) if good else damaged(rng, kind, known[kind])
+                )
                 found = check(kind, path, measured)
                 assert found or not good, "a good file is refused"
                 accepted += found
