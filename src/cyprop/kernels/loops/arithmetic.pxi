@@ -30,6 +30,18 @@ cdef extern from "arithmetic.h" nogil:
     void add_transposed64 "cyprop_add_transposed64"(
         int rows, Py_ssize_t n_terms, const double *source, Py_ssize_t stride, const double *a,
         double *sums)
+    bint one_of_few32 "cyprop_one_of_few32"(
+        Py_ssize_t n_in, const float *a, const float *W, Py_ssize_t W_stride, const float *b,
+        float *Z)
+    bint one_of_few64 "cyprop_one_of_few64"(
+        Py_ssize_t n_in, const double *a, const double *W, Py_ssize_t W_stride, const double *b,
+        double *Z)
+    bint few_outputs32 "cyprop_few_outputs32"(
+        Py_ssize_t n, Py_ssize_t n_in, const float *const *A, const float *W, Py_ssize_t W_stride,
+        const float *b, float *Z, Py_ssize_t Z_stride)
+    bint few_outputs64 "cyprop_few_outputs64"(
+        Py_ssize_t n, Py_ssize_t n_in, const double *const *A, const double *W, Py_ssize_t W_stride,
+        const double *b, double *Z, Py_ssize_t Z_stride)
     double fabs(double x)
     float sqrtf(float x)
     double sqrt(double x)

@@ -41,7 +41,8 @@ cdef void dense_forward(
     """Z = A_prev · W + b; the shortest way for one row as it lies in a network."""
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
     if n == 1 and order == NULL and n_out == line:
-        narrow_row(n_in, A_prev, W, W_stride, b, Z)
+        if W_stride == line or not one_of_few(n_in, A_prev, W, W_stride, b, Z):
+            narrow_row(n_in, A_prev, W, W_stride, b, Z)
     elif n == 1 and order == NULL and n_out > line:
         one_row(n_in, n_out, A_prev, W, W_stride, b, Z)
     else:

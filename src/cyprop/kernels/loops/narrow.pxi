@@ -76,11 +76,37 @@ cdef inline void one_output(
         Z[lane] = 0
 
 
+cdef inline bint few_outputs(
+    Py_ssize_t n, Py_ssize_t n_in, const floating *const *A_prev,
+    const floating *W, Py_ssize_t W_stride, const floating *b,
+    floating *restrict Z, Py_ssize_t Z_stride,
+) noexcept nogil:
+    """Z a line wide where W has fewer columns, and zeros behind them; false: nothing was done."""
+    if floating is float:
+        return few_outputs32(n, n_in, A_prev, W, W_stride, b, Z, Z_stride)
+    else:
+        return few_outputs64(n, n_in, A_prev, W, W_stride, b, Z, Z_stride)
+
+
+cdef inline bint one_of_few(
+    Py_ssize_t n_in, const floating *A_prev,
+    const floating *W, Py_ssize_t W_stride, const floating *b, floating *restrict Z,
+) noexcept nogil:
+    """`few_outputs` of one row."""
+    if floating is float:
+        return one_of_few32(n_in, A_prev, W, W_stride, b, Z)
+    else:
+        return one_of_few64(n_in, A_prev, W, W_stride, b, Z)
+
+
 cdef void narrow_row(
     Py_ssize_t n_in, const floating *A_prev,
     const floating *W, Py_ssize_t W_stride, const floating *b, floating *restrict Z,
 ) noexcept nogil:
-    """One row of Z, a line wide; at a stride of 1, only the first element is W's own."""
+    """One row of Z, a line wide.
+
+    Where rows of W are shorter, so many elements are W's own, and nobody uses the others.
+    """
     if W_stride == 1:
         one_output(n_in, A_prev, W, b, Z)
         return
@@ -106,6 +132,8 @@ cdef void narrow_forward(
 ) noexcept nogil:
     """Z a line wide, some rows at a time."""
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), rows
+    if W_stride < line and few_outputs(n, n_in, A_prev, W, W_stride, b, Z, Z_stride):
+        return
     while n > 0:
         rows = NARROW_ROWS if n >= NARROW_ROWS else 1
         if rows == 1:
