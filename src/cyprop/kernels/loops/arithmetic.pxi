@@ -14,6 +14,7 @@ cdef extern from "arithmetic.h" nogil:
         ROW_LINES "CYPROP_ROW_LINES"
         NARROW_ROWS "CYPROP_NARROW_ROWS"
         STEP_ROWS "CYPROP_STEP_ROWS"
+        FOUR_LINES "CYPROP_FOUR_LINES"
     float fma32 "cyprop_fma32"(float a, float b, float c)
     double fma64 "cyprop_fma64"(double a, double b, double c)
     uint32_t bits32 "cyprop_bits32"(float x)

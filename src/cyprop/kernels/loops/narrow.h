@@ -10,7 +10,13 @@
 #define CYPROP_NARROW_H
 
 #include <stddef.h>
-#include <string.h>
+
+/* Lines of inputs whose sums of four outputs fit into registers. */
+#if defined(__AVX512F__)
+enum { CYPROP_FOUR_LINES = 2 };
+#else
+enum { CYPROP_FOUR_LINES = 1 };
+#endif
 
 #if defined(__AVX2__) && (defined(__FMA__) || defined(_MSC_VER))
 

@@ -3,6 +3,10 @@
 # One sum an output would leave the processor waiting: each addition for the one before, with nothing
 # beside it. So a sum is four: p₀ starts from b, the others from 0, and input i goes to p of i mod 4;
 # z = (p₀ + p₁) + (p₂ + p₃), for one row as for many, and no zero is passed over.
+#
+# dW of less than a line of outputs is computed as dWᵀ = dZᵀ · A_prev, with the inputs side by side in
+# vectors, since of a row of dW most of a line would be padding. An element is the same sum as ever, over
+# the samples in order.
 
 
 cdef inline void narrow_rows(
@@ -143,3 +147,80 @@ cdef void narrow_forward(
         A_prev = A_prev + rows
         Z = Z + rows * Z_stride
         n -= rows
+
+
+cdef inline void turned_tile(
+    Py_ssize_t n_out, Py_ssize_t lines, Py_ssize_t n, const floating *const *A_prev, Py_ssize_t k,
+    const floating *dZ, Py_ssize_t dZ_stride, const floating *start,
+    Py_ssize_t first, floating *restrict dW, Py_ssize_t dW_stride,
+) noexcept nogil:
+    """dW = start + A_prevᵀ · dZ for some lines of inputs, of which those from `first` on are kept.
+
+    n_out (1, 2 or 4) and lines are constants in a call.
+    """
+    cdef floating sums[4][MAX_LANES]
+    cdef const floating *a
+    cdef floating dz
+    cdef Py_ssize_t lanes = lines * (LINE_BYTES // sizeof(floating)), i, j, lane
+    for j in range(n_out):
+        for lane in range(lanes):
+            sums[j][lane] = start[lane * dW_stride + j] if start != NULL else 0
+    for i in range(n):
+        a = A_prev[i] + k
+        for j in range(n_out):
+            dz = dZ[i * dZ_stride + j]
+            for lane in range(lanes):
+                sums[j][lane] = fma(a[lane], dz, sums[j][lane])
+    for lane in range(first, lanes):
+        for j in range(n_out):
+            dW[lane * dW_stride + j] = sums[j][lane] + 0
+
+
+cdef void turned_columns(
+    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, const floating *const *A_prev,
+    const floating *dZ, Py_ssize_t dZ_stride, const floating *start,
+    floating *restrict dW, Py_ssize_t dW_stride,
+) noexcept nogil:
+    """dW = start + A_prevᵀ · dZ for 1, 2 or 4 outputs and at least a line of inputs.
+
+    The last tile is moved back to end with the last input, and what it has in common with the one
+    before it is thrown away.
+    """
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), k = 0, lines, first
+    cdef Py_ssize_t most = 4 if n_out == 1 else 2 if n_out == 2 else FOUR_LINES
+    cdef const floating *from_k
+    cdef floating *restrict to_k
+    while k < n_in:
+        lines = most if n_in - k >= most * line else 1
+        first = max(k + lines * line - n_in, <Py_ssize_t> 0)
+        k -= first
+        from_k = start + k * dW_stride if start != NULL else start
+        to_k = dW + k * dW_stride
+        if n_out == 1 and lines == 4:
+            turned_tile(1, 4, n, A_prev, k, dZ, dZ_stride, from_k, first, to_k, dW_stride)
+        elif n_out == 1:
+            turned_tile(1, 1, n, A_prev, k, dZ, dZ_stride, from_k, first, to_k, dW_stride)
+        elif n_out == 2 and lines == 2:
+            turned_tile(2, 2, n, A_prev, k, dZ, dZ_stride, from_k, first, to_k, dW_stride)
+        elif n_out == 2:
+            turned_tile(2, 1, n, A_prev, k, dZ, dZ_stride, from_k, first, to_k, dW_stride)
+        elif lines == 2 and FOUR_LINES == 2:
+            turned_tile(4, 2, n, A_prev, k, dZ, dZ_stride, from_k, first, to_k, dW_stride)
+        else:
+            turned_tile(4, 1, n, A_prev, k, dZ, dZ_stride, from_k, first, to_k, dW_stride)
+        k += lines * line
+
+
+cdef void narrow_gradient(
+    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, const floating *const *A_prev,
+    const floating *dZ, Py_ssize_t dZ_stride, const floating *start,
+    floating *restrict dW, Py_ssize_t dW_stride,
+) noexcept nogil:
+    """dW = start + A_prevᵀ · dZ for less than a line of outputs and at least a line of inputs."""
+    cdef Py_ssize_t j = 0, count
+    while j < n_out:
+        count = 4 if j + 4 <= n_out else 2 if j + 2 <= n_out else 1
+        turned_columns(
+            n, n_in, count, A_prev, dZ + j, dZ_stride, start + j if start != NULL else start, dW + j,
+            dW_stride)
+        j += count
