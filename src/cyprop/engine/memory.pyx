@@ -24,7 +24,7 @@ from cyprop.checks.layers import layer_numbers
 from cyprop.engine.finite cimport first_nonfinite
 from cyprop.engine.model cimport (
     FOREIGN, LINE_BYTES, MAX_HYPERPARAMETERS, MAX_STATES, TAME, UNSEEN, UPDATES, Layer, Model,
-    blocks_of,
+    aligned, blocks_of,
 )
 from cyprop.engine.turns cimport Call, Turns
 from cyprop.kernels cimport activation as activation_kernels
@@ -70,10 +70,11 @@ cdef char *allocate(Py_ssize_t size) except NULL:
 
 def aligned_zeros(Py_ssize_t n, dtype):
     """A vector of n zeros that starts at a cache line."""
-    itemsize = np.dtype(dtype).itemsize
-    memory = np.zeros(n * itemsize + LINE_BYTES, np.uint8)
-    start = -memory.ctypes.data % LINE_BYTES
-    return memory[start:start + n * itemsize].view(dtype)
+    cdef Py_ssize_t size = n * np.dtype(dtype).itemsize, start
+    cdef cnp.npy_intp room = size + LINE_BYTES
+    cdef cnp.ndarray memory = cnp.PyArray_ZEROS(1, &room, cnp.NPY_UINT8, 0)
+    start = aligned(cnp.PyArray_DATA(memory)) - cnp.PyArray_BYTES(memory)
+    return memory[start:start + size].view(dtype)
 
 
 cdef class Memory(Turns):

@@ -15,6 +15,7 @@ cdef extern from "arithmetic.h" nogil:
         NARROW_ROWS "CYPROP_NARROW_ROWS"
         STEP_ROWS "CYPROP_STEP_ROWS"
         FOUR_LINES "CYPROP_FOUR_LINES"
+        PASS_ROWS "CYPROP_PASS_ROWS"
     float fma32 "cyprop_fma32"(float a, float b, float c)
     double fma64 "cyprop_fma64"(double a, double b, double c)
     uint32_t bits32 "cyprop_bits32"(float x)
@@ -57,6 +58,7 @@ cdef enum:
     ROWS_OF_LARGE = 16     # of such weights at a time
     MAX_ROW_LINES = 4
     MAX_LINE = 16          # elements in a cache line
+    LONG_PASS = 8          # inputs that repay four passes over a few rows of them
     SPARSE_COLUMNS = 64    # fewer than this are done sooner than a list is made
     COUNT_LANES = 64       # counts side by side, which are several vectors
     GLIMPSE = 128          # elements after which it shows whether many are zero

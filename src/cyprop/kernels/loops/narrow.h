@@ -11,11 +11,14 @@
 
 #include <stddef.h>
 
-/* Lines of inputs whose sums of four outputs fit into registers. */
+/* What fits into registers: the sums of four outputs for so many lines of inputs; and a line of outputs
+   for so many rows, if one of four sums is taken after the other. */
 #if defined(__AVX512F__)
-enum { CYPROP_FOUR_LINES = 2 };
+enum { CYPROP_FOUR_LINES = 2, CYPROP_PASS_ROWS = 1 };
+#elif defined(__AVX2__) || defined(__aarch64__)
+enum { CYPROP_FOUR_LINES = 1, CYPROP_PASS_ROWS = 6 };
 #else
-enum { CYPROP_FOUR_LINES = 1 };
+enum { CYPROP_FOUR_LINES = 1, CYPROP_PASS_ROWS = 1 };
 #endif
 
 #if defined(__AVX2__) && (defined(__FMA__) || defined(_MSC_VER))

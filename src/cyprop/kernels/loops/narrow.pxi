@@ -129,18 +129,73 @@ cdef void narrow_columns(
             narrow_rows(1, 1, n_in, A_prev + i, W + j, W_stride, b + j, Z + i * Z_stride + j, 0)
 
 
+cdef inline void every_fourth(
+    Py_ssize_t rows, Py_ssize_t first, Py_ssize_t n_in, const floating *const *A_prev,
+    const floating *W, Py_ssize_t W_stride, const floating *start, floating *restrict p,
+) noexcept nogil:
+    """The sums over the inputs first, first + 4, … of some rows, a constant in a call, a line wide."""
+    cdef floating sums[MAX_TILE_ROWS][MAX_LINE]
+    cdef const floating *w
+    cdef floating a
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), i = first, row, lane
+    for row in range(rows):
+        for lane in range(line):
+            sums[row][lane] = start[lane]
+    while i < n_in:
+        w = W + i * W_stride
+        for row in range(rows):
+            a = A_prev[row][i]
+            for lane in range(line):
+                sums[row][lane] = fma(a, w[lane], sums[row][lane])
+        i += 4
+    for row in range(rows):
+        for lane in range(line):
+            p[row * line + lane] = sums[row][lane]
+
+
+cdef void narrow_tile(
+    Py_ssize_t rows, Py_ssize_t n_in, const floating *const *A_prev,
+    const floating *W, Py_ssize_t W_stride, const floating *b,
+    floating *restrict Z, Py_ssize_t Z_stride,
+) noexcept nogil:
+    """3 to 6 rows of Z, a line wide, in four passes: so many rows share what is read of W, for whose
+    four sums at once there are too few registers."""
+    cdef floating p[4][6 * MAX_LINE]
+    cdef const floating *start = b
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), first, row, lane
+    for first in range(4):
+        if rows == 6:
+            every_fourth(6, first, n_in, A_prev, W, W_stride, start, p[first])
+        elif rows == 5:
+            every_fourth(5, first, n_in, A_prev, W, W_stride, start, p[first])
+        elif rows == 4:
+            every_fourth(4, first, n_in, A_prev, W, W_stride, start, p[first])
+        else:
+            every_fourth(3, first, n_in, A_prev, W, W_stride, start, p[first])
+        start = <const floating *> zeros
+    for row in range(rows):
+        for lane in range(line):
+            Z[row * Z_stride + lane] = (
+                (p[0][row * line + lane] + p[1][row * line + lane])
+                + (p[2][row * line + lane] + p[3][row * line + lane]))
+
+
 cdef void narrow_forward(
     Py_ssize_t n, Py_ssize_t n_in, const floating *const *A_prev,
     const floating *W, Py_ssize_t W_stride, const floating *b,
     floating *restrict Z, Py_ssize_t Z_stride,
 ) noexcept nogil:
     """Z a line wide, some rows at a time."""
-    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), rows
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), rows, n_tiles
     if W_stride < line and few_outputs(n, n_in, A_prev, W, W_stride, b, Z, Z_stride):
         return
     while n > 0:
         rows = NARROW_ROWS if n >= NARROW_ROWS else 1
-        if rows == 1:
+        if PASS_ROWS == 6 and n > 2 and n_in >= LONG_PASS:
+            n_tiles = (n + 5) // 6
+            rows = (n + n_tiles - 1) // n_tiles
+            narrow_tile(rows, n_in, A_prev, W, W_stride, b, Z, Z_stride)
+        elif rows == 1:
             narrow_row(n_in, A_prev[0], W, W_stride, b, Z)
         else:
             narrow_rows(NARROW_ROWS, line, n_in, A_prev, W, W_stride, b, Z, Z_stride)
