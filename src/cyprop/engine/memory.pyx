@@ -70,11 +70,13 @@ cdef char *allocate(Py_ssize_t size) except NULL:
 
 def aligned_zeros(Py_ssize_t n, dtype):
     """A vector of n zeros that starts at a cache line."""
-    cdef Py_ssize_t size = n * np.dtype(dtype).itemsize, start
-    cdef cnp.npy_intp room = size + LINE_BYTES
+    cdef cnp.dtype kind = np.dtype(dtype)
+    cdef cnp.npy_intp size = n, room = n * <Py_ssize_t> kind.itemsize + LINE_BYTES
     cdef cnp.ndarray memory = cnp.PyArray_ZEROS(1, &room, cnp.NPY_UINT8, 0)
-    start = aligned(cnp.PyArray_DATA(memory)) - cnp.PyArray_BYTES(memory)
-    return memory[start:start + size].view(dtype)
+    cdef cnp.ndarray vector = cnp.PyArray_SimpleNewFromData(
+        1, &size, kind.type_num, aligned(cnp.PyArray_DATA(memory)))
+    cnp.set_array_base(vector, memory)
+    return vector
 
 
 cdef class Memory(Turns):
