@@ -21,6 +21,7 @@ from cyprop.engine.team cimport LOOK, Team, now, run
 from cyprop.engine.trial cimport step_is_finite, step_is_tame
 
 cdef enum:
+    PIECE_ROWS = 128             # taken forward together at least
     PIECE = 1 << 24              # multiplications of a large batch after which Ctrl-C is looked for
 
 
@@ -232,10 +233,15 @@ cdef void evaluate_part(void *work, Py_ssize_t index, Team *team) noexcept nogil
 cdef bint forward_in_pieces(
     const Model *model, const Part *part, const Batch *batch, const Tape *tape, double *C,
 ) noexcept nogil:
-    """`forward`, looking for Ctrl-C between pieces of a large batch; true if it came."""
+    """`forward`, a piece of a large batch after the other; true if Ctrl-C came in between.
+
+    What a layer gives for a piece is in the first or second-level cache when the next one takes it.
+    """
     cdef Part piece = part[0]
     cdef Py_ssize_t i, n_pieces = batch.n * model.n_parameters // part.n_parts // PIECE + 1
-    if n_pieces == 1:
+    cdef bint looking = n_pieces > 1
+    n_pieces = max(n_pieces, batch.n // part.n_parts // PIECE_ROWS)
+    if n_pieces <= 1:
         forward(model, part, batch, tape, C)
         return False
     piece.team = NULL                    # which meets once, behind all pieces
@@ -243,7 +249,7 @@ cdef bint forward_in_pieces(
     for i in range(n_pieces):
         piece.index = part.index * n_pieces + i
         forward(model, &piece, batch, tape, C)
-        if interrupted(part):
+        if looking and interrupted(part):
             if part.n_parts == 1:
                 return True
             break

@@ -24,7 +24,7 @@ from cyprop.checks.layers import layer_numbers
 from cyprop.engine.finite cimport first_nonfinite
 from cyprop.engine.model cimport (
     FOREIGN, LINE_BYTES, MAX_HYPERPARAMETERS, MAX_STATES, TAME, UNSEEN, UPDATES, Layer, Model,
-    blocks_of,
+    aligned, blocks_of,
 )
 from cyprop.engine.turns cimport Call, Turns
 from cyprop.kernels cimport activation as activation_kernels
@@ -70,10 +70,13 @@ cdef char *allocate(Py_ssize_t size) except NULL:
 
 def aligned_zeros(Py_ssize_t n, dtype):
     """A vector of n zeros that starts at a cache line."""
-    itemsize = np.dtype(dtype).itemsize
-    memory = np.zeros(n * itemsize + LINE_BYTES, np.uint8)
-    start = -memory.ctypes.data % LINE_BYTES
-    return memory[start:start + n * itemsize].view(dtype)
+    cdef cnp.dtype kind = np.dtype(dtype)
+    cdef cnp.npy_intp size = n, room = n * <Py_ssize_t> kind.itemsize + LINE_BYTES
+    cdef cnp.ndarray memory = cnp.PyArray_ZEROS(1, &room, cnp.NPY_UINT8, 0)
+    cdef cnp.ndarray vector = cnp.PyArray_SimpleNewFromData(
+        1, &size, kind.type_num, aligned(cnp.PyArray_DATA(memory)))
+    cnp.set_array_base(vector, memory)
+    return vector
 
 
 cdef class Memory(Turns):

@@ -26,13 +26,23 @@ cdef struct Link:                    # a layer on the way down: what it was give
     char *strip                      # of dW, this part's own
 
 
+cdef inline Py_ssize_t independent_columns(const Layer *layer, Py_ssize_t *n) noexcept nogil:
+    """How many columns of n rows an activation takes; rows without gaps are as good as one."""
+    cdef Py_ssize_t columns = layer.width
+    if layer.activation.couples_units:
+        return layer.n_out
+    if columns == layer.stride:
+        columns *= n[0]
+        n[0] = 1
+    return columns
+
+
 cdef inline void activate(
     const Model *model, const Layer *layer, Py_ssize_t n, const char *Z, char *A,
 ) noexcept nogil:
     """A = f(Z); padding is activated along with the rest where units are independent."""
-    layer.activation.forward[model.dtype](
-        n, layer.n_out if layer.activation.couples_units else layer.width, Z, A, layer.stride,
-        layer.hyperparameters)
+    cdef Py_ssize_t columns = independent_columns(layer, &n)
+    layer.activation.forward[model.dtype](n, columns, Z, A, layer.stride, layer.hyperparameters)
 
 
 cdef inline void drop_out(
@@ -104,8 +114,9 @@ cdef inline void error_of_layer(
     """dZ = dA · f′, in place"""
     cdef const Layer *layer = link.layer
     cdef char *dZ = link.dZ + link.first * layer.stride * model.itemsize
+    cdef Py_ssize_t n = link.n_own, columns = independent_columns(layer, &n)
     layer.activation.backward[model.dtype](
-        link.n_own, layer.n_out if layer.activation.couples_units else layer.width,
+        n, columns,
         Z_of(model, layer, tape, link.first), A_of(model, layer, tape, link.first), layer.stride,
         dZ, dZ, layer.stride, layer.hyperparameters)
 

@@ -14,6 +14,7 @@ import numpy as np
 from cyprop._restore import restore
 from cyprop.checks.numbers import real_number, shown, whole_number
 from cyprop.engine import derivatives, memory
+from cyprop.engine.finite import place_of_nonfinite
 from cyprop.errors import DivergenceError
 from cyprop.training.callbacks import call
 from cyprop.training.loop import Plan, Training
@@ -190,8 +191,11 @@ class Descent:
     def _place(self, x: Array) -> Array:
         """All parameters, with those that learn as scipy has them."""
         found = self._parameters.copy()
-        with np.errstate(over="ignore"):
+        if found.dtype == x.dtype:
             found[self._learns] = x
+        else:
+            with np.errstate(over="ignore"):
+                found[self._learns] = x
         return found
 
     def _loss_and_gradient(self, x: Array) -> tuple[float, Array]:
@@ -201,8 +205,8 @@ class Descent:
         loss, found, _ = derivatives.derive(
             training.network, X, Y, None, False, training.plan.n_threads, weights
         )
-        gradient: Array = found[self._learns].astype(np.float64)
-        if not (math.isfinite(loss) and np.isfinite(gradient).all()):
+        gradient: Array = found[self._learns].astype(np.float64, copy=False)
+        if not math.isfinite(loss) or place_of_nonfinite(gradient) is not None:
             raise DivergenceError(training.epoch, 0, "the loss", training.history)
         return loss, gradient
 

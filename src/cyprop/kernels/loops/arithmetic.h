@@ -58,5 +58,6 @@
 #undef INLINE
 
 #include "transpose.h"
+#include "narrow.h"
 
 #endif

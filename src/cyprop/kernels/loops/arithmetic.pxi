@@ -14,6 +14,8 @@ cdef extern from "arithmetic.h" nogil:
         ROW_LINES "CYPROP_ROW_LINES"
         NARROW_ROWS "CYPROP_NARROW_ROWS"
         STEP_ROWS "CYPROP_STEP_ROWS"
+        FOUR_LINES "CYPROP_FOUR_LINES"
+        PASS_ROWS "CYPROP_PASS_ROWS"
     float fma32 "cyprop_fma32"(float a, float b, float c)
     double fma64 "cyprop_fma64"(double a, double b, double c)
     uint32_t bits32 "cyprop_bits32"(float x)
@@ -30,6 +32,18 @@ cdef extern from "arithmetic.h" nogil:
     void add_transposed64 "cyprop_add_transposed64"(
         int rows, Py_ssize_t n_terms, const double *source, Py_ssize_t stride, const double *a,
         double *sums)
+    bint one_of_few32 "cyprop_one_of_few32"(
+        Py_ssize_t n_in, const float *a, const float *W, Py_ssize_t W_stride, const float *b,
+        float *Z)
+    bint one_of_few64 "cyprop_one_of_few64"(
+        Py_ssize_t n_in, const double *a, const double *W, Py_ssize_t W_stride, const double *b,
+        double *Z)
+    bint few_outputs32 "cyprop_few_outputs32"(
+        Py_ssize_t n, Py_ssize_t n_in, const float *const *A, const float *W, Py_ssize_t W_stride,
+        const float *b, float *Z, Py_ssize_t Z_stride)
+    bint few_outputs64 "cyprop_few_outputs64"(
+        Py_ssize_t n, Py_ssize_t n_in, const double *const *A, const double *W, Py_ssize_t W_stride,
+        const double *b, double *Z, Py_ssize_t Z_stride)
     double fabs(double x)
     float sqrtf(float x)
     double sqrt(double x)
@@ -44,6 +58,7 @@ cdef enum:
     ROWS_OF_LARGE = 16     # of such weights at a time
     MAX_ROW_LINES = 4
     MAX_LINE = 16          # elements in a cache line
+    LONG_PASS = 8          # inputs that repay four passes over a few rows of them
     SPARSE_COLUMNS = 64    # fewer than this are done sooner than a list is made
     COUNT_LANES = 64       # counts side by side, which are several vectors
     GLIMPSE = 128          # elements after which it shows whether many are zero

@@ -41,11 +41,40 @@ cdef void dense_forward(
     """Z = A_prev · W + b; the shortest way for one row as it lies in a network."""
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
     if n == 1 and order == NULL and n_out == line:
-        narrow_row(n_in, A_prev, W, W_stride, b, Z)
+        if W_stride == line or not one_of_few(n_in, A_prev, W, W_stride, b, Z):
+            narrow_row(n_in, A_prev, W, W_stride, b, Z)
     elif n == 1 and order == NULL and n_out > line:
         one_row(n_in, n_out, A_prev, W, W_stride, b, Z)
     else:
         rows_forward(n, n_in, n_out, A_prev, A_prev_stride, order, W, W_stride, b, Z, Z_stride)
+
+
+cdef inline void products(
+    Py_ssize_t lanes, Py_ssize_t n_in, const floating *A_prev, const floating *dZ,
+    floating *restrict dW, Py_ssize_t dW_stride,
+) noexcept nogil:
+    """dW = A_prevᵀ · dZ of one sample; lanes, the number of outputs, may be a constant in a call."""
+    cdef Py_ssize_t k, lane
+    for k in range(n_in):
+        for lane in range(lanes):
+            dW[k * dW_stride + lane] = A_prev[k] * dZ[lane] + 0
+
+
+cdef void gradient_of_one(
+    Py_ssize_t n_in, Py_ssize_t n_out, const floating *A_prev, const floating *dZ,
+    floating *restrict dW, Py_ssize_t dW_stride,
+) noexcept nogil:
+    """dW = A_prevᵀ · dZ of one sample"""
+    if n_out == 1 and dW_stride == 1:
+        products(1, n_in, A_prev, dZ, dW, 1)
+    elif n_out == 4:
+        products(4, n_in, A_prev, dZ, dW, dW_stride)
+    elif n_out == 8:
+        products(8, n_in, A_prev, dZ, dW, dW_stride)
+    elif n_out == 16:
+        products(16, n_in, A_prev, dZ, dW, dW_stride)
+    else:
+        products(n_out, n_in, A_prev, dZ, dW, dW_stride)
 
 
 cdef void dense_backward_W(
@@ -58,7 +87,7 @@ cdef void dense_backward_W(
     cdef const floating *samples[SAMPLES]
     cdef floating column[SAMPLES]
     cdef const floating *start = NULL
-    cdef Py_ssize_t first = 0, i, k, count
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), first = 0, i, k, count
     cdef bint sparse = mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride, order)
     while first < n:
         count = list_samples(first, n, A_prev, A_prev_stride, order, samples)
@@ -69,6 +98,10 @@ cdef void dense_backward_W(
                 row_of_terms(
                     count, n_out, column, dZ, dZ_stride,
                     start + k * dW_stride if start != NULL else start, dW + k * dW_stride)
+        elif n == 1:
+            gradient_of_one(n_in, n_out, samples[0], dZ, dW, dW_stride)
+        elif n_out < line <= n_in:
+            narrow_gradient(count, n_in, n_out, samples, dZ, dZ_stride, start, dW, dW_stride)
         else:
             product(BACKWARD_W, <floating> 0, n_in, count, n_out, samples,
                     dZ, dZ_stride, start, dW_stride, dW, dW_stride)
@@ -77,19 +110,51 @@ cdef void dense_backward_W(
         first += count
 
 
+cdef inline void sum_columns(
+    Py_ssize_t lanes, Py_ssize_t n, const floating *dZ, Py_ssize_t dZ_stride, floating *restrict db,
+) noexcept nogil:
+    """db = Σ_rows dZ for a few columns, whose sums stay in registers; lanes is a constant in a call.
+
+    In memory each addition would wait for the one before, which is what costs time where rows are short.
+    """
+    cdef floating sums[MAX_LANES]
+    cdef Py_ssize_t i, lane
+    for lane in range(lanes):
+        sums[lane] = 0                  # which makes −0 into +0
+    for i in range(n):
+        for lane in range(lanes):
+            sums[lane] = sums[lane] + dZ[i * dZ_stride + lane]
+    for lane in range(lanes):
+        db[lane] = sums[lane]
+
+
 cdef void dense_backward_b(
     Py_ssize_t n, Py_ssize_t n_out,
     const floating *dZ, Py_ssize_t dZ_stride, floating *restrict db,
 ) noexcept nogil:
     """db = Σ_rows dZ"""
-    cdef Py_ssize_t i, j
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), i, j = 0
     cdef const floating *dz
-    for j in range(n_out):
-        db[j] = 0 + dZ[j]               # which makes −0 into +0
-    for i in range(1, n):
-        dz = dZ + i * dZ_stride
+    if n == 1 or n_out > 4 * line:
         for j in range(n_out):
-            db[j] = db[j] + dz[j]
+            db[j] = 0 + dZ[j]           # which makes −0 into +0
+        for i in range(1, n):
+            dz = dZ + i * dZ_stride
+            for j in range(n_out):
+                db[j] = db[j] + dz[j]
+        return
+    while j + 2 * line <= n_out:
+        sum_columns(2 * line, n, dZ + j, dZ_stride, db + j)
+        j += 2 * line
+    while j + line <= n_out:
+        sum_columns(line, n, dZ + j, dZ_stride, db + j)
+        j += line
+    while j + 4 <= n_out:
+        sum_columns(4, n, dZ + j, dZ_stride, db + j)
+        j += 4
+    while j < n_out:
+        sum_columns(1, n, dZ + j, dZ_stride, db + j)
+        j += 1
 
 
 cdef void dense_backward_A(
@@ -161,9 +226,12 @@ cdef inline double largest_in_row(Py_ssize_t n, const floating *a) noexcept nogi
 cdef double largest(
     Py_ssize_t n, Py_ssize_t n_out, const floating *A, Py_ssize_t A_stride, const Py_ssize_t *order,
 ) noexcept nogil:
-    """max |A|, and NaN if there is one"""
+    """max |A|, and NaN if there is one; rows without gaps are as good as one"""
     cdef double most = 0, size
     cdef Py_ssize_t i
+    if order == NULL and n_out == A_stride:
+        n_out *= n
+        n = 1
     for i in range(n):
         size = largest_in_row(n_out, A + (order[i] if order != NULL else i) * A_stride)
         if not size <= most:

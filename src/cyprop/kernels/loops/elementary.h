@@ -65,12 +65,13 @@ INLINE REAL NAMED(sigmoid)(REAL z)
     return z < 0 ? NAMED(fma)(-e, y, e) : y; /* e - e * y is y, rounded once less for small e */
 }
 
-/* (e^z - e^-z) / (e^z + e^-z), at most 2 ULP off, never outside [-1, 1]. */
+/* (e^z - e^-z) / (e^z + e^-z), at most 2 ULP off, never outside [-1, 1]. From 20 on it rounds to 1. */
 INLINE REAL NAMED(tanh)(REAL z)
 {
-    REAL size = NAMED(absolute)(z), u = z * z, factor;
-    REAL half = NAMED(exp_but_for)(size + size, &factor);
-    REAL y = 1 - 2 / NAMED(fma)(half, factor, 1);
+    REAL size = NAMED(absolute)(z), u = z * z, clipped = size, y;
+    if (clipped > 20)
+        clipped = 20;
+    y = 1 - 2 / (NAMED(exp_to_forty)(clipped + clipped) + 1);
     if (size < (REAL)0.55) /* clang is slower with a conditional expression */
         y = NAMED(fma)(size * u, NAMED(tanh_polynomial)(u), size);
     return NAMED(copy_sign)(y, z);

@@ -38,31 +38,49 @@ INLINE float NAMED(copy_sign)(float size, float sign)
     return copysignf(size, sign);
 }
 
-/* e^x, but for a factor that is a power of two: 2^n * e^r, where n is x / ln 2 rounded. */
-INLINE float NAMED(exp_but_for)(float x, float *factor)
+/* e^r - 1, where x = n * ln 2 + r and n is x / ln 2 rounded; n is an integer modulo 2^32. */
+INLINE float NAMED(exp_of_rest)(float x, uint32_t *whole)
 {
     const float shift = 12582912.0f; /* adding 1.5 * 2^23 leaves n in the low bits */
-    float clipped = x, shifted, n, r, r2, p, high, first;
-    uint32_t whole, half;
+    float shifted, n, r, r2, p, high;
 
-    if (clipped > 89.0f) /* of conditional expressions GCC would make branches */
-        clipped = 89.0f;
-    if (clipped < -110.0f) /* where x * e^x, too, is below the smallest number */
-        clipped = -110.0f;
-    shifted = NAMED(fma)(clipped, 1.4426950408889634f, shift);
+    shifted = NAMED(fma)(x, 1.4426950408889634f, shift);
     n = shifted - shift;
-    r = NAMED(fma)(n, -0.693145751953125f, clipped);
+    r = NAMED(fma)(n, -0.693145751953125f, x);
     r = NAMED(fma)(n, -1.428606765330187e-06f, r);
     r2 = r * r;
     p = NAMED(fma)(0.1666652113199234f, r, 0.4999999403953552f);
     high = NAMED(fma)(0.00836874544620514f, r, 0.04166838899254799f);
     high = NAMED(fma)(0.0013814555713906884f, r2, high);
     p = NAMED(fma)(high, r2, p);
-    whole = NAMED(bits)(shifted) - NAMED(bits)(shift);
+    *whole = NAMED(bits)(shifted) - NAMED(bits)(shift);
+    return NAMED(fma)(r2, p, r);
+}
+
+/* e^x, but for a factor that is a power of two: 2^n * e^r, where n is x / ln 2 rounded. */
+INLINE float NAMED(exp_but_for)(float x, float *factor)
+{
+    float clipped = x, y, first;
+    uint32_t whole, half;
+
+    if (clipped > 89.0f) /* of conditional expressions GCC would make branches */
+        clipped = 89.0f;
+    if (clipped < -110.0f) /* where x * e^x, too, is below the smallest number */
+        clipped = -110.0f;
+    y = NAMED(exp_of_rest)(clipped, &whole);
     half = ((whole + 512) >> 1) - 256; /* in two halves: 2^n may be below the normal range */
     first = NAMED(from_bits)((half + 127) << 23);
     *factor = NAMED(from_bits)((whole - half + 127) << 23);
-    return NAMED(fma)(NAMED(fma)(r2, p, r), first, first);
+    return NAMED(fma)(y, first, first);
+}
+
+/* e^x for x from 0 to 40, where 2^n is a normal number, so that one factor does; NaN for NaN. */
+INLINE float NAMED(exp_to_forty)(float x)
+{
+    uint32_t whole;
+    float y = NAMED(exp_of_rest)(x, &whole);
+    float factor = NAMED(from_bits)((whole + 127) << 23);
+    return NAMED(fma)(y, factor, factor);
 }
 
 /* z, or where z * e^z is below the smallest number, one such z. */

@@ -49,21 +49,15 @@ INLINE double NAMED(copy_sign)(double size, double sign)
     return copysign(size, sign);
 }
 
-/* e^(x - rest) = 2^n * e^r, where n is x / ln 2 rounded: e^r - 1, and 2^n in two factors. The rest is
-   what rounding has left out of x, or 0. */
-INLINE double NAMED(exp_in_parts)(double x, double rest, double *first, double *factor)
+/* e^r - 1, where x - rest = n * ln 2 + r and n is x / ln 2 rounded; n is an integer modulo 2^64. */
+INLINE double NAMED(exp_of_rest)(double x, double rest, uint64_t *whole)
 {
     const double shift = 6755399441055744.0; /* adding 1.5 * 2^52 leaves n in the low bits */
-    double clipped = x, shifted, n, r, r2, r4, p, high;
-    uint64_t whole, half;
+    double shifted, n, r, r2, r4, p, high;
 
-    if (clipped > 710.0) /* of conditional expressions GCC would make branches */
-        clipped = 710.0;
-    if (clipped < -760.0) /* where x * e^x, too, is below the smallest number */
-        clipped = -760.0;
-    shifted = NAMED(fma)(clipped, 1.4426950408889634, shift);
+    shifted = NAMED(fma)(x, 1.4426950408889634, shift);
     n = shifted - shift;
-    r = NAMED(fma)(n, -0.6931471803691238, clipped);
+    r = NAMED(fma)(n, -0.6931471803691238, x);
     r = NAMED(fma)(n, -1.9082149292705877e-10, r);
     r = r - rest;
     r2 = r * r;
@@ -74,11 +68,26 @@ INLINE double NAMED(exp_in_parts)(double x, double rest, double *first, double *
     high = NAMED(fma)(NAMED(fma)(2.7557586809311725e-06, r, 2.4801492950881156e-05), r2, high);
     high = NAMED(fma)(NAMED(fma)(2.5000016188498703e-08, r, 2.7630305851197745e-07), r4, high);
     p = NAMED(fma)(high, r4, p);
-    whole = NAMED(bits)(shifted) - NAMED(bits)(shift);
+    *whole = NAMED(bits)(shifted) - NAMED(bits)(shift);
+    return NAMED(fma)(r2, p, r);
+}
+
+/* e^(x - rest) = 2^n * e^r, where n is x / ln 2 rounded: e^r - 1, and 2^n in two factors. The rest is
+   what rounding has left out of x, or 0. */
+INLINE double NAMED(exp_in_parts)(double x, double rest, double *first, double *factor)
+{
+    double clipped = x, y;
+    uint64_t whole, half;
+
+    if (clipped > 710.0) /* of conditional expressions GCC would make branches */
+        clipped = 710.0;
+    if (clipped < -760.0) /* where x * e^x, too, is below the smallest number */
+        clipped = -760.0;
+    y = NAMED(exp_of_rest)(clipped, rest, &whole);
     half = ((whole + 4096) >> 1) - 2048; /* in two halves: 2^n may be below the normal range */
     *first = NAMED(from_bits)((half + 1023) << 52);
     *factor = NAMED(from_bits)((whole - half + 1023) << 52);
-    return NAMED(fma)(r2, p, r);
+    return y;
 }
 
 /* e^x, but for a factor that is a power of two. */
@@ -86,6 +95,15 @@ INLINE double NAMED(exp_but_for)(double x, double *factor)
 {
     double first, y = NAMED(exp_in_parts)(x, 0, &first, factor);
     return NAMED(fma)(y, first, first);
+}
+
+/* e^x for x from 0 to 40, where 2^n is a normal number, so that one factor does; NaN for NaN. */
+INLINE double NAMED(exp_to_forty)(double x)
+{
+    uint64_t whole;
+    double y = NAMED(exp_of_rest)(x, 0, &whole);
+    double factor = NAMED(from_bits)((whole + 1023) << 52);
+    return NAMED(fma)(y, factor, factor);
 }
 
 /* z, or where z * e^z is below the smallest number, one such z. */
