@@ -22,18 +22,26 @@ class UnavailableError(Exception):
     """What could not be compiled here, and why."""
 
 
-def run_compiler(*arguments: str) -> None:
-    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
+# The variable that names it, how it is called, how its language is, and the suffix of a source.
+COMPILERS = {"c": ("CC", ("cc", "gcc"), "C", ".c"), "c++": ("CXX", ("c++", "g++"), "C++", ".cpp")}
+
+
+def run_compiler(*arguments: str, language: str = "c") -> None:
+    variable, names, called, _ = COMPILERS[language]
+    found = [path for name in names if (path := shutil.which(name))]
+    compiler = os.environ.get(variable) or (found[0] if found else None)
     if compiler is None:
-        raise UnavailableError("no C compiler")
+        raise UnavailableError(f"no {called} compiler")
     done = subprocess.run([*compiler.split(), *arguments], capture_output=True, text=True)
     if done.returncode:
         reason = done.stderr.partition("error: ")[2].partition("\n")[0]
-        raise UnavailableError(f"the C compiler failed: {reason or 'no reason given'}")
+        raise UnavailableError(f"the {called} compiler failed: {reason or 'no reason given'}")
 
 
-def library(source: str) -> ctypes.CDLL:
-    """The C source as a loaded library.
+def library(
+    source: str, language: str = "c", flags: Sequence[str] = (), libraries: Sequence[str] = ()
+) -> ctypes.CDLL:
+    """The source as a loaded library, with flags of its own and the libraries that it is linked with.
 
     It is linked without -ffast-math, which would switch off denormals for the whole process.
 
@@ -41,11 +49,11 @@ def library(source: str) -> ctypes.CDLL:
     ------
     UnavailableError
     """
-    file = Path(tempfile.mkdtemp(dir=_folder.name)) / "compiled.c"
+    file = Path(tempfile.mkdtemp(dir=_folder.name)) / f"compiled{COMPILERS[language][3]}"
     file.write_text(source)
     objects, target = str(file.with_suffix(".o")), str(file.with_suffix(".so"))
-    run_compiler(*FLAGS, NATIVE, "-c", str(file), "-o", objects)
-    run_compiler("-shared", objects, "-o", target, "-lm")
+    run_compiler(*FLAGS, NATIVE, *flags, "-c", str(file), "-o", objects, language=language)
+    run_compiler("-shared", objects, "-o", target, *libraries, "-lm", language=language)
     return ctypes.CDLL(target)
 
 
