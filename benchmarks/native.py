@@ -108,3 +108,13 @@ def extension(
 def source(name: str) -> Path:
     """A file of compiled/."""
     return Path(__file__).parent / "compiled" / name
+
+
+def prepared(name: str) -> ctypes.CDLL:
+    """A C file of compiled/ as a loaded library.
+
+    Raises
+    ------
+    UnavailableError
+    """
+    return library(source(name).read_text())
