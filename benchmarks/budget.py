@@ -40,7 +40,7 @@ def start(seconds: float) -> None:
 
 
 def each(cases: Iterable[Case], name: Callable[[Case], str] = str) -> Iterator[Case]:
-    """The cases for which there is time; the names of the others go to `skipped`.
+    """The first case, and others while there is time; the names of the rest go to `skipped`.
 
     Within a case, `each` may be used again: it shares out the time of that case.
     """
@@ -52,7 +52,7 @@ def each(cases: Iterable[Case], name: Callable[[Case], str] = str) -> Iterator[C
             yield case
             continue
         left = outer - time.monotonic()
-        if left <= 0:
+        if left <= 0 and place > 0:
             skipped.append(name(case))
             continue
         before, _case_end = _case_end, time.monotonic() + left / (len(waiting) - place)

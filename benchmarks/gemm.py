@@ -93,7 +93,7 @@ def loop() -> Any:
 
 
 def candidates(label: str, library: Path, name: str, operation: Operation) -> list[Candidate]:
-    """That library's gemm in a compiled loop; `name` has {} where s or d is. None where there is none."""
+    """That library's gemm in a compiled loop, if it has one; `name` has {} in the place of s or d."""
     told = columns_first(operation)
     dtype = operation.out.dtype
     try:

@@ -41,7 +41,7 @@ def run_compiler(*arguments: str, language: str = "c") -> None:
 def library(
     source: str, language: str = "c", flags: Sequence[str] = (), libraries: Sequence[str] = ()
 ) -> ctypes.CDLL:
-    """The source as a loaded library, with flags of its own and the libraries that it is linked with.
+    """The source as a loaded library, with flags of its own, linked with the libraries.
 
     It is linked without -ffast-math, which would switch off denormals for the whole process.
 

@@ -77,7 +77,7 @@ def forward(problem: Problem, X: Array) -> list[Array]:
 
 
 def gradient(problem: Problem, X: Array, Y: Array) -> Problem:
-    """dW and db of every layer in the places of W and b, in float64."""
+    """DW and db of every layer in the places of W and b, in float64."""
     kept = forward(problem, X)
     dA = 2 * (kept[-1] - Y) / Y.size
     weights: list[Array] = []

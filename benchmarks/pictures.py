@@ -361,7 +361,7 @@ def estimators(plt: Any, document: dict[str, Any]) -> Any:
 
 
 def rates(plt: Any, document: dict[str, Any]) -> Any:
-    """GFLOP/s of the kernels beside other libraries', one panel an operation, the FMA peak as a line."""
+    """GFLOP/s of the kernels beside others', one panel an operation, the FMA peak as a line."""
     cases = document["cases"]
     operations = list(dict.fromkeys(case["operation"] for case in cases))
     figure, axes = plt.subplots(

@@ -85,6 +85,8 @@ def save(suite: str, content: dict[str, Any], folder: Path) -> dict[str, Any]:
     }
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     print(f"\nwritten: {path}")
+    if budget.skipped:
+        print(f"skipped, since the time was over: {', '.join(budget.skipped)}")
     return document
 
 

@@ -3,13 +3,13 @@
 A peer's module has a NAME and any of these functions, each giving a list, empty where the library
 cannot compute that network:
 
-    predictors(problem, batch)                                    -> [Predictor]
-    learners(problem, learning_rate)                              -> [Learner]
-    trainers(problem, X, Y, batch_size, learning_rate, shuffle)   -> [Trainer]
-    followers(task)                                               -> [Follower], of the suite online
-    gradients(problem, X, Y)                                      -> [Differentiator]
-    products(operation)                                           -> [Candidate], of the suite kernels
-    loops(problem, x, n_calls)                                    -> [Candidate], of compiled loops
+    predictors(problem, batch)                                   -> [Predictor]
+    learners(problem, learning_rate)                             -> [Learner]
+    trainers(problem, X, Y, batch_size, learning_rate, shuffle)  -> [Trainer]
+    gradients(problem, X, Y)                                     -> [Differentiator]
+    followers(task), of the suite online                         -> [Follower]
+    products(operation), of the suite kernels                    -> [Candidate]
+    loops(problem, x, n_calls), compiled ones                    -> [Candidate]
 
 Every peer is given its arguments in the form it likes best, prepared before the clock starts.
 """

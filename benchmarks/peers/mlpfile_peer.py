@@ -1,7 +1,7 @@
 """mlpfile, networks of relu in C++ over Eigen: one vector a call, to predict or to learn.
 
-Weights go in through its file format: numbers of layers and inputs, a line a layer, then each layer's
-W (n_out, n_in) and b. Its cost is half the summed squared error.
+Weights go in through its file format: the numbers of layers and of inputs, what each layer is, then
+W (n_out, n_in) and b of each. Its cost is half the summed squared error.
 """
 
 import struct

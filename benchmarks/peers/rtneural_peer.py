@@ -1,4 +1,4 @@
-"""RTNeural in C++ with its STL backend: sizes fixed when it is compiled (ModelT), and dynamic (Model).
+"""RTNeural in C++ on its STL backend: sizes fixed when it is compiled (ModelT), and not (Model).
 
 It has no call from Python, so it is timed in a compiled loop, as a reference. Its headers are read
 from the folder that `--sources` names; a program is written and compiled for each network.

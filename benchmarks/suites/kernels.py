@@ -1,4 +1,4 @@
-"""The batch kernels beside OpenBLAS, MKL and LIBXSMM on the same rows, in GFLOP/s beside the FMA peak."""
+"""The batch kernels beside OpenBLAS, MKL and LIBXSMM, in GFLOP/s beside the FMA peak."""
 
 import argparse
 from itertools import product
@@ -78,12 +78,13 @@ def checked(candidate: Candidate, out: Any, expected: Any) -> Candidate:
 def candidates(
     operation: Operation, modules: list[ModuleType], loop: ModuleType | None
 ) -> list[Candidate]:
-    """cyprop and the others, from Python and from compiled loops, over the same rows."""
+    """Ours and the others, from Python and from compiled loops, over the same rows."""
     first, second, out = operation.factors_and_out
     product = first.astype(float) @ second.astype(float)
     bias = 0 if operation.bias is None else operation.bias[: operation.n_out].astype(float)
     kernel = getattr(dense, operation.name)
-    made = [checked(Candidate("cyprop", kernel, [operation.arguments], kind="ours"), out, product + bias)]
+    ours = Candidate("cyprop", kernel, [operation.arguments], kind="ours")
+    made = [checked(ours, out, product + bias)]
     if loop is not None:
         n = operation.repeats
         calls = [(*operation.arguments, n)]

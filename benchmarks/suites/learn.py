@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from benchmarks import common, data, pictures, report
+from benchmarks import budget, common, data, pictures, report
 from benchmarks.networks import Problem, assert_same_parameters, sgd_step
 from benchmarks.peers import Learner
 from benchmarks.timing import Candidate, compare
@@ -46,9 +46,9 @@ def main(arguments: list[str]) -> None:
     modules, missing = common.load_peers()
     floor = common.load_floors(missing)
     cases = []
-    for problem in common.problems(options):
+    for problem in budget.each(common.problems(options), lambda problem: problem.name):
         check(modules, problem)
-        for kind in common.kinds_of_data(problem, options):
+        for kind in budget.each(common.kinds_of_data(problem, options)):
             X, Y = data.samples(kind, N_SAMPLES, problem, options.mnist)
             learners, without = common.offers(modules, "learners", problem, LEARNING_RATE)
             entrants = [candidate(learner, X, Y) for learner in learners]
