@@ -112,7 +112,9 @@ def cases(options: argparse.Namespace, modules: list[ModuleType]) -> list[dict[s
         X, _ = data.dense(N_ROWS, sizes[0], 1, dtype)
         forms = {name: form for name, form, _ in DOORS}
         doors = [(name, most) for name, _, most in DOORS] + list(LEARNING_DOORS)
-        for name, most in budget.each(doors, lambda door: f"door {door[0]}"):
+        for name, most in budget.each(
+            doors, lambda door, name=problem.name: f"door {door[0]} of {name}"
+        ):
             if name in forms:
                 value = forms[name](X, problem.dtype)
                 entrants = predicting(problem, modules, name, value)

@@ -93,7 +93,7 @@ def loop() -> Any:
 
 
 def candidates(label: str, library: Path, name: str, operation: Operation) -> list[Candidate]:
-    """That library's gemm in a compiled loop, if it has one; `name` has {} in the place of s or d."""
+    """That library's gemm in a compiled loop, if there is one; `name` has {} in place of s or d."""
     told = columns_first(operation)
     dtype = operation.out.dtype
     try:

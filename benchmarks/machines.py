@@ -58,6 +58,14 @@ def kind() -> str:
     return f"{vendor.lower()}-{family}-{model}"
 
 
+def level() -> str:
+    """The name of the instructions that there are, as compilers have it: x86-64-v4 and so on."""
+    flags = set(fields().get("flags", "").split())
+    if "avx512vl" in flags:
+        return "x86-64-v4"
+    return "x86-64-v3" if {"avx2", "fma"} <= flags else platform.machine()
+
+
 def processor() -> str:
     """The processor's name, as the system gives it."""
     return fields().get("model name") or platform.processor() or platform.machine()

@@ -11,10 +11,8 @@ from benchmarks.timing import Candidate
 
 NAME = "LIBXSMM"
 
-LIBRARIES = ("-lxsmm", "-lxsmmnoblas", "-ldl", "-lpthread")
-
 try:
-    LIBRARY = native.library(native.source("xsmm_loop.c").read_text(), libraries=LIBRARIES)
+    LIBRARY = native.prepared("xsmm_loop.c", native.LIBXSMM)
 except native.UnavailableError as error:
     raise ImportError(str(error)) from None
 

@@ -118,7 +118,11 @@ def measure(
     for (n_in, n_out), n in budget.each(
         product(SHAPES, BATCHES), lambda case: f"{case[1]}×{case[0][0]}×{case[0][1]}"
     ):
-        for one in budget.each(operations(n, n_in, n_out, options.dtype), lambda one: one.name):
+        shape = f"{n}×{n_in}×{n_out}"
+        for one in budget.each(
+            operations(n, n_in, n_out, options.dtype),
+            lambda one, shape=shape: f"{one.name} {shape}",
+        ):
             entrants = candidates(one, modules, loop)
             if floor is not None:
                 entrants.append(floor.fma(options.dtype))
@@ -131,7 +135,7 @@ def measure(
                 row["gflops"] = 2e-9 * n * n_in * n_out / row["median"]
             best = max(row["gflops"] for row in rows if row["kind"] in ("ours", "native"))
             case = {
-                "case": f"{one.name} {n}×{n_in}×{n_out}",
+                "case": f"{one.name} {shape}",
                 "operation": one.name,
                 "batch": n,
                 "layer": f"{n_in}×{n_out}",

@@ -48,7 +48,9 @@ def main(arguments: list[str]) -> None:
     cases = []
     for problem in budget.each(common.problems(options), lambda problem: problem.name):
         check(modules, problem)
-        for kind in budget.each(common.kinds_of_data(problem, options)):
+        for kind in budget.each(
+            common.kinds_of_data(problem, options), lambda kind, of=problem: f"{of.name}, {kind}"
+        ):
             X, Y = data.samples(kind, N_SAMPLES, problem, options.mnist)
             learners, without = common.offers(modules, "learners", problem, LEARNING_RATE)
             entrants = [candidate(learner, X, Y) for learner in learners]

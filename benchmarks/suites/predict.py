@@ -1,7 +1,7 @@
 """One sample from Python, in every form: cyprop, its peers, fixed sizes in C, and the floor."""
 
 import argparse
-import contextlib
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -61,6 +61,17 @@ class References:
             self.missing.append(f"cyprop from a nogil loop ({error})")
             print(f"not available: {self.missing[-1]}")
 
+    def compiled(self, name: str, make: Callable[[], list[Candidate]]) -> list[Candidate]:
+        """What is compiled for each network anew, or nothing and a note why."""
+        try:
+            return make()
+        except native.UnavailableError as error:
+            note = f"{name} ({error})"
+            if note not in self.missing:
+                self.missing.append(note)
+                print(f"not available: {note}")
+            return []
+
     def candidates(self, problem: Problem, x: Any) -> list[Candidate]:
         made = []
         n_calls = max(1, int(NATIVE_SECONDS * 2e10 / problem.n_bytes))
@@ -83,10 +94,10 @@ class References:
             assert_same(out, forward(problem, x)[-1], problem.dtype, "cimport")
             label = "cyprop through cimport"
             made.append(Candidate(label, self.public.predict_loop, calls, n_calls, "native"))
-        # Where C does not compile, the floors have said so.
-        with contextlib.suppress(native.UnavailableError):
-            made += fixed.candidates(problem, x, n_calls)
-            made += common.offers(self.modules, "loops", problem, x, n_calls)[0]
+        made += self.compiled("C, sizes fixed", lambda: fixed.candidates(problem, x, n_calls))
+        made += self.compiled(
+            "RTNeural", lambda: common.offers(self.modules, "loops", problem, x, n_calls)[0]
+        )
         if self.floors is not None:
             made.append(self.floors.read(problem.n_bytes))
         return made
@@ -175,8 +186,9 @@ def main(arguments: list[str]) -> None:
             parts["widths"] = lambda: widths(options, modules, references)
         if not options.no_curves:
             parts["batches"] = lambda: batches(options, modules, sizes)
-    content: dict[str, Any] = {"missing": missing + references.missing}
+    content: dict[str, Any] = {"missing": missing}
     for part in budget.each(parts):
         content[part] = parts[part]()
+    missing += references.missing
     document = report.save(name, content, options.output)
     pictures.draw(document, options.output)

@@ -1,9 +1,9 @@
-"""SimpleChains.jl's task: 4-32-16-4 with tanh, 10,000 rows at once, Adam; beside its published times.
+"""SimpleChains.jl's task, 4-32-16-4 with tanh, 10,000 rows at once, Adam; its published times.
 
-The task is "Small Multi-Layer Perceptron" of its documentation, to learn the exponential of a matrix
-2 × 2. An epoch is said to take 41 µs on a processor of 18 cores with AVX-512, and 72 µs on one of
-32 Zen 3 cores. Both are multiplied here by those cores: what one would take if sharing the work cost
-nothing. They were not measured here.
+The task is "Small Multi-Layer Perceptron" of its documentation, to learn the exponential of a
+matrix 2 × 2. An epoch is said to take 41 µs on a processor of 18 cores with AVX-512, and 72 µs on
+one of 32 Zen 3 cores. Both are multiplied by those cores here: what one would take if sharing the
+work cost nothing. They were not measured here.
 """
 
 import argparse

@@ -66,7 +66,9 @@ def main(arguments: list[str]) -> None:
         problem = networks.make(sizes, options.dtype, options.activation)
         check(modules, problem, batch_size)
         n = min(options.samples, int(LARGE / operations(problem)) // batch_size * batch_size)
-        for kind in budget.each(common.kinds_of_data(problem, options)):
+        for kind in budget.each(
+            common.kinds_of_data(problem, options), lambda kind, of=problem: f"{of.name}, {kind}"
+        ):
             X, Y = data.samples(kind, n, problem, options.mnist)
             trainers, without = common.offers(
                 modules, "trainers", problem, X, Y, batch_size, LEARNING_RATE, True
