@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import pictures, report
+from benchmarks import pictures, side_by_side
+from benchmarks.tables import best_peer, markdown, named, time
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "performance.md"
@@ -30,13 +31,25 @@ PREDICT = {
 }
 
 
-def tables(documents: dict[str, Document]) -> dict[str, str]:
-    """Each table as Markdown, with the line about its machine and date, by its name."""
+def tables(documents: dict[str, Document], kinds: dict[str, dict[str, Document]]) -> dict[str, str]:
+    """Each table as Markdown, with the line about its machine and date, by its name.
+
+    All are of one kind of machine, but the one that has a column for each kind.
+    """
+    made = {"losses": losses(documents), "side by side": side_by_side.table(kinds)}
+    return made | of_suites(documents)
+
+
+def of_suites(documents: dict[str, Document]) -> dict[str, str]:
+    """The table of each suite that there are results of."""
     makers = {
         "predict": predict,
         "learn": learn,
         "kernels": kernels,
         "train": train,
+        "threads": threads,
+        "simplechains": simplechains,
+        "gradient": gradient,
         "instructions": instructions,
         "latency": latency,
         "mnist": mnist,
@@ -46,12 +59,11 @@ def tables(documents: dict[str, Document]) -> dict[str, str]:
         "large": large,
         "sklearn": sklearn,
     }
-    made = {
+    return {
         name: f"{maker(documents[name])}\n\n{source(documents[name])}"
         for name, maker in makers.items()
         if name in documents
     }
-    return {"losses": losses(documents), **made}
 
 
 def write(made: dict[str, str]) -> None:
@@ -83,33 +95,6 @@ def source(document: Document) -> str:
     return f"`{document['suite']}.json`: {pictures.where_and_when(document)}."
 
 
-def markdown(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line).strip() + " |" for line in lines).replace(
-        "|  |", "| |"
-    )
-
-
-def named(case: Case, label: str) -> float | None:
-    """The least median of the entries whose label begins so."""
-    exact = [row["median"] for row in case["results"] if row["label"] == label]
-    found = exact or [r["median"] for r in case["results"] if r["label"].startswith(f"{label},")]
-    return min(found) if found else None
-
-
-def best_peer(case: Case) -> Case:
-    peers: list[Case] = [row for row in case["results"] if row["kind"] == "peer"]
-    return min(peers, key=lambda row: row["median"])
-
-
-def time(seconds: float | None) -> str:
-    """Three digits, also where the last ones are zeros, so that a column can be compared."""
-    if seconds is None:
-        return "–"
-    number, unit = report.seconds(seconds).split()
-    return f"{float(number):#.3g}".rstrip(".") + f" {unit}"
-
-
 def predict(document: Document) -> str:
     cases = document["cases"]
     rows = [
@@ -132,17 +117,57 @@ def learn(document: Document) -> str:
 
 
 def kernels(document: Document) -> str:
-    """Compiled loops, by layer and batch; with the peak of the loop that stays in registers."""
+    """Compiled loops, by layer and batch, of cyprop and of each library that was there."""
     operations = list(dict.fromkeys(case["operation"] for case in document["cases"]))
     names = {"forward": "forward", "backward_W": "dW", "backward_A": "dA_prev"}
+    labels = {row["label"] for case in document["cases"] for row in case["results"]}
+    shown = [name for name in LOOPS if labels & loops_of(name)]
     cells: dict[str, list[str]] = {}
     for case in document["cases"]:
-        rates = {row["label"]: f"{row['gflops']:.0f}" for row in case["results"]}
-        ours = rates.get("cyprop, compiled loop", "–")
-        blas = rates.get("BLAS, compiled loop", "–")
-        cells.setdefault(f"{case['batch']} × {case['layer']}", []).append(f"{ours}, BLAS {blas}")
-    header = ["batch × layer", *(names[operation] for operation in operations)]
+        found = [
+            next((row for row in case["results"] if row["label"] in loops_of(name)), None)
+            for name in shown
+        ]
+        rates = ", ".join("–" if row is None else f"{row['gflops']:.0f}" for row in found)
+        cells.setdefault(f"{case['batch']} × {case['layer']}", []).append(rates)
+    header = ["batch × layer", *(f"{names[o]}: {', '.join(shown)}" for o in operations)]
     return markdown(header, [[name, *row] for name, row in cells.items()])
+
+
+def loops_of(name: str) -> set[str]:
+    """What the compiled loop of a library is called in results; OpenBLAS's was once BLAS's."""
+    return {f"{called}, compiled loop" for called in (name, *(["BLAS"] * (name == "OpenBLAS")))}
+
+
+def threads(document: Document) -> str:
+    """How many times as fast as one thread."""
+    counts = [row["label"] for row in document["cases"][0]["results"]]
+    rows = [
+        [
+            case["case"],
+            time(case["results"][0]["median"]),
+            *(f"{row['speedup']:.2f} ×" for row in case["results"][1:]),
+        ]
+        for case in document["cases"]
+    ]
+    return markdown(["", *counts], rows)
+
+
+def simplechains(document: Document) -> str:
+    """An epoch of ours and PyTorch's, and the published ones for a core."""
+    [case] = document["cases"]
+    rows = [[row["label"], time(row["median"])] for row in case["results"]]
+    rows += [[row["label"], time(row["core_seconds"])] for row in document["published"]]
+    return markdown([case["case"], "time"], rows)
+
+
+def gradient(document: Document) -> str:
+    rows = []
+    for case in document["cases"]:
+        best = best_peer(case)
+        ratio = f"{best['times_ours']:.2f} ({best['label']})"
+        rows.append([case["case"], time(named(case, "cyprop")), ratio])
+    return markdown(["float64", "`gradients`", "fastest peer ÷ that"], rows)
 
 
 def train(document: Document) -> str:
