@@ -15,7 +15,7 @@ Case = TypeVar("Case")
 
 LEAST_ROUNDS = 3  # of a case that is measured at all
 
-_end: float | None = None  # when the run is over
+_end: float | None = None  # of the run
 _case_end: float | None = None
 skipped: list[str] = []
 
@@ -39,6 +39,11 @@ def start(seconds: float) -> None:
     _end = time.monotonic() + seconds
 
 
+def left(otherwise: float) -> float:
+    """Seconds that are left of this run, or that many where it has no end."""
+    return otherwise if _end is None else _end - time.monotonic()
+
+
 def each(cases: Iterable[Case], name: Callable[[Case], str] = str) -> Iterator[Case]:
     """The first case, and others while there is time; the names of the rest go to `skipped`.
 
@@ -51,11 +56,11 @@ def each(cases: Iterable[Case], name: Callable[[Case], str] = str) -> Iterator[C
         if outer is None:
             yield case
             continue
-        left = outer - time.monotonic()
-        if left <= 0 and place > 0:
+        seconds = outer - time.monotonic()
+        if seconds <= 0 and place > 0:
             skipped.append(name(case))
             continue
-        before, _case_end = _case_end, time.monotonic() + left / (len(waiting) - place)
+        before, _case_end = _case_end, time.monotonic() + seconds / (len(waiting) - place)
         try:
             yield case
         finally:

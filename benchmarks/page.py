@@ -17,6 +17,7 @@ PAGES = {  # tables that stand elsewhere
     "sklearn": DOCS / "scikit-learn.md",
 }
 BEGIN, END = "<!-- Made by `python -m benchmarks render --write`: {}. -->", "<!-- End. -->"
+LOOPS = ("cyprop", "OpenBLAS", "MKL", "LIBXSMM")  # the columns of the kernels
 Document = dict[str, Any]
 Case = dict[str, Any]
 

@@ -131,13 +131,23 @@ def show(title: str, rows: Sequence[dict[str, Any]], missing: Sequence[str] = ()
         print(f"   no entry: {'; '.join(missing)}")
 
 
+def read(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document
+
+
 def read_all(folder: Path) -> dict[str, dict[str, Any]]:
     """The standard suites' results in a folder, by their names."""
-    found = {}
-    for path in sorted(folder.glob("*.json")):
-        if "_" not in path.stem:  # the others had options of their own
-            found[path.stem] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    # The others had options of their own.
+    return {path.stem: read(path) for path in sorted(folder.glob("*.json")) if "_" not in path.stem}
+
+
+def read_variants(folder: Path, option: str) -> dict[str, dict[str, Any]]:
+    """Results that had one option of their own, by the names of their suites."""
+    return {
+        path.stem.removesuffix(f"_{option}"): read(path)
+        for path in sorted(folder.glob(f"*_{option}.json"))
+    }
 
 
 def by_kind(folder: Path = RESULTS) -> dict[str, dict[str, dict[str, Any]]]:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import budget, common, data, networks, pictures, report
+from benchmarks import budget, common, data, networks, peers, pictures, report
 from benchmarks.networks import Problem, assert_same_parameters, sgd_step
 from benchmarks.timing import Candidate, compare
 
@@ -16,6 +16,7 @@ CONFIGURATIONS = (
 )
 LARGE = 2e11  # multiplications and additions of an epoch, beyond which it has fewer rows
 LEARNING_RATE = 0.5
+PEERS = tuple(name for name in peers.MODULES if name not in ("rtneural_peer", "mlpfile_peer"))
 
 
 def check(modules: list, problem: Problem, batch_size: int) -> None:
@@ -55,7 +56,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def main(arguments: list[str]) -> None:
     options = parse(arguments)
-    modules, missing = common.load_peers()
+    modules, missing = common.load_peers(PEERS)
     floor = common.load_floors(missing)
     if options.layers:
         configurations = [(sizes, options.batch_size or 32) for sizes in options.layers]
