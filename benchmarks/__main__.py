@@ -22,6 +22,24 @@ ONE_THREAD = {
     "JAX_CPU_ENABLE_ASYNC_DISPATCH": "false",
 }
 
+# These make libraries compute as on another processor; all are to use what there is here.
+RESTRAINTS = (
+    "OPENBLAS_CORETYPE",
+    "OPENBLAS_L2_SIZE",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "MKL_DEBUG_CPU_TYPE",
+    "MKL_CBWR",
+    "NVPL_BLAS_DEBUG_CPU_TYPE",
+    "BLIS_ARCH_TYPE",
+    "ATEN_CPU_CAPABILITY",
+    "DNNL_MAX_CPU_ISA",
+    "ONEDNN_MAX_CPU_ISA",
+    "NUMBA_CPU_NAME",
+    "NUMBA_DISABLE_JIT",
+    "NPY_DISABLE_CPU_FEATURES",
+    "LIBXSMM_TARGET",
+)
+
 
 def suites() -> dict[str, tuple[str, str]]:
     """Name, and (module, one line about it), of each module in suites/ with a main(arguments)."""
@@ -61,6 +79,8 @@ def main(arguments: list[str]) -> None:
     if name not in known:
         sys.exit(f"suite {name!r} is unknown; known are {', '.join(known)}")
     os.environ.update(ONE_THREAD)
+    for restraint in RESTRAINTS:
+        os.environ.pop(restraint, None)
     importlib.import_module(f"benchmarks.suites.{known[name][0]}").main(common_options(rest))
 
 

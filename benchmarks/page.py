@@ -17,7 +17,17 @@ PAGES = {  # tables that stand elsewhere
     "sklearn": DOCS / "scikit-learn.md",
 }
 BEGIN, END = "<!-- Made by `python -m benchmarks render --write`: {}. -->", "<!-- End. -->"
-LOOPS = ("cyprop", "OpenBLAS", "MKL", "LIBXSMM")  # the columns of the kernels
+LOOPS = {  # the columns of the kernels, and what their entries are called
+    "cyprop": ("cyprop, compiled loop",),
+    "OpenBLAS": ("OpenBLAS, compiled loop", "BLAS, compiled loop"),
+    "MKL": ("MKL, compiled loop",),
+    "LIBXSMM": ("LIBXSMM, compiled loop",),
+}
+CALLS = {  # the same where no loop could be compiled
+    "cyprop": ("cyprop",),
+    "NumPy": ("NumPy matmul",),
+    "PyTorch": ("PyTorch mm",),
+}
 Document = dict[str, Any]
 Case = dict[str, Any]
 
@@ -118,26 +128,22 @@ def learn(document: Document) -> str:
 
 
 def kernels(document: Document) -> str:
-    """Compiled loops, by layer and batch, of cyprop and of each library that was there."""
+    """By layer and batch, of cyprop and of each library: compiled loops, or calls from Python."""
     operations = list(dict.fromkeys(case["operation"] for case in document["cases"]))
     names = {"forward": "forward", "backward_W": "dW", "backward_A": "dA_prev"}
     labels = {row["label"] for case in document["cases"] for row in case["results"]}
-    shown = [name for name in LOOPS if labels & loops_of(name)]
+    ways = LOOPS if "cyprop, compiled loop" in labels else CALLS
+    shown = {name: labels & set(called) for name, called in ways.items() if labels & set(called)}
     cells: dict[str, list[str]] = {}
     for case in document["cases"]:
         found = [
-            next((row for row in case["results"] if row["label"] in loops_of(name)), None)
-            for name in shown
+            next((row for row in case["results"] if row["label"] in called), None)
+            for called in shown.values()
         ]
         rates = ", ".join("–" if row is None else f"{row['gflops']:.0f}" for row in found)
         cells.setdefault(f"{case['batch']} × {case['layer']}", []).append(rates)
     header = ["batch × layer", *(f"{names[o]}: {', '.join(shown)}" for o in operations)]
     return markdown(header, [[name, *row] for name, row in cells.items()])
-
-
-def loops_of(name: str) -> set[str]:
-    """What the compiled loop of a library is called in results; OpenBLAS's was once BLAS's."""
-    return {f"{called}, compiled loop" for called in (name, *(["BLAS"] * (name == "OpenBLAS")))}
 
 
 def threads(document: Document) -> str:
@@ -178,7 +184,8 @@ def train(document: Document) -> str:
             (row["times_ours"], row["label"]) for row in case["results"] if row["kind"] == "peer"
         )
         texts = [f"{ratio:.2f} ({label.partition(',')[0]})" for ratio, label in ratios]
-        rows.append([case["case"], time(named(case, "cyprop")), *texts[:3]])
+        texts = [*texts, "", "", ""][:3]
+        rows.append([case["case"], time(named(case, "cyprop")), *texts])
     header = ["", "`fit`, an epoch", "fastest peer ÷ that", "the second", "the third"]
     return markdown(header, rows)
 
@@ -208,6 +215,8 @@ def options(document: Document) -> str:
     ]
     table = markdown(["an epoch ÷ the plain one", *(case["case"] for case in epochs)], rows)
     steps = [case for case in document["cases"] if "ratio" in case]
+    if not steps:
+        return table
     names = [case["case"].rpartition(" ")[2] for case in steps]
     ratios = [f"{case['ratio']:.2f}" for case in steps]
     step = ["step of AdamW ÷ PyTorch's fused one", *ratios]

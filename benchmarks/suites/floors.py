@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import budget, common, native, report
+from benchmarks.fixed import Loop
 from benchmarks.floors import Floors
 from benchmarks.timing import Candidate, compare
 
@@ -44,7 +45,7 @@ def memory(floors: Floors | None, n_bytes: int) -> list[Candidate]:
         return made
     zeros = np.zeros(n_bytes, np.uint8)
     arguments = (ctypes.c_void_p(zeros.ctypes.data), ctypes.c_int(1), ctypes.c_size_t(n_bytes))
-    return [Candidate("read, by memchr", memchr, [arguments]), *made]
+    return [Candidate("read, by memchr", Loop(memchr, arguments, (zeros,))), *made]
 
 
 def arithmetic(floors: Floors | None, dtype: str) -> Candidate:
