@@ -47,9 +47,15 @@ def blas() -> list[str]:
     except ImportError:
         return []
     return [
-        f"{pool['internal_api']} {pool['version'] or ''}: {pool['num_threads']} thread(s)"
+        f"{pool['internal_api']} {pool['version'] or ''}{architecture(pool)}:"
+        f" {pool['num_threads']} thread(s)"
         for pool in threadpoolctl.threadpool_info()
     ]
+
+
+def architecture(pool: dict[str, Any]) -> str:
+    """For which processor a BLAS has chosen its products, where it says so."""
+    return f" for {pool['architecture']}" if pool.get("architecture") else ""
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
