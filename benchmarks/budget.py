@@ -44,10 +44,14 @@ def left(otherwise: float) -> float:
     return otherwise if _end is None else _end - time.monotonic()
 
 
-def each(cases: Iterable[Case], name: Callable[[Case], str] = str) -> Iterator[Case]:
+def each(
+    cases: Iterable[Case],
+    name: Callable[[Case], str] = str,
+    weight: Callable[[Case], float] = lambda _: 1.0,
+) -> Iterator[Case]:
     """The first case, and others while there is time; the names of the rest go to `skipped`.
 
-    Within a case, `each` may be used again: it shares out the time of that case.
+    A case's part of the time that is left is as large as its weight beside those of the rest. Within a case, `each` may be used again: it shares out the time of that case.
     """
     global _case_end
     outer = _end if _case_end is None else _case_end
@@ -60,7 +64,8 @@ def each(cases: Iterable[Case], name: Callable[[Case], str] = str) -> Iterator[C
         if seconds <= 0 and place > 0:
             skipped.append(name(case))
             continue
-        before, _case_end = _case_end, time.monotonic() + seconds / (len(waiting) - place)
+        share = weight(case) / sum(map(weight, waiting[place:]))
+        before, _case_end = _case_end, time.monotonic() + seconds * share
         try:
             yield case
         finally:

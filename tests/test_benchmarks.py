@@ -78,6 +78,15 @@ def test_cases_share_the_time_and_what_one_leaves_is_the_others(clock):
     assert ends == [10, 14, 14]
 
 
+def test_a_case_of_more_weight_has_more_of_the_time(clock):
+    budget.start(12)
+    ends = []
+    for _ in budget.each(["large", "small"], weight={"large": 3.0, "small": 1.0}.__getitem__):
+        ends.append(next(t for t in itertools.count() if over_after(clock, t)))
+        clock[0] += ends[-1]
+    assert ends == [9, 3]
+
+
 def over_after(clock, seconds):
     clock[0] += seconds
     over = budget.is_over(budget.LEAST_ROUNDS)

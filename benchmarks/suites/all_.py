@@ -47,7 +47,7 @@ def steps(options: argparse.Namespace, seconds: float) -> Iterator[Step]:
     rows = FEWER_ROWS if seconds < LONG else ()
     yield Step("floors", 2)
     yield Step("kernels", 14)
-    yield Step("predict", 24, sources)
+    yield Step("predict", 32, sources)
     yield Step("learn", 8, mnist)
     yield Step("train", 20, (*mnist, *rows))
     yield Step("threads", 16)

@@ -27,6 +27,7 @@ from benchmarks.timing import Candidate, compare
 N_SAMPLES = 4  # few, so that they leave the weights in the cache
 NATIVE_SECONDS = 1e-3  # about how long a call into a compiled loop takes
 WIDTHS = tuple(2**i for i in range(2, 12))
+WEIGHTS = {"cases": 6, "doors": 5, "widths": 1, "batches": 1}  # shares of the time
 BATCHES = tuple(2**i for i in range(11))
 
 
@@ -187,7 +188,7 @@ def main(arguments: list[str]) -> None:
         if not options.no_curves:
             parts["batches"] = lambda: batches(options, modules, sizes)
     content: dict[str, Any] = {"missing": missing}
-    for part in budget.each(parts):
+    for part in budget.each(parts, weight=WEIGHTS.__getitem__):
         content[part] = parts[part]()
     missing += references.missing
     document = report.save(name, content, options.output)

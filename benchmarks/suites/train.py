@@ -68,7 +68,8 @@ def main(arguments: list[str]) -> None:
         check(modules, problem, batch_size)
         n = min(options.samples, int(LARGE / operations(problem)) // batch_size * batch_size)
         for kind in budget.each(
-            common.kinds_of_data(problem, options), lambda kind, of=problem: f"{of.name}, {kind}"
+            common.kinds_of_data(problem, options),
+            lambda kind, of=(sizes, batch_size): f"{name_of(of)}, {kind}",
         ):
             X, Y = data.samples(kind, n, problem, options.mnist)
             trainers, without = common.offers(
