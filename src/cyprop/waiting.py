@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 from cyprop.checks.numbers import shown
 from cyprop.version import __version__
@@ -25,6 +26,7 @@ ANSWER = 30.0  # seconds for an answer of the scheduler, or for results to come
 LOOK = 0.25  # seconds between two looks at what there is
 SIGN = 1.0  # seconds between two questions whether the cluster is alive
 
+BAD = ("error", "cancelled")  # of a future that will have no result
 KILLED = "took its workers with it (does it need more memory than they have?)"
 CANCELLED = (
     "was cancelled, or has lost data that Dask cannot compute again (had it been scattered?)"
@@ -46,14 +48,31 @@ class Crew:
     client : dask.distributed.Client
     patience : float
         Seconds without a sign of life after which waiting ends.
+    skips : bool
+        Whether tasks may be left out whose worker died, inside of `listening`.
     """
 
     died: set[Any]  # keys that were under way on a worker when it went, where someone listens
     woken: threading.Event
 
-    def __init__(self, client: Any, patience: float = PATIENCE) -> None:
-        self.client, self.patience = client, patience
+    def __init__(self, client: Any, patience: float = PATIENCE, skips: bool = False) -> None:
+        self.client, self.patience, self.skips = client, patience, skips
         self.died, self.woken = set(), threading.Event()
+        self._token = uuid4().hex[:12]
+        self._n_keys = 0
+
+    def key(self, what: str) -> str:
+        """A key for a task, which no other has."""
+        self._n_keys += 1
+        return f"cyprop-{what}-{self._token}-{self._n_keys}"
+
+    def submit(self, what: str, function: Any, *arguments: Any) -> Any:
+        """The future of a call of a pure function; among the arguments may be other futures."""
+        from dask import config
+
+        # Weights of any size are what is sent here: Dask's advice is not for them.
+        with config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+            return self.client.submit(function, *arguments, key=self.key(what), pure=True)
 
     def run(
         self,
@@ -74,8 +93,7 @@ class Crew:
         what, where : str
             What to call a task in a sentence, and the time, such as "partition" and "in round 3".
         skips : bool
-            Whether to leave a task out whose worker died, unless it is the only one left; only
-            inside of `listening`.
+            Whether to leave a task out whose worker died, unless it is the only one left.
         seen : function of a number and a result, optional
             Called as results come, in whatever order.
 
@@ -186,6 +204,26 @@ def checked_client(client: Any) -> Any:
     return client
 
 
+def as_is(value: Any) -> Any:
+    """What was sent from the client, so that Dask can send it again."""
+    return value
+
+
+class Sent:
+    """Something that many tasks need, sent from the client once."""
+
+    def __init__(self, crew: Crew, what: str, value: Any) -> None:
+        self._crew, self._what, self._value = crew, what, value
+        self._future: Any = None
+
+    def future(self, attempt: int) -> Any:
+        """Where it is on the workers; sent once more where an attempt has shown that it is gone."""
+        gone = attempt and self._future is not None and self._future.status in BAD
+        if self._future is None or attempt > 1 or gone:
+            self._future = self._crew.submit(self._what, as_is, self._value)
+        return self._future
+
+
 class _Wait:
     """One waiting, for all tasks of one kind."""
 
@@ -244,7 +282,7 @@ class _Wait:
             status = future.status
             if status == "finished":
                 ready.append(number)
-            elif status in ("error", "cancelled"):
+            elif status in BAD:
                 errors.append(number)
         for number in sorted(errors):
             error = _exception_of(self.futures[number])
@@ -327,4 +365,3 @@ def _exception_of(future: Any) -> BaseException | None:
     except Exception as error:  # of cancelled ones
         return error
     return found
-

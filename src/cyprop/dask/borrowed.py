@@ -10,12 +10,10 @@ if TYPE_CHECKING:
     Future: Any
     delayed: Any
     is_dask_collection: Any
-    set_config: Any
 else:
     try:
         from dask import delayed, is_dask_collection
         from dask.array import Array
-        from dask.config import set as set_config
         from dask.delayed import Delayed
         from dask.distributed import Future
     except ImportError as error:
@@ -24,7 +22,7 @@ else:
             " pip install 'cyprop[dask]'"
         ) from error
 
-__all__ = ["Array", "Delayed", "Future", "delayed", "is_dask_collection", "set_config"]
+__all__ = ["Array", "Delayed", "Future", "delayed", "is_dask_collection"]
 
 
 def is_frame(value: Any) -> bool:

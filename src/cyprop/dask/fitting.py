@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cyprop.checks.numbers import real_number, shown, whole_number
 from cyprop.dask.borrowed import is_dask_collection
-from cyprop.dask.held import Cluster, Data
+from cyprop.dask.held import Data
 from cyprop.dask.partitions import partitions_of
 from cyprop.dask.rounds import Local, Outer, Stepwise
 from cyprop.dask.tasks import Form, form_of
@@ -20,15 +20,16 @@ from cyprop.network import Network
 from cyprop.optimizers import SGD
 from cyprop.training.data import check_parameters
 from cyprop.training.fit import validation_of
+from cyprop.training.history import History
 from cyprop.training.progress import showing
 from cyprop.waiting import PATIENCE, Crew, checked_client
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterator
     from typing import Literal
 
     from cyprop.formats.checkpoints import Checkpoint
-    from cyprop.training.history import History
 
 MODES = ("local", "gradient")
 ON_LOST = ("recompute", "skip")
@@ -170,39 +171,67 @@ def fit(
     >>> Y = X.sum(axis=1, keepdims=True)
     >>> history = cyprop.dask.fit(net, X, Y, rounds=5)  # doctest: +SKIP
     """
+    own = {key: value for key, value in locals().items() if key != "progress"}
+    history = History()
+    with showing(whole_number(rounds, "rounds", low=0), progress, "round") as show:
+        for history in rounds_of(**own):
+            show(history)
+    return history
+
+
+def rounds_of(
+    net: Network,
+    X: Any,
+    Y: Any,
+    *,
+    rounds: int,
+    local_epochs: int = 1,
+    batch_size: int = 32,
+    sample_weight: Any = None,
+    validation_data: tuple[Any, ...] | None = None,
+    outer: Any = "average",
+    mode: str = "local",
+    on_lost: str = "recompute",
+    shuffle: bool = True,
+    client: Any = None,
+    checkpoint: Any = None,
+    patience: float = PATIENCE,
+) -> Iterator[History]:
+    """`fit`, which see, round by round: the history so far before the first, and after each.
+
+    A caller that asks no more ends it there.
+    """
     if not isinstance(net, Network):
         raise TypeError(f"net is {shown(net)}, expected a Network")
-    chosen = _checked(net, rounds, local_epochs, batch_size, outer, mode, on_lost, shuffle, patience)
+    chosen = _checked(
+        net, rounds, local_epochs, batch_size, outer, mode, on_lost, shuffle, patience
+    )
     if Y is None:
         raise TypeError("Y is None, expected partitions of targets that belong to those of X")
     client = checked_client(client)
     pieces = partitions_of(net, X, Y, sample_weight)
     held = _checked_pair(validation_data)
     held_pieces = None
-    if held is not None and is_dask_collection_or_list(held[0]):
+    if held is not None and is_of_partitions(held[0]):
         held_pieces = partitions_of(net, held[0], held[1], held[2], "validation ")
     keeper = None if checkpoint is None else net._keeper(checkpoint)
     check_parameters(net)
-    crew = Crew(client, chosen.patience)
+    crew = Crew(client, chosen.patience, skips=chosen.on_lost == "skip")
     crew.check_versions()
-    cluster = Cluster(crew, chosen.on_lost == "skip")
-    with crew.listening() if cluster.skips else nullcontext():
-        data = Data(cluster, chosen.form, pieces)
+    with crew.listening() if crew.skips else nullcontext():
+        data = Data(crew, chosen.form, pieces)
         _check_weights(data)
         validation: Any = None
         if held_pieces is not None:
-            validation = HeldOut(
-                cluster, chosen.form, Data(cluster, chosen.form, held_pieces, "validation ")
-            )
+            rows = Data(crew, chosen.form, held_pieces, "validation ")
+            validation = HeldOut(crew, chosen.form, rows)
         elif held is not None:
             assert validation_data is not None
             validation = validation_of(net, validation_data, batch_size, 1)
         _warn(data)
-        training = _training(net, chosen, cluster, data, validation, keeper)
-        with showing(chosen.rounds, progress, "round") as show:
-            for history in training.rounds():
-                show(history)
-    return training.history
+        training = _training(net, chosen, crew, data, validation, keeper)
+        yield training.history
+        yield from training.rounds()
 
 
 def _checked(
@@ -259,7 +288,7 @@ def _checked_pair(validation_data: Any) -> tuple[Any, Any, Any] | None:
     return X, Y, weights[0] if weights else None
 
 
-def is_dask_collection_or_list(value: Any) -> bool:
+def is_of_partitions(value: Any) -> bool:
     """Whether it is made of Dask's partitions, as far as a look at the first tells."""
     if isinstance(value, list | tuple) and value:
         value = value[0]
@@ -276,20 +305,20 @@ def _check_weights(data: Data) -> None:
 def _warn(data: Data) -> None:
     for described in data.described:
         if described.out_of_reach is not None:
-            warnings.warn(described.out_of_reach, stacklevel=3)
+            warnings.warn(described.out_of_reach, stacklevel=4)
             return
 
 
 def _training(
-    net: Network, chosen: Options, cluster: Cluster, data: Data, validation: Any, keeper: Any
+    net: Network, chosen: Options, crew: Crew, data: Data, validation: Any, keeper: Any
 ) -> Training:
     kind: Local | Stepwise
     outer: Outer | None = None
     if chosen.mode == "gradient":
-        kind = Stepwise(cluster, net, data, chosen.form)
+        kind = Stepwise(crew, net, data, chosen.form)
     else:
         outer = Outer(net, chosen.outer)
-        kind = Local(cluster, net, data, chosen.form, outer)
+        kind = Local(crew, net, data, chosen.form, outer)
     if keeper is not None:
         keeper.options |= _named(net, chosen, data, validation)
     loss = None if validation is None else validation.loss

@@ -81,13 +81,13 @@ def blocks_of(value: Any, name: str) -> list[Any]:
 
 def check_width(X: Any, name: str, n_in: int) -> None:
     """Raise ValueError for a number of columns that is known now to be another."""
-    shape = X.shape if isinstance(X, Array) else (math.nan, len(X.columns)) if _has_columns(X) else ()
-    if shape and shape[1:] != (n_in,) and not (len(shape) == 1 and n_in == 1):
+    shape: tuple[Any, ...] = (math.nan, n_in)  # where nobody knows
+    if isinstance(X, Array):
+        shape = X.shape
+    elif is_frame(X) and X.ndim == 2:
+        shape = (math.nan, len(X.columns))
+    if shape[1:] != (n_in,) and not (len(shape) == 1 and n_in == 1):
         raise ValueError(f"{name} has shape {_counts(shape)}, expected (n, {n_in})")
-
-
-def _has_columns(X: Any) -> bool:
-    return is_frame(X) and getattr(X, "ndim", 0) == 2
 
 
 def _counts(shape: Any) -> str:

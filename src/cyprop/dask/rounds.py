@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from cyprop.dask import tasks
-from cyprop.dask.held import Cluster, Data, Sent
+from cyprop.dask.held import Data
 from cyprop.engine import derivatives, memory
 from cyprop.errors import DivergenceError
 from cyprop.network import Network
 from cyprop.optimizers import SGD
+from cyprop.waiting import Crew, Sent
 
 if TYPE_CHECKING:
     from cyprop.checks.arrays import Array
@@ -41,17 +42,15 @@ class Local:
 
     Parameters
     ----------
-    cluster : Cluster
+    crew : Crew
     network : Network
     data : Data
     form : Form
     outer : Outer
     """
 
-    def __init__(
-        self, cluster: Cluster, network: Network, data: Data, form: Form, outer: Outer
-    ) -> None:
-        self._cluster, self._network, self._data = cluster, network, data
+    def __init__(self, crew: Crew, network: Network, data: Data, form: Form, outer: Outer) -> None:
+        self._crew, self._network, self._data = crew, network, data
         self._form, self._outer = form, outer
 
     def run(self, number: int, seed: int, history: History) -> Round:
@@ -62,17 +61,17 @@ class Local:
         divided by the mean of these, is unbiased for partitions of any sizes.
         """
         _, parameters, states, tally = memory.state(self._network)
-        sent = Sent(self._cluster, tasks.Vectors(parameters, states, tally))
+        sent = Sent(self._crew, "weights", tasks.Vectors(parameters, states, tally))
 
         def submit(partition: int, attempt: int) -> Any:
             vectors, rows = sent.future(attempt), self._data.future(partition, attempt)
             arguments = self._form, vectors, rows, seed, partition
-            return self._cluster.submit("round", tasks.learn, *arguments)
+            return self._crew.submit("round", tasks.learn, *arguments)
 
         where = f"in round {number}"
         try:
-            found = self._cluster.crew.run(
-                range(len(self._data)), submit, "partition", where, self._cluster.skips
+            found = self._crew.run(
+                range(len(self._data)), submit, "partition", where, self._crew.skips
             )
         except DivergenceError as error:
             raise diverged(number, error.batch, history) from error
@@ -156,12 +155,12 @@ class Stepwise:
 
     Parameters
     ----------
-    cluster, network, data, form
+    crew, network, data, form
         As those of `Local`.
     """
 
-    def __init__(self, cluster: Cluster, network: Network, data: Data, form: Form) -> None:
-        self._cluster, self._network, self._data, self._form = cluster, network, data, form
+    def __init__(self, crew: Crew, network: Network, data: Data, form: Form) -> None:
+        self._crew, self._network, self._data, self._form = crew, network, data, form
         # No task needs more of the optimizer than the number of its updates.
         self._form_of_tasks = form._replace(settings=form.settings.with_optimizer(SGD()))
         sizes = [described.n for described in data.described]
@@ -192,16 +191,16 @@ class Stepwise:
     ) -> tuple[list[tasks.Derived], tuple[int, ...]]:
         """Those of all partitions that have such a batch, in order; and which were lost."""
         _, parameters, _, tally = memory.state(self._network)
-        sent = Sent(self._cluster, parameters)
+        sent = Sent(self._crew, "weights", parameters)
 
         def submit(partition: int, attempt: int) -> Any:
             vector, rows = sent.future(attempt), self._data.future(partition, attempt)
             arguments = self._form_of_tasks, vector, tally[-1], rows, seed, partition, batch
-            return self._cluster.submit("step", tasks.derive, *arguments)
+            return self._crew.submit("step", tasks.derive, *arguments)
 
         there = [i for i, n in enumerate(self._n_batches) if batch < n]
         where = f"in batch {batch} of round {number}"
-        found = self._cluster.crew.run(there, submit, "partition", where, self._cluster.skips)
+        found = self._crew.run(there, submit, "partition", where, self._crew.skips)
         return [found.results[i] for i in sorted(found.results)], found.lost
 
     def _step(
@@ -221,4 +220,3 @@ class Stepwise:
 def diverged(number: int, batch: int, history: History) -> DivergenceError:
     """The error of a round, which stands for an epoch."""
     return DivergenceError(number, batch, "the loss", history)
-

@@ -111,11 +111,6 @@ class Derived(NamedTuple):
     seconds: float
 
 
-def as_is(value: Any) -> Any:
-    """What was sent from the client, so that Dask can send it again."""
-    return value
-
-
 def prepare(form: Form, number: int, X: Any, Y: Any, weights: Any, prefix: str = "") -> Rows:
     """Rows checked, and as the network takes them.
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cyprop.dask import tasks
-from cyprop.dask.held import Data, Sent
+from cyprop.dask.held import Data
 from cyprop.dask.rounds import Kind, Outer, Round
 from cyprop.engine import memory
 from cyprop.training.history import History
+from cyprop.waiting import Crew, Sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,24 +155,24 @@ class HeldOut:
     ----------
     data : Data
     form : Form
-    cluster : Cluster
+    crew : Crew
     """
 
-    def __init__(self, cluster: Any, form: tasks.Form, data: Data) -> None:
-        self._cluster, self._form, self._data = cluster, form, data
+    def __init__(self, crew: Crew, form: tasks.Form, data: Data) -> None:
+        self._crew, self._form, self._data = crew, form, data
 
     def loss(self, network: Network) -> float:
         """The mean over all partitions."""
         parameters = memory.empty_like_parameters(network)
         memory.read_parameters(network, parameters)
-        sent = Sent(self._cluster, parameters)
+        sent = Sent(self._crew, "weights", parameters)
 
         def submit(partition: int, attempt: int) -> Any:
             vector, rows = sent.future(attempt), self._data.future(partition, attempt)
-            return self._cluster.submit("validation", tasks.evaluate, self._form, vector, rows)
+            return self._crew.submit("validation", tasks.evaluate, self._form, vector, rows)
 
         numbers = range(len(self._data))
-        found = self._cluster.crew.run(numbers, submit, "partition", "while validating")
+        found = self._crew.run(numbers, submit, "partition", "while validating")
         weights = [described.weight for described in self._data.described]
         losses = [found.results[i] for i in numbers]
         return tasks.mean_of_numbers(zip(losses, weights, strict=True))

@@ -33,6 +33,26 @@ def showing(
         yield show
 
 
+@contextmanager
+def counting(n: int, progress: bool, unit: str) -> Generator[Callable[[], None], None, None]:
+    """A function that shows on standard error that one more of n is done, or does not."""
+    if not progress:
+        yield lambda: None
+        return
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        numbers = iter(range(1, n + 1))
+        yield lambda: print(f"{unit} {next(numbers)}/{n}", file=sys.stderr)
+        return
+    with tqdm(total=n, unit=unit) as bar:
+
+        def one_more() -> None:
+            bar.update()
+
+        yield one_more
+
+
 def epoch_lines(steps: Iterator[History], n_epochs: int) -> Iterator[History]:
     """Pass the steps through, showing each."""
     with showing(n_epochs, True) as show:
