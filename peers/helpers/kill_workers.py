@@ -146,7 +146,7 @@ def proven(
 def cluster() -> LocalCluster:
     """Four workers, each a process with one thread."""
     return LocalCluster(
-        n_workers=4, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        n_workers=4, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
     )
 
 

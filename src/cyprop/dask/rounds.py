@@ -96,7 +96,7 @@ class Local:
         if after is None:
             raise diverged(number, 0, history)
         states = [
-            tasks.mean_of(list(vectors), weights, dtype)
+            tasks.same_or(list(vectors), tasks.mean_of(list(vectors), weights, dtype))
             for vectors in zip(*(vectors.states for vectors in learned), strict=True)
         ]
         numbers = list(zip(*(vectors.tally for vectors in learned), strict=True))
@@ -124,7 +124,7 @@ class Outer:
 
     def after(self, before: Array, parameters: list[Array], weights: list[float]) -> Array | None:
         """The parameters of the next round; None if one would not be finite."""
-        mean = tasks.mean_of(parameters, weights, np.float64)
+        mean = tasks.same_or(parameters, tasks.mean_of(parameters, weights, np.float64))
         if self._network is None:
             after: Array = mean.astype(before.dtype)
             return after

@@ -233,6 +233,13 @@ def mean_of(vectors: list[Array], weights: list[float], dtype: Any) -> Array:
     return result
 
 
+def same_or(vectors: list[Array], mean: Array) -> Array:
+    """The mean, but exactly what all vectors hold where they agree, as in frozen layers."""
+    agree = np.logical_and.reduce([vector == vectors[0] for vector in vectors])
+    found: Array = np.where(agree, vectors[0], mean)
+    return found
+
+
 def mean_of_numbers(numbers: Iterator[tuple[float, float]]) -> float:
     """The mean of numbers that come with their weights."""
     pairs = list(numbers)
