@@ -53,8 +53,8 @@ class Training:
         rng = np.random.default_rng(3)
         X = rng.normal(size=(N_PARTITIONS * n, 40)).astype("float32")
         labels = np.argmax(X[:, :5] + X[:, 5:10] * X[:, 10:15], axis=1)
-        self.X = da.from_array(X, chunks=(n, 40)).persist()
-        self.Y = da.from_array(labels, chunks=n).persist()
+        self.X = client.persist(da.from_array(X, chunks=(n, 40)))
+        self.Y = client.persist(da.from_array(labels, chunks=n))
 
     def run(self) -> Ended:
         net = cyprop.Network(

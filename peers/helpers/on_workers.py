@@ -14,7 +14,7 @@ SIZES = (37, 50, 13, 41, 29)  # rows of the partitions: nothing divides them
 
 
 @contextmanager
-def threads(n_workers):
+def threads(n_workers, **options):
     """A client with so many workers of one thread each, in this process."""
     with (
         LocalCluster(
@@ -23,6 +23,7 @@ def threads(n_workers):
             processes=False,
             dashboard_address=":0",
             silence_logs=50,
+            **options,
         ) as cluster,
         Client(cluster) as client,
     ):
@@ -78,7 +79,7 @@ def with_state(net, parameters, states, tally):
 
 
 def local_rounds(net, X, labels, n_rounds, local_epochs, batch_size, weights=None):
-    """Local SGD written out, in one process and in order; the network, and the loss of each round."""
+    """Local SGD written out, in one process and in order; the network, and the rounds' losses."""
     losses = []
     for _ in range(n_rounds):
         states, found, total = [], [], []
@@ -120,7 +121,9 @@ def gradient_rounds(net, X, labels, n_rounds, local_epochs, batch_size, seeds=No
             orders = [
                 np.arange(n)
                 if seeds is None
-                else np.random.Generator(np.random.PCG64([seeds[number] + passed, i])).permutation(n)
+                else np.random.Generator(np.random.PCG64([seeds[number] + passed, i])).permutation(
+                    n
+                )
                 for i, n in enumerate(SIZES)
             ]
             for batch in range(-(-max(SIZES) // batch_size)):

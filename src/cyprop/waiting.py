@@ -29,7 +29,8 @@ SIGN = 1.0  # seconds between two questions whether the cluster is alive
 BAD = ("error", "cancelled")  # of a future that will have no result
 KILLED = "took its workers with it (does it need more memory than they have?)"
 CANCELLED = (
-    "was cancelled, or has lost data that Dask cannot compute again (had it been scattered?)"
+    "was cancelled, or has lost data that Dask cannot compute again (had it been scattered, or"
+    " persisted by another client?)"
 )
 
 
@@ -60,6 +61,8 @@ class Crew:
         self.died, self.woken = set(), threading.Event()
         self._token = uuid4().hex[:12]
         self._n_keys = 0
+        self._checked: set[str] = set()  # addresses of workers
+        self._last_check = 0.0
 
     def key(self, what: str) -> str:
         """A key for a task, which no other has."""
@@ -103,8 +106,10 @@ class Crew:
             If the client is closed, the cluster shows no sign of life, or a task ends with its
             worker each time.
         Exception
-            What the first of the tasks raised that raised something.
+            What a task raised; of several the one with the lowest number.
         """
+        if time.monotonic() - self._last_check >= SIGN:
+            self.check_versions()
         return _Wait(self, numbers, submit, what, where, seen).until_all_are_there(skips)
 
     @contextmanager
@@ -112,29 +117,41 @@ class Crew:
         """Hear which tasks were under way on a worker when it went."""
         client = self.client
         handlers: dict[str, Any] = getattr(client, "_event_handlers", {})
-        others = handlers.get("all")  # whoever else of this client listens
+        others = handlers.get("all", ignore)  # whoever else of this client listens
 
         def hear(event: Any) -> None:
             said = event[1]
             if isinstance(said, dict) and said.get("action") == "remove-worker":
                 self.died.update(said["processing-tasks"])
                 self.woken.set()
-            if others is not None:
-                others(event)
+            others(event)
 
         client.subscribe_topic("all", hear)
         try:
             yield
         finally:
             with suppress(Exception):  # of a client that is closed now
-                if others is not None:
-                    client.subscribe_topic("all", others)
-                else:
+                client.subscribe_topic("all", others)
+                if others is ignore:
                     client.unsubscribe_topic("all")
-                    handlers.pop("all", None)
+
+    def working(self) -> dict[str, Any] | None:
+        """What each worker has under way; None if the scheduler does not say."""
+        with suppress(Exception):  # of connections: there are many
+            found: dict[str, Any] = self.client.sync(
+                self.client.scheduler.processing,
+                workers=None,
+                callback_timeout=min(ANSWER, self.patience),
+            )
+            return found
+        return None
 
     def check_versions(self) -> None:
-        """Raise RuntimeError if a worker that is there has no cyprop, or another version of it."""
+        """Raise RuntimeError if a worker that is new has no cyprop, or another version of it."""
+        new = sorted(set(self.working() or ()) - self._checked)
+        self._last_check = time.monotonic()
+        if not new:
+            return
 
         def version() -> str | None:  # pickled by value, since it may find no cyprop there
             try:
@@ -145,15 +162,17 @@ class Crew:
 
         try:
             found: dict[str, Any] = self.client.sync(
-                lambda: self.client.run(version, on_error="return"), callback_timeout=ANSWER
+                lambda: self.client.run(version, workers=new, on_error="return"),
+                callback_timeout=min(ANSWER, self.patience),
             )
-        except (TimeoutError, OSError):
-            return  # tasks look again
-        for address, answer in found.items():
+        except Exception:  # workers that went meanwhile; tasks look again
+            return
+        for address, answer in sorted(found.items()):
             if answer is None:
                 raise RuntimeError(without_cyprop(f"the worker {address}"))
             if isinstance(answer, str) and answer != __version__:
                 raise RuntimeError(other_version(f"the worker {address}", answer, __version__))
+            self._checked.add(address)
 
 
 def without_cyprop(worker: str) -> str:
@@ -204,6 +223,10 @@ def checked_client(client: Any) -> Any:
     return client
 
 
+def ignore(event: Any) -> None:
+    """Hear nothing: what is on its way when listening ends must find someone."""
+
+
 def as_is(value: Any) -> Any:
     """What was sent from the client, so that Dask can send it again."""
     return value
@@ -239,6 +262,7 @@ class _Wait:
         self.last_sign = self.last_question = time.monotonic()
         self.n_workers = -1  # not known
         self.begun_anew = False
+        self.first_error: tuple[int, BaseException] | None = None
 
     def until_all_are_there(self, skips: bool) -> Found:
         try:
@@ -256,12 +280,15 @@ class _Wait:
                     self._look_for_life()
         finally:
             self.futures.clear()  # nobody wants them now: Dask drops what has not begun
+        if self.first_error is not None:
+            raise self.first_error[1]
         return Found(self.results, tuple(sorted(self.lost)))
 
     def _begin(self, number: int) -> None:
         future = self.submit(number, self.attempts[number])
         self.futures[number] = future
-        future.add_done_callback(lambda _: self.crew.woken.set())
+        woken = self.crew.woken  # and nothing else: a future that is never done keeps this call
+        future.add_done_callback(lambda _: woken.set())
 
     def _begin_again(self, number: int, why: str) -> None:
         """Submit a task once more, if it has not been often enough."""
@@ -293,8 +320,16 @@ class _Wait:
             elif isinstance(error, ImportError) and (error.name or "").startswith("cyprop"):
                 raise RuntimeError(without_cyprop("a worker")) from error
             else:
-                raise error
+                self._note(number, error)
+                return True
         return self._gathered(ready)
+
+    def _note(self, number: int, error: BaseException) -> None:
+        """Wait for the tasks before this one alone, so that the error is always the same."""
+        self.first_error = number, error
+        for other in list(self.futures):
+            if other >= number:
+                del self.futures[other]
 
     def _gathered(self, ready: list[int]) -> bool:
         if not ready:
@@ -321,9 +356,9 @@ class _Wait:
 
     def _look_for_life(self) -> None:
         now = time.monotonic()
-        if now - self.last_question >= SIGN:
+        if now - self.last_question >= min(SIGN, self.crew.patience / 4):
             self.last_question = now
-            working = self._working()
+            working = self.crew.working()
             self.n_workers = -1 if working is None else len(working)
             if working is not None and any(working.values()):
                 self.last_sign = time.monotonic()
@@ -339,15 +374,6 @@ class _Wait:
         self.begun_anew, self.last_sign = True, now
         for number in list(self.futures):
             self._begin_again(number, "was not begun by any worker")
-
-    def _working(self) -> dict[str, Any] | None:
-        """What each worker has under way; None if the scheduler does not say."""
-        with suppress(Exception):  # of connections: there are many
-            found: dict[str, Any] = self.client.sync(
-                self.client.scheduler.processing, workers=None, callback_timeout=ANSWER
-            )
-            return found
-        return None
 
     def _leave_out(self) -> None:
         """Do without the tasks whose worker died, but not without the last."""

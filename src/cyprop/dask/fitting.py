@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 import zlib
-from contextlib import nullcontext
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cyprop.checks.numbers import real_number, shown, whole_number
@@ -218,12 +218,16 @@ def rounds_of(
     check_parameters(net)
     crew = Crew(client, chosen.patience, skips=chosen.on_lost == "skip")
     crew.check_versions()
-    with crew.listening() if crew.skips else nullcontext():
+    with ExitStack() as at_the_end:
+        if crew.skips:
+            at_the_end.enter_context(crew.listening())
         data = Data(crew, chosen.form, pieces)
+        at_the_end.callback(data.release)
         _check_weights(data)
         validation: Any = None
         if held_pieces is not None:
             rows = Data(crew, chosen.form, held_pieces, "validation ")
+            at_the_end.callback(rows.release)
             validation = HeldOut(crew, chosen.form, rows)
         elif held is not None:
             assert validation_data is not None

@@ -34,6 +34,10 @@ class Data:
     def __len__(self) -> int:
         return len(self._pieces)
 
+    def release(self) -> None:
+        """Let the workers forget the partitions."""
+        self._futures.clear()
+
     def _task(self, number: int) -> Any:
         task = delayed(prepare, pure=False)
         key = self._crew.key("partition")
