@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from cyprop.training.callbacks import Callback
     from cyprop.training.history import History
     from cyprop.training.lbfgs import LBFGS
+    from cyprop.training.many import fit_many
     from cyprop.training.plateau import ReduceOnPlateau
     from cyprop.training.schedules import (
         Constant,
@@ -84,6 +85,7 @@ __all__ = [
     "StopTraining",
     "__version__",
     "check_gradients",
+    "fit_many",
     "from_keras",
     "from_sklearn",
     "from_torch",
@@ -119,6 +121,7 @@ _LATER = {
     "History": "cyprop.training.history",
     "ReduceOnPlateau": "cyprop.training.plateau",
     "check_gradients": "cyprop.checking",
+    "fit_many": "cyprop.training.many",
     "get_include": "cyprop.configuration",
     "show_config": "cyprop.configuration",
 }

@@ -15,8 +15,9 @@ The description is JSON, ``training`` in the metadata, after ``network``::
 
 The arrays are tensors behind those of the layers, and their names begin with ``cyprop.``: of the
 optimizer ``cyprop.optimizer.0`` and so on, and of a checkpoint ``cyprop.best`` (the best weights so
-far) and ``cyprop.epoch_start`` (those of the beginning of the epoch), each a vector of all weights
-and biases in the order in which the layers' tensors have them; and ``cyprop.history.COLUMN``,
+far), ``cyprop.epoch_start`` (those of the beginning of the epoch) and ``cyprop.outer`` (what the
+outer optimizer of `cyprop.dask.fit` keeps), each a vector of all weights and biases in the order in
+which the layers' tensors have them; and ``cyprop.history.COLUMN``,
 float64, one number an epoch.
 """
 
@@ -43,7 +44,7 @@ RUN_KEYS = (
     "columns",
     "vectors",
 )
-VECTORS = ("best", "epoch_start")
+VECTORS = ("best", "epoch_start", "outer")
 MAX_TRAINING = 1 << 16  # characters of the description in the header
 MAX_WHOLE = 1 << 128  # of any whole number: those of PCG64 have 128 bits
 MAX_EPOCH = 1 << 40

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from cyprop.checks.arrays import Array
 
 
+class IsCollectionError(Exception):
+    """X is a collection of Dask's; an exception, since a call with an array must not pay for it."""
+
+
+def is_collection(value: Any) -> bool:
+    """Whether it is a collection of Dask's, which need not be installed."""
+    return hasattr(value, "__dask_graph__")
+
+
 class Perceptron(BaseEstimator):
     """A multilayer perceptron as scikit-learn's; make an MLPClassifier or an MLPRegressor instead.
 
@@ -155,8 +164,16 @@ class Perceptron(BaseEstimator):
         if fast is not None:
             return fast
         check_is_fitted(self)
+        if is_collection(X):
+            raise IsCollectionError
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         return outputs_of(self.network_, X, self.n_threads)
+
+    def _later(self, method: str, X: Any) -> Any:
+        """What the method gives for each partition of a collection, when someone asks for it."""
+        from cyprop.sklearn import on_dask
+
+        return on_dask.ask(self, method, X)
 
     def _outputs_of_array(self, X: Any) -> Array | None:
         """The same for an array that needs no more than a look; None for any other X."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from cyprop.sklearn.base import IsCollectionError, is_collection
 from cyprop.sklearn.borrowed import (
     ClassifierMixin,
     LabelBinarizer,
@@ -304,7 +305,9 @@ class MLPClassifier(ClassifierMixin, Fitting):
         Parameters
         ----------
         X : array_like or sparse matrix, (n, n_features)
-            Rows of a sparse matrix are made dense a batch at a time.
+            Rows of a sparse matrix are made dense a batch at a time. X, y and weights may be dask
+            arrays or dataframes: then an epoch is a round of `cyprop.dask.fit`, on the current
+            client, and parameters that need to see all rows have no meaning.
         y : array_like, (n,) or (n, n_labels)
             Labels; or of several at once, 1 where one is true and 0 where it is not.
         sample_weight : array_like, (n,), optional
@@ -365,7 +368,8 @@ class MLPClassifier(ClassifierMixin, Fitting):
 
         Parameters
         ----------
-        X : array_like or sparse matrix, (n, n_features)
+        X : array_like or sparse matrix, (n, n_features); or a dask array or dataframe
+            Of a dask collection the answer is one too, which is computed when it is asked for.
 
         Returns
         -------
@@ -378,7 +382,10 @@ class MLPClassifier(ClassifierMixin, Fitting):
         ValueError
             If X has another shape, or holds NaN or infinity.
         """
-        A = self._outputs(X)
+        try:
+            A = self._outputs(X)
+        except IsCollectionError:
+            return self._later("predict", X)
         binarizer, classes = self._label_binarizer, self.classes_
         if self.out_activation_ == "softmax":
             return classes[A.argmax(axis=1)]
@@ -386,12 +393,13 @@ class MLPClassifier(ClassifierMixin, Fitting):
             return classes[(A[:, 0] > 0.5).astype(np.intp)]
         return binarizer.inverse_transform(A.ravel() if self.n_outputs_ == 1 else A)
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: Any) -> Any:
         """The probability of each class, or of each label where several may be true at once.
 
         Parameters
         ----------
-        X : array_like or sparse matrix, (n, n_features)
+        X : array_like or sparse matrix, (n, n_features); or a dask array or dataframe
+            Of a dask collection the answer is one too, which is computed when it is asked for.
 
         Returns
         -------
@@ -403,12 +411,15 @@ class MLPClassifier(ClassifierMixin, Fitting):
         NotFittedError, ValueError
             As `predict`.
         """
-        A = self._outputs(X)
+        try:
+            A = self._outputs(X)
+        except IsCollectionError:
+            return self._later("predict_proba", X)
         if self.n_outputs_ == 1:
             return np.hstack([1 - A, A])
         return A
 
-    def predict_log_proba(self, X: Any) -> Array:
+    def predict_log_proba(self, X: Any) -> Any:
         """The logarithms of what `predict_proba` gives; parameters and errors are its.
 
         Returns
@@ -416,6 +427,8 @@ class MLPClassifier(ClassifierMixin, Fitting):
         ndarray, (n, n_classes)
         """
         A = self.predict_proba(X)
+        if is_collection(A):
+            return self._later("predict_log_proba", X)
         with np.errstate(divide="ignore"):
             return np.log(A, out=A)
 

@@ -10,7 +10,7 @@ from cyprop.checks.weights import weights_of_rows
 from cyprop.engine import memory
 from cyprop.network import Network
 from cyprop.sklearn import lbfgs
-from cyprop.sklearn.base import Perceptron
+from cyprop.sklearn.base import Perceptron, is_collection
 from cyprop.sklearn.borrowed import (
     check_random_state,
     check_sample_weight,
@@ -80,6 +80,9 @@ class Fitting(Perceptron):
     def _fit(
         self, X: Any, y: Any, sample_weight: Any, incremental: bool, held: Held = NONE
     ) -> None:
+        if is_collection(X) or is_collection(y):
+            self._fit_on_dask(X, y, sample_weight, incremental, held)
+            return
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         hidden_sizes(self.hidden_layer_sizes)
         self._check_options(incremental, held)
@@ -98,6 +101,16 @@ class Fitting(Perceptron):
             lbfgs.learn(self, self._prepare(form, dtype, total, False), form, data)
         else:
             self._learn_in_batches(form, data_of(X, Y, weights, dtype), Y, incremental, held)
+
+    def _fit_on_dask(
+        self, X: Any, y: Any, sample_weight: Any, incremental: bool, held: Held
+    ) -> None:
+        from cyprop.sklearn import on_dask
+
+        if incremental or held.X is not None or held.Y is not None:
+            what = "partial_fit" if incremental else "X_val"
+            raise ValueError(f"{what} is not for dask collections: give arrays")
+        on_dask.fit(self, X, y, sample_weight)
 
     def _weights(self, X: Any, y: Any, sample_weight: Any, incremental: bool) -> Array | None:
         """What each row counts."""

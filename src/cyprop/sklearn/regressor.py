@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from cyprop.sklearn.base import IsCollectionError
 from cyprop.sklearn.borrowed import (
     RegressorMixin,
     available_if,
@@ -246,7 +247,9 @@ class MLPRegressor(RegressorMixin, Fitting):
         Parameters
         ----------
         X : array_like or sparse matrix, (n, n_features)
-            Rows of a sparse matrix are made dense a batch at a time.
+            Rows of a sparse matrix are made dense a batch at a time. X, y and weights may be dask
+            arrays or dataframes: then an epoch is a round of `cyprop.dask.fit`, on the current
+            client, and parameters that need to see all rows have no meaning.
         y : array_like, (n,) or (n, n_targets)
         sample_weight : array_like, (n,), optional
             How much each row counts, at least 0.
@@ -296,12 +299,13 @@ class MLPRegressor(RegressorMixin, Fitting):
         self._fit(X, y, sample_weight, True)
         return self
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Any) -> Any:
         """The targets of each row.
 
         Parameters
         ----------
-        X : array_like or sparse matrix, (n, n_features)
+        X : array_like or sparse matrix, (n, n_features); or a dask array or dataframe
+            Of a dask collection the answer is one too, which is computed when it is asked for.
 
         Returns
         -------
@@ -315,5 +319,8 @@ class MLPRegressor(RegressorMixin, Fitting):
         ValueError
             If X has another shape, or holds NaN or infinity.
         """
-        A = self._outputs(X)[:, : self.n_outputs_]
+        try:
+            A = self._outputs(X)[:, : self.n_outputs_]
+        except IsCollectionError:
+            return self._later("predict", X)
         return A.ravel() if self.n_outputs_ == 1 else A

@@ -91,7 +91,7 @@ def plan(
             sample_weight, class_weight, validation_split,
         )  # fmt: skip
     if validation_data is not None:
-        validation = _validation(network, validation_data, batch_size, n_threads)
+        validation = validation_of(network, validation_data, batch_size, n_threads)
         if isinstance(validation, Pair):
             out_of_reach.append((validation.Y, "validation Y"))
     found = Plan(source, shuffle, validation, n_threads)
@@ -224,7 +224,7 @@ def _all_targets(network: Engine, given: Given) -> Array:
     return given.Y if given.read is None else given.read.all_targets()
 
 
-def _validation(
+def validation_of(
     network: Engine, validation_data: tuple[Any, ...], batch_size: int, n_threads: int
 ) -> Held:
     """The rows that are not learned from, checked, and their weights if there are any."""

@@ -32,6 +32,9 @@ class History:
     metrics : dict of str to list of float
         Of each metric that was asked for, by name, such as "accuracy" and, on the validation data,
         "validation_accuracy".
+    left_out : dict of int to tuple of int
+        Of `cyprop.dask.fit` with ``on_lost="skip"``, whose epochs are rounds: which partitions a
+        round went without, both counted from 0; rounds that had all are not in it.
 
     Notes
     -----
@@ -43,6 +46,7 @@ class History:
     seconds: list[float] = field(default_factory=list[float])
     learning_rate: list[float] = field(default_factory=list[float])
     metrics: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    left_out: dict[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
 
     def columns(self) -> dict[str, list[float]]:
         """All lists that are not empty, by name: the losses, the metrics, the rate, the seconds.
@@ -72,7 +76,7 @@ class History:
         -----
         Thread-safety: one thread.
         """
-        own: dict[str, Any] = {**vars(self), "metrics": None}
+        own: dict[str, Any] = {**vars(self), "metrics": None, "left_out": None}
         for name, value in entries.items():
             column: list[float] | None = own.get(name)
             if column is None:
@@ -86,7 +90,7 @@ class History:
         -----
         Thread-safety: one thread.
         """
-        own = {key: column for key, column in vars(self).items() if key != "metrics"}
+        own = {key: column for key, column in vars(self).items() if isinstance(column, list)}
         for name, values in columns.items():
             column = own[name] if name in own else self.metrics.setdefault(name, [])
             column += values
@@ -158,7 +162,11 @@ class History:
         title = f"History of {epochs}"
         if not len(self):
             return title
-        return "\n".join([f"{title} in {_duration(sum(self.seconds))}", *self._table()])
+        without = [
+            f"round {number} went without partitions {', '.join(map(str, partitions))}"
+            for number, partitions in sorted(self.left_out.items())[-LAST_SHOWN:]
+        ]
+        return "\n".join([f"{title} in {_duration(sum(self.seconds))}", *self._table(), *without])
 
     def _table(self) -> list[str]:
         """A line of names, and one for each of the last epochs; as wide as it must be."""
@@ -180,7 +188,8 @@ class History:
 
     def __reduce__(self) -> tuple[Any, ...]:
         lists = self.loss, self.validation_loss, self.seconds, self.learning_rate, self.metrics
-        return restore, ("history", *lists)
+        more = (self.left_out,) if self.left_out else ()  # which 0.2.0 did not know
+        return restore, ("history", *lists, *more)
 
 
 def _duration(seconds: float) -> str:

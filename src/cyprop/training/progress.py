@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def showing(n_epochs: int, progress: bool) -> Generator[Callable[[History], None], None, None]:
+def showing(
+    n_epochs: int, progress: bool, unit: str = "epoch"
+) -> Generator[Callable[[History], None], None, None]:
     """A function that shows a history on standard error when it has one epoch more, or does not."""
     if not progress:
         yield lambda history: None
@@ -20,15 +22,35 @@ def showing(n_epochs: int, progress: bool) -> Generator[Callable[[History], None
     try:
         from tqdm import tqdm
     except ImportError:
-        yield lambda history: print(_line(history, n_epochs), file=sys.stderr)
+        yield lambda history: print(_line(history, n_epochs, unit), file=sys.stderr)
         return
-    with tqdm(total=n_epochs, unit="epoch") as bar:
+    with tqdm(total=n_epochs, unit=unit) as bar:
 
         def show(history: History) -> None:
             bar.set_postfix(_figures(history))  # pyright: ignore[reportUnknownMemberType]
             bar.update(len(history) - bar.n)
 
         yield show
+
+
+@contextmanager
+def counting(n: int, progress: bool, unit: str) -> Generator[Callable[[], None], None, None]:
+    """A function that shows on standard error that one more of n is done, or does not."""
+    if not progress:
+        yield lambda: None
+        return
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        numbers = iter(range(1, n + 1))
+        yield lambda: print(f"{unit} {next(numbers)}/{n}", file=sys.stderr)
+        return
+    with tqdm(total=n, unit=unit) as bar:
+
+        def one_more() -> None:
+            bar.update()
+
+        yield one_more
 
 
 def epoch_lines(steps: Iterator[History], n_epochs: int) -> Iterator[History]:
@@ -39,13 +61,16 @@ def epoch_lines(steps: Iterator[History], n_epochs: int) -> Iterator[History]:
             yield history
 
 
-def _line(history: History, n_epochs: int) -> str:
+def _line(history: History, n_epochs: int, unit: str) -> str:
     parts = [f"{key} {value}" for key, value in _figures(history).items()]
-    return f"epoch {len(history)}/{n_epochs}  {'  '.join(parts)}"
+    return f"{unit} {len(history)}/{n_epochs}  {'  '.join(parts)}"
 
 
 def _figures(history: History) -> dict[str, str]:
     """The last entry of every list, but for how long the epoch took."""
     columns = history.columns()
-    columns.pop("seconds", None)
-    return {name: f"{values[-1]:.4g}" for name, values in columns.items()}
+    return {
+        name: f"{values[-1]:.4g}"
+        for name, values in columns.items()
+        if not name.endswith("seconds")
+    }

@@ -66,19 +66,26 @@ def warn_of_what_is_out_of_reach(Y: Array, name: str, settings: Settings, level:
 
     `level` is the caller's frame as `warnings.warn` counts it. Returns whether there was one.
     """
-    output = settings.activation_names[-1]
+    sentence = out_of_reach(Y, name, settings)
+    if sentence is None:
+        return False
+    warnings.warn(sentence, stacklevel=level + 1)
+    return True
+
+
+def out_of_reach(Y: Array, name: str, settings: Settings) -> str | None:
+    """What to say of the first target that the output cannot come near; None: of none."""
     bounds = reached(settings.activations[-1])
     if bounds is None or settings.loss.name in MEANT:
-        return False
+        return None
     place = _first_outside(Y, bounds)
     if place is None:
-        return False
-    warnings.warn(
-        f"{_what(Y, name, place)}, which an output of {output} cannot reach, since it is"
-        f" {_shown(bounds)}; use output_activation='identity', or scale the targets",
-        stacklevel=level + 1,
+        return None
+    return (
+        f"{_what(Y, name, place)}, which an output of {settings.activation_names[-1]} cannot"
+        f" reach, since it is {_shown(bounds)}; use output_activation='identity', or scale the"
+        " targets"
     )
-    return True
 
 
 def reached(activation: Activation) -> Range | None:
