@@ -16,6 +16,8 @@ cdef extern from "arithmetic.h" nogil:
         STEP_ROWS "CYPROP_STEP_ROWS"
         FOUR_LINES "CYPROP_FOUR_LINES"
         PASS_ROWS "CYPROP_PASS_ROWS"
+        STEP_ROWS_OF_FEW "CYPROP_STEP_ROWS_OF_FEW"
+        LONG_TILE "CYPROP_LONG_TILE"
     float fma32 "cyprop_fma32"(float a, float b, float c)
     double fma64 "cyprop_fma64"(double a, double b, double c)
     uint32_t bits32 "cyprop_bits32"(float x)
@@ -62,10 +64,10 @@ cdef enum:
     SPARSE_COLUMNS = 64    # fewer than this are done sooner than a list is made
     COUNT_LANES = 64       # counts side by side, which are several vectors
     GLIMPSE = 128          # elements after which it shows whether many are zero
+    PACKED_ROWS = 48       # of A in a block, beside which dZ fits the first-level cache
+    WIDTH_OF_UNPACKED = 2  # lines of dZ for which a block would hardly be used again
     SAMPLES = 128          # taken together; as terms they fit a panel of any width
     MAX_PANEL = 4096       # elements of the smaller dtype in one
-
-cdef double zeros[MAX_LANES]
 
 
 cdef inline floating fma(floating a, floating b, floating c) noexcept nogil:

@@ -26,8 +26,7 @@ cdef void rows_forward(
             for i in range(count):
                 row_of_terms(n_in, n_out, samples[i], W, W_stride, b, Z + i * Z_stride)
         else:
-            product(FORWARD, <floating> 0, count, n_in, n_out, samples,
-                    W, W_stride, b, 0, Z, Z_stride)
+            product(FORWARD, count, n_in, n_out, samples, W, W_stride, b, 0, Z, Z_stride)
         Z = Z + count * Z_stride
         first += count
 
@@ -103,8 +102,10 @@ cdef void dense_backward_W(
         elif n_out < line <= n_in:
             narrow_gradient(count, n_in, n_out, samples, dZ, dZ_stride, start, dW, dW_stride)
         else:
-            product(BACKWARD_W, <floating> 0, n_in, count, n_out, samples,
-                    dZ, dZ_stride, start, dW_stride, dW, dW_stride)
+            product_by_columns(
+                BACKWARD_W, n_in, count, n_out, samples, A_prev_stride if order == NULL else 0,
+                dZ, dZ_stride, start, dW_stride,
+                <const floating *> NULL, dW, dW_stride)
         start = dW
         dZ = dZ + count * dZ_stride
         first += count
@@ -171,8 +172,7 @@ cdef void dense_backward_A(
         return
     while first < n:
         count = list_samples(first, n, dZ, dZ_stride, <const Py_ssize_t *> NULL, samples)
-        product(BACKWARD_A, <floating> 0, count, n_out, n_in, samples,
-                W, W_stride, <const floating *> NULL, 0,
+        product(BACKWARD_A, count, n_out, n_in, samples, W, W_stride, <const floating *> NULL, 0,
                 dA_prev + first * dA_prev_stride, dA_prev_stride)
         first += count
 

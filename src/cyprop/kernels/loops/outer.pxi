@@ -126,6 +126,7 @@ cdef bint sgd_step_outer(
     cdef const floating *samples[SAMPLES]
     cdef int index[LIST_SIZE]
     cdef floating rate = <floating> hyperparameters[0]
+    cdef floating factor
     cdef Py_ssize_t k = 0, rows
     if hyperparameters[1] != 0 or n > SAMPLES:
         return False
@@ -148,8 +149,10 @@ cdef bint sgd_step_outer(
         step_of_terms(n, n_in, n_out, rate, samples, dZ, dZ_stride, W, W_stride)
         return True
     if n > 1:
-        product(STEP, rate, n_in, n, n_out, samples, dZ, dZ_stride,
-                <const floating *> NULL, 0, W, W_stride)
+        factor = -rate
+        product_by_columns(
+            STEP, n_in, n, n_out, samples, A_prev_stride if order == NULL else 0,
+            dZ, dZ_stride, <const floating *> NULL, 0, &factor, W, W_stride)
         return True
     A_prev = samples[0]
     if 4 * count_zeros(n_in, A_prev) <= n_in:

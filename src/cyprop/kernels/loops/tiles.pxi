@@ -1,0 +1,211 @@
+# A panel's part of C = start + A · B: tiles of rows × lanes whose sums stay in registers while the
+# panel's terms go by.
+#
+# A is given by pointers to its rows, from element `skip` on; or, for products by columns, by one pointer
+# to a block of it in which the rows of a term lie side by side and the next term's `skip` elements on. Then
+# one register finds all that a tile needs of A.
+
+
+cdef inline void tile(
+    Product kind, Py_ssize_t rows, Py_ssize_t lanes,
+    Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    const floating *factor, floating *C, Py_ssize_t C_stride,
+) noexcept nogil:
+    """C = start + A · B or, for a STEP, C += factor · (A · B).
+
+    kind, rows and lanes are constants in a call.
+    """
+    cdef floating sums[MAX_TILE_ROWS][MAX_LANES]
+    cdef const floating *block = A[0]
+    cdef const floating *b
+    cdef floating a
+    cdef Py_ssize_t row, term, lane
+    # This never happens; it lets the compiler drop the other sizes.
+    if rows > TILE_ROWS or n_terms < 1:
+        return
+    for row in range(rows):
+        for lane in range(lanes):
+            sums[row][lane] = 0
+    if kind != STEP and start != NULL:
+        for row in range(rows):
+            for lane in range(lanes):
+                sums[row][lane] = start[row * start_stride + lane]
+    for term in range(n_terms):
+        b = B + term * B_stride
+        for row in range(rows):
+            a = block[term * skip + row] if by_columns(kind) else A[row][skip + term]
+            for lane in range(lanes):
+                sums[row][lane] = fma(a, b[lane], sums[row][lane])
+    # The factor is read here and not before, when it would take a register from the sums.
+    a = factor[0] if kind == STEP else 0
+    for row in range(rows):
+        for lane in range(lanes):
+            if kind == STEP:
+                C[row * C_stride + lane] = fma(a, sums[row][lane] + 0, C[row * C_stride + lane])
+            else:
+                C[row * C_stride + lane] = sums[row][lane] + 0
+
+
+cdef inline void tile_of(
+    Product kind, Py_ssize_t rows, Py_ssize_t lanes,
+    Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    const floating *factor, floating *C, Py_ssize_t C_stride,
+) noexcept nogil:
+    """A tile of as many rows as any that is asked for."""
+    if rows == 1:
+        tile(kind, 1, lanes, n_terms, A, skip, B, B_stride, start, start_stride, factor, C, C_stride)
+    elif rows == 2:
+        tile(kind, 2, lanes, n_terms, A, skip, B, B_stride, start, start_stride, factor, C, C_stride)
+    elif rows == 3 and not by_columns(kind):
+        tile(kind, 3, lanes, n_terms, A, skip, B, B_stride, start, start_stride, factor, C, C_stride)
+    elif rows == 4 and (STEP_ROWS >= 4 or not by_columns(kind)):
+        tile(kind, 4, lanes, n_terms, A, skip, B, B_stride, start, start_stride, factor, C, C_stride)
+    elif rows == 5 and not by_columns(kind):
+        tile(kind, 5, lanes, n_terms, A, skip, B, B_stride, start, start_stride, factor, C, C_stride)
+    elif rows == 6 and (STEP_ROWS == 6 or not by_columns(kind)):
+        tile(kind, 6, lanes, n_terms, A, skip, B, B_stride, start, start_stride, factor, C, C_stride)
+    elif rows == 7 and not by_columns(kind):
+        tile(kind, 7, lanes, n_terms, A, skip, B, B_stride, start, start_stride, factor, C, C_stride)
+    elif rows == 8 and (STEP_ROWS == 8 or not by_columns(kind)):
+        tile(kind, 8, lanes, n_terms, A, skip, B, B_stride, start, start_stride, factor, C, C_stride)
+
+
+cdef inline void tiles_of_samples(
+    Py_ssize_t lanes, Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    floating *C, Py_ssize_t C_stride,
+) noexcept nogil:
+    """The rows of a batch, spread evenly over tiles."""
+    cdef Py_ssize_t n_tiles = (n_rows + TILE_ROWS - 1) // TILE_ROWS, rows
+    while n_tiles:
+        rows = (n_rows + n_tiles - 1) // n_tiles
+        tile_of(FORWARD, rows, lanes, n_terms, A, skip, B, B_stride, start, start_stride,
+                <const floating *> NULL, C, C_stride)
+        A = A + rows
+        if start != NULL:
+            start = start + rows * start_stride
+        C = C + rows * C_stride
+        n_rows -= rows
+        n_tiles -= 1
+
+
+cdef inline bint all_zero(
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *block, Py_ssize_t stride,
+) noexcept nogil:
+    """Whether these rows of a block are zero."""
+    cdef Py_ssize_t row, term
+    for term in range(n_terms):
+        for row in range(n_rows):
+            if is_nonzero(block[term * stride + row]):
+                return False
+    return True
+
+
+cdef inline void tiles_of_inputs(
+    Product kind, Py_ssize_t lanes, Py_ssize_t n_rows, Py_ssize_t n_terms,
+    const floating *block, Py_ssize_t stride,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    const floating *factor, floating *C, Py_ssize_t C_stride,
+) noexcept nogil:
+    """Rows of dW or W, which are many, over tiles of few sizes. A step by zero is not taken.
+
+    Tiles of six rows leave the processor less to do beside the end of a tile, which only many terms
+    repay.
+    """
+    cdef Py_ssize_t most = STEP_ROWS if n_terms >= LONG_TILE else STEP_ROWS_OF_FEW, rows
+    while n_rows:
+        rows = most
+        if rows == 6 and n_rows < 6:
+            rows = 4
+        while rows > n_rows:
+            rows //= 2
+        if kind == BACKWARD_W or not all_zero(rows, n_terms, block, stride):
+            tile_of(kind, rows, lanes, n_terms, &block, stride, B, B_stride, start, start_stride,
+                    factor, C, C_stride)
+        block = block + rows
+        if kind == BACKWARD_W and start != NULL:
+            start = start + rows * start_stride
+        C = C + rows * C_stride
+        n_rows -= rows
+
+
+# A function each, so that the code exists once: tiles one cache line wide, and as wide as the
+# registers allow.
+
+cdef void narrow_tiles_of_samples(
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    floating *C, Py_ssize_t C_stride,
+) noexcept nogil:
+    tiles_of_samples(LINE_BYTES // sizeof(floating), n_rows, n_terms, A, skip, B, B_stride,
+                     start, start_stride, C, C_stride)
+
+
+cdef void wide_tiles_of_samples(
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    floating *C, Py_ssize_t C_stride,
+) noexcept nogil:
+    tiles_of_samples(TILE_LINES * LINE_BYTES // sizeof(floating), n_rows, n_terms, A, skip, B, B_stride,
+                     start, start_stride, C, C_stride)
+
+
+cdef void narrow_tiles_of_inputs(
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *block, Py_ssize_t stride,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    floating *C, Py_ssize_t C_stride,
+) noexcept nogil:
+    tiles_of_inputs(BACKWARD_W, LINE_BYTES // sizeof(floating), n_rows, n_terms, block, stride,
+                    B, B_stride, start, start_stride, <const floating *> NULL, C, C_stride)
+
+
+cdef void wide_tiles_of_inputs(
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *block, Py_ssize_t stride,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    floating *C, Py_ssize_t C_stride,
+) noexcept nogil:
+    tiles_of_inputs(BACKWARD_W, TILE_LINES * LINE_BYTES // sizeof(floating), n_rows, n_terms,
+                    block, stride, B, B_stride, start, start_stride, <const floating *> NULL, C, C_stride)
+
+
+cdef void narrow_steps(
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *block, Py_ssize_t stride,
+    const floating *B, Py_ssize_t B_stride, const floating *factor, floating *C, Py_ssize_t C_stride,
+) noexcept nogil:
+    tiles_of_inputs(STEP, LINE_BYTES // sizeof(floating), n_rows, n_terms, block, stride,
+                    B, B_stride, <const floating *> NULL, 0, factor, C, C_stride)
+
+
+cdef void wide_steps(
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *block, Py_ssize_t stride,
+    const floating *B, Py_ssize_t B_stride, const floating *factor, floating *C, Py_ssize_t C_stride,
+) noexcept nogil:
+    tiles_of_inputs(STEP, TILE_LINES * LINE_BYTES // sizeof(floating), n_rows, n_terms, block, stride,
+                    B, B_stride, <const floating *> NULL, 0, factor, C, C_stride)
+
+
+cdef inline void any_tiles(
+    Product kind, Py_ssize_t lanes, Py_ssize_t n_rows, Py_ssize_t n_terms,
+    const floating *const *A, Py_ssize_t skip,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    const floating *factor, floating *C, Py_ssize_t C_stride,
+) noexcept nogil:
+    if lanes * sizeof(floating) == LINE_BYTES:
+        if kind == STEP:
+            narrow_steps(n_rows, n_terms, A[0], skip, B, B_stride, factor, C, C_stride)
+        elif kind == BACKWARD_W:
+            narrow_tiles_of_inputs(
+                n_rows, n_terms, A[0], skip, B, B_stride, start, start_stride, C, C_stride)
+        else:
+            narrow_tiles_of_samples(
+                n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
+    elif kind == STEP:
+        wide_steps(n_rows, n_terms, A[0], skip, B, B_stride, factor, C, C_stride)
+    elif kind == BACKWARD_W:
+        wide_tiles_of_inputs(
+            n_rows, n_terms, A[0], skip, B, B_stride, start, start_stride, C, C_stride)
+    else:
+        wide_tiles_of_samples(
+            n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
