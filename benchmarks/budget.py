@@ -51,7 +51,8 @@ def each(
 ) -> Iterator[Case]:
     """The first case, and others while there is time; the names of the rest go to `skipped`.
 
-    A case's part of the time that is left is as large as its weight beside those of the rest. Within a case, `each` may be used again: it shares out the time of that case.
+    A case's part of the time that is left is as large as its weight beside those of the rest.
+    Within a case, `each` may be used again: it shares out the time of that case.
     """
     global _case_end
     outer = _end if _case_end is None else _case_end

@@ -268,6 +268,7 @@ def _library(label: str) -> str:
         .removesuffix(" io-binding")
         .removesuffix(" jit")
         .removesuffix(" eager")
+        .removesuffix(" torch.compile")
     )
 
 

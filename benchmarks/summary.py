@@ -27,6 +27,9 @@ TITLES = {
 }
 
 
+SHOWN = 8  # of the names of what was skipped
+
+
 @dataclass
 class Run:
     """How the suites of a run went: seconds of each, and why others have no results."""
@@ -118,6 +121,12 @@ def dtypes(document: Document) -> str:
     return markdown(["task", "the case that loses most", "rate in float64 ÷ in float32"], rows)
 
 
+def shortened(names: list[str]) -> str:
+    """The first ones, and how many more."""
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f", and {more} more" if more > 0 else "")
+
+
 def gaps(folder: Path, run: Run) -> str:
     """Peers that are missing, cases for which there was no time, and suites that did not run."""
     lines = []
@@ -127,7 +136,7 @@ def gaps(folder: Path, run: Run) -> str:
         for note in document.get("missing", []):
             missing.setdefault(note, []).append(path.stem)
         if document.get("skipped"):
-            lines.append(f"- {path.stem}, no time for: {', '.join(document['skipped'])}")
+            lines.append(f"- {path.stem}, no time for: {shortened(document['skipped'])}")
     lines += [f"- Missing in {', '.join(names)}: {note}" for note, names in missing.items()]
     lines += [f"- {name} did not end well: {why}" for name, why in run.failed.items()]
     lines += [f"- No time for {', '.join(run.skipped)}"] if run.skipped else []

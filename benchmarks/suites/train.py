@@ -67,10 +67,12 @@ def main(arguments: list[str]) -> None:
         problem = networks.make(sizes, options.dtype, options.activation)
         check(modules, problem, batch_size)
         n = min(options.samples, int(LARGE / operations(problem)) // batch_size * batch_size)
-        for kind in budget.each(
-            common.kinds_of_data(problem, options),
-            lambda kind, of=(sizes, batch_size): f"{name_of(of)}, {kind}",
-        ):
+        titles = {
+            f"{name_of((sizes, batch_size))}, {kind}": kind
+            for kind in common.kinds_of_data(problem, options)
+        }
+        for title in budget.each(titles):
+            kind = titles[title]
             X, Y = data.samples(kind, n, problem, options.mnist)
             trainers, without = common.offers(
                 modules, "trainers", problem, X, Y, batch_size, LEARNING_RATE, True
@@ -81,7 +83,6 @@ def main(arguments: list[str]) -> None:
             if floor is not None:
                 entrants.append(floor.fma(options.dtype, operations(problem) * len(X)))
             rows = report.entries(entrants, compare(entrants, options.repeats))
-            title = f"{name_of((sizes, batch_size))}, {kind}"
             report.show(f"{title}: one epoch of {len(X):,} samples", rows, without)
             cases.append(
                 {
