@@ -19,7 +19,7 @@ RESULTS = Path(__file__).parent / "results"  # what is committed; only read, unl
 OUTPUT = Path("benchmark-results")  # in the current folder
 PACKAGES = (
     "cyprop", "numpy", "numba", "jax", "torch", "onnxruntime", "onnx", "scikit-learn", "cynn",
-    "Cython", "river", "keras", "h5py",
+    "Cython", "river", "keras", "h5py", "dask", "distributed",
 )  # fmt: skip
 
 
