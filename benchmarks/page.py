@@ -14,6 +14,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "performance.md"
 PAGES = {  # tables that stand elsewhere
     "online": DOCS / "online.md",
+    "scaling": DOCS / "scaling.md",
     "sklearn": DOCS / "scikit-learn.md",
 }
 BEGIN, END = "<!-- Made by `python -m benchmarks render --write`: {}. -->", "<!-- End. -->"
@@ -68,6 +69,7 @@ def of_suites(documents: dict[str, Document]) -> dict[str, str]:
         "online": online,
         "elsewhere": elsewhere,
         "large": large,
+        "scaling": scaling,
         "sklearn": sklearn,
     }
     return {
@@ -324,6 +326,38 @@ def sklearn(document: Document) -> str:
     ways = [[row["label"], time(row["median"]), f"{peer / row['median']:.0f}"] for row in asked]
     one_row = markdown(["one row of digits a call", "time", "× as fast"], ways)
     return f"{markdown(header, rows)}\n\n{one_row}"
+
+
+def scaling(document: Document) -> str:
+    """MNIST on four processes; trainings that lost a worker; and 64 networks at once."""
+    mnist, deaths, search = (document[part] for part in ("mnist", "deaths", "search"))
+    passes = mnist["rounds"] * mnist["local_epochs"]
+    names = {
+        "fit": f"`fit`, {passes} epochs, one thread",
+        "even": f"{mnist['rounds']} rounds of {mnist['local_epochs']} local epochs",
+        "skewed": "the same, rows sorted by label",
+    }
+    rows = []
+    for row in mnist["results"]:
+        rounds = [row.get("seconds_a_round"), row.get("task_seconds_a_round")]
+        score = f"{row['accuracy'][-1]:.2f} %"
+        rows.append([names[row["label"]], score, time(row["seconds"]), *map(time, rounds)])
+    header = ["MNIST, 784-300-10, 16 partitions", "accuracy", "time", "a round", "its tasks' sum"]
+    learning = markdown(header, rows)
+    killed = markdown(
+        ["a worker killed", "the same bits", "undisturbed", "the slowest ÷ that"],
+        [[f"{deaths['runs']} runs", f"{deaths['same_bits']}", time(deaths["undisturbed"]),
+          f"{deaths['slowest']:.2f}"]],
+    )  # fmt: skip
+    two = search["two_threads"]
+    ways = {
+        "`fit_many`, two threads": two,
+        "`fit_many`, one thread": search["one_thread"],
+        "scikit-learn's `GridSearchCV`, `n_jobs=2`": search["grid_search"],
+    }
+    header = [f"{search['networks']} networks 16-64-64-4, {search['epochs']} epochs", "time", "÷"]
+    many = markdown(header, [[name, time(t), f"{t / two:.2f}"] for name, t in ways.items()])
+    return f"{learning}\n\n{killed}\n\n{many}"
 
 
 def latency(document: Document) -> str:

@@ -80,6 +80,8 @@ def draw(document: dict[str, Any], folder: Path) -> None:
         figures[name] = slowest(plt, document)
     if suite == "sklearn":
         figures[name] = estimators(plt, document)
+    if suite == "scaling" and {"mnist", "search"} <= set(document):
+        figures[name] = scaling(plt, document)
     folder.mkdir(parents=True, exist_ok=True)
     for stem, figure in figures.items():
         _save(plt, figure, folder / f"{stem}.png")
@@ -358,6 +360,39 @@ def estimators(plt: Any, document: dict[str, Any]) -> Any:
         f" and seeds ({len(cases[0]['seeds']['cyprop'])}); geometric means. The line: scikit-learn."
     )
     _frame(figure, document, "fit, × as fast as scikit-learn's own", note)
+    return figure
+
+
+def scaling(plt: Any, document: dict[str, Any]) -> Any:
+    """Accuracy by round, of even and skewed partitions and of fit; the time of a search."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), width_ratios=[3, 2])
+    mnist, search = document["mnist"], document["search"]
+    names = {"fit": "fit", "even": "16 even partitions", "skewed": "sorted by label"}
+    colours = {"fit": COLOURS["reference"], "even": COLOURS["ours"], "skewed": COLOURS["native"]}
+    rows = {row["label"]: row for row in mnist["results"]}
+    for label, name in names.items():
+        if label in rows:
+            scores = rows[label]["accuracy"]
+            left.plot(range(1, len(scores) + 1), scores, "o-", color=colours[label], label=name)
+    left.set_xlabel(f"round ({mnist['local_epochs']} passes each)")
+    left.set_ylabel("MNIST test images read right, %")
+    left.legend(frameon=False, loc="lower right")
+    times = {
+        "GridSearchCV, n_jobs=2": search["grid_search"],
+        "fit_many, one thread": search["one_thread"],
+        "fit_many, two threads": search["two_threads"],
+    }
+    shades = [COLOURS["peer"], COLOURS["native"], COLOURS["ours"]]
+    right.barh(list(times), list(times.values()), color=shades)
+    right.set_xscale("log")
+    right.invert_yaxis()
+    right.set_xlabel(f"seconds for {search['networks']} networks")
+    for axis in (left, right):
+        axis.grid(True, color=GRID)
+        axis.set_axisbelow(True)
+    height = figure.get_figheight()
+    figure.tight_layout(rect=(0, 0.25 / height, 1, 1 - 0.35 / height))
+    _frame(figure, document, "Four processes of Dask, and 64 networks at once")
     return figure
 
 

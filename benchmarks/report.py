@@ -20,7 +20,7 @@ SHOWN = RESULTS / "zen5"  # the kind whose tables and pictures the documents hav
 OUTPUT = Path("benchmark-results")  # in the current folder
 PACKAGES = (
     "cyprop", "numpy", "numba", "jax", "torch", "onnxruntime", "onnx", "scikit-learn", "cynn",
-    "Cython", "river", "keras", "h5py", "mlpfile",
+    "Cython", "river", "keras", "h5py", "mlpfile", "dask", "distributed",
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from cyprop.checks.numbers import shown
+from cyprop.checks.numbers import is_dict, shown
 from cyprop.version import __version__
 
 Submit = Callable[[int, int], Any]  # of the number of a task, and of the attempt: its future
@@ -121,7 +121,7 @@ class Crew:
 
         def hear(event: Any) -> None:
             said = event[1]
-            if isinstance(said, dict) and said.get("action") == "remove-worker":
+            if is_dict(said) and said.get("action") == "remove-worker":
                 self.died.update(said["processing-tasks"])
                 self.woken.set()
             others(event)
@@ -201,11 +201,12 @@ def checked_client(client: Any) -> Any:
         If there is none, or it is closed.
     """
     try:
-        from dask import distributed
+        from dask import distributed as found
     except ImportError:
         raise ImportError(
             "a client needs Dask, which is not installed: pip install 'cyprop[dask]'"
         ) from None
+    distributed: Any = found
     if client is None:
         try:
             client = distributed.get_client()
@@ -287,8 +288,12 @@ class _Wait:
     def _begin(self, number: int) -> None:
         future = self.submit(number, self.attempts[number])
         self.futures[number] = future
-        woken = self.crew.woken  # and nothing else: a future that is never done keeps this call
-        future.add_done_callback(lambda _: woken.set())
+        woken = self.crew.woken
+
+        def done(_: Any) -> None:  # keeps nothing else alive, as long as the future is not done
+            woken.set()
+
+        future.add_done_callback(done)
 
     def _begin_again(self, number: int, why: str) -> None:
         """Submit a task once more, if it has not been often enough."""

@@ -8,7 +8,7 @@ import zlib
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cyprop.checks.numbers import real_number, shown, whole_number
+from cyprop.checks.numbers import is_sequence, real_number, shown, whole_number
 from cyprop.dask.borrowed import is_dask_collection
 from cyprop.dask.held import Data
 from cyprop.dask.partitions import partitions_of
@@ -286,7 +286,7 @@ def _checked(
 def _checked_pair(validation_data: Any) -> tuple[Any, Any, Any] | None:
     if validation_data is None:
         return None
-    if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
+    if not is_sequence(validation_data) or len(validation_data) not in (2, 3):
         raise TypeError("validation_data must be a pair (X, Y) or a triple (X, Y, sample_weight)")
     X, Y, *weights = validation_data
     return X, Y, weights[0] if weights else None
@@ -294,9 +294,8 @@ def _checked_pair(validation_data: Any) -> tuple[Any, Any, Any] | None:
 
 def is_of_partitions(value: Any) -> bool:
     """Whether it is made of Dask's partitions, as far as a look at the first tells."""
-    if isinstance(value, list | tuple) and value:
-        value = value[0]
-    found: bool = is_dask_collection(value) or hasattr(value, "add_done_callback")
+    first: Any = value[0] if is_sequence(value) and len(value) else value
+    found: bool = is_dask_collection(first) or hasattr(first, "add_done_callback")
     return found
 
 

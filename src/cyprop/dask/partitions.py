@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cyprop.checks.numbers import shown
+from cyprop.checks.numbers import is_sequence, shown
 from cyprop.dask.borrowed import Array, Delayed, Future, is_frame
 from cyprop.engine import memory
 
@@ -65,7 +65,7 @@ def blocks_of(value: Any, name: str) -> list[Any]:
         return list(value.to_delayed())
     if isinstance(value, Delayed | Future):
         return [value]
-    if isinstance(value, list | tuple):
+    if is_sequence(value):
         for i, entry in enumerate(value):
             if not isinstance(entry, Delayed | Future):
                 raise TypeError(

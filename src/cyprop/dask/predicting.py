@@ -85,8 +85,12 @@ def mapped(
         if any(n != 1 for n in X.numblocks[1:]):
             blocks_of(X, "X")  # which raises
         chunks = (X.chunks[0],) if columns is None else (X.chunks[0], (len(columns),))
+
+        def on_block(rows: Any) -> Any:
+            return function(kept, rows, __version__)
+
         return X.map_blocks(
-            lambda rows: function(kept, rows, __version__),
+            on_block,
             dtype=dtype,
             chunks=chunks,
             drop_axis=[1] if columns is None and X.ndim == 2 else None,

@@ -217,9 +217,7 @@ def evaluate(form: Form, parameters: Array, rows: Rows) -> float:
     """The mean loss over a partition."""
     network, rows = form.network(), aligned(rows)
     memory.go_back(network, parameters)
-    weights = () if rows.weights is None else (rows.weights,)
-    loss: Any = network.evaluate(rows.X, rows.Y, 1, *weights)
-    return float(loss)
+    return network.evaluate(rows.X, rows.Y, 1, rows.weights)
 
 
 def mean_of(vectors: list[Array], weights: list[float], dtype: Any) -> Array:

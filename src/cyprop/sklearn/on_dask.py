@@ -57,7 +57,8 @@ def fit(estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
     n_features = len(X.columns) if is_frame(X) else X.shape[1]
     _learn_classes(estimator, labels, first)
     estimator.n_features_in_, estimator.n_outputs_ = n_features, n_outputs
-    vars(estimator).pop("feature_names_in_", None)
+    if hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
     if is_frame(X) and all(isinstance(name, str) for name in X.columns):
         estimator.feature_names_in_ = np.array(X.columns, object)
     form = estimator._form(n_features)

@@ -90,7 +90,10 @@ class History:
         -----
         Thread-safety: one thread.
         """
-        own = {key: column for key, column in vars(self).items() if isinstance(column, list)}
+        others = ("metrics", "left_out")
+        own: dict[str, list[float]] = {
+            key: column for key, column in vars(self).items() if key not in others
+        }
         for name, values in columns.items():
             column = own[name] if name in own else self.metrics.setdefault(name, [])
             column += values

@@ -24,9 +24,8 @@ from cyprop.training.stopping import StopTraining
 from cyprop.waiting import Crew, Sent, checked_client
 
 if TYPE_CHECKING:
+    from cyprop.checks.arrays import Array
     from cyprop.training.history import History
-
-    Job = Callable[[int], None]
 
 OWN = ("self", "X", "Y", "others", "progress", "n_threads", "checkpoint")  # not among the options
 OPTIONS = tuple(name for name in inspect.signature(Fitting.fit).parameters if name not in OWN)
@@ -177,7 +176,8 @@ def _weights_of_each(weights: Any, n: int) -> list[Any]:
             f"sample_weight has {len(weights)} rows, expected {n}, one for each network, or a"
             " vector for all"
         )
-    return list(np.asarray(weights))
+    rows: Array = np.asarray(weights)
+    return [rows[i] for i in range(n)]
 
 
 class _Shared:
