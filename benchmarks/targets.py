@@ -111,8 +111,8 @@ def doors(documents: Documents) -> str:
     return several(least)
 
 
-def milliseconds(suite: str, name: str, label: str, scale: float) -> Callable[[Documents], str]:
-    """The median of an entry, without its unit."""
+def median_of(suite: str, name: str, label: str, scale: float) -> Callable[[Documents], str]:
+    """The median of an entry, as a number of the unit that a second has `scale` of."""
 
     def here(documents: Documents) -> str:
         case = case_of(documents, suite, name)
@@ -127,11 +127,7 @@ def simple_chains(documents: Documents) -> str:
     return text(speedup(case, "2 threads"))
 
 
-def epochs(*names: str) -> Callable[[Documents], str]:
-    return ratios("train", *names)
-
-
-def as_epochs(layers: str, batch_size: int, n_threads: int) -> Callable[[Documents], str]:
+def sped_up_epoch(layers: str, batch_size: int, n_threads: int) -> Callable[[Documents], str]:
     return speedups(n_threads, f"{layers}, an epoch at batch {batch_size}")
 
 
@@ -149,28 +145,28 @@ TARGETS = (
         for operation, name in PRODUCTS.items()
     ),
     Target("epoch of 784-30-10 dense, best peer ÷ ours: batch 10, 32", "≥ 2.4, 2",
-           epochs("784-30-10, batch 10, dense", "784-30-10, batch 32, dense")),
+           ratios("train", "784-30-10, batch 10, dense", "784-30-10, batch 32, dense")),
     Target("epoch of 784-300-10 dense, batch 32", "≥ 1.12 on Zen 3, 1.25 elsewhere",
-           epochs("784-300-10, batch 32, dense")),
+           ratios("train", "784-300-10, batch 32, dense")),
     Target("epoch of 784-300-10 images, batch 32", "≥ 1.6 on Zen 3, 1.9 elsewhere",
-           epochs("784-300-10, batch 32, images")),
+           ratios("train", "784-300-10, batch 32, images")),
     Target("epoch of 784-300-10 dense, batch 128", "≥ 1.1",
-           epochs("784-300-10, batch 128, dense")),
+           ratios("train", "784-300-10, batch 128, dense")),
     Target("epoch of 64-256-256-256-1, batch 32", "≥ 1.25",
-           epochs("64-256-256-256-1, batch 32, dense")),
+           ratios("train", "64-256-256-256-1, batch 32, dense")),
     Target("epoch of 784-1024-1024-10, batch 128", "≥ 1.0 (AMD), .9 (Intel)",
-           epochs("784-1024-1024-10, batch 128, dense")),
+           ratios("train", "784-1024-1024-10, batch 128, dense")),
     Target("epoch of 4-32-16-4, 10,000 rows at once, Adam: ms on one thread", "≤ 1.3 (Zen 3)",
-           milliseconds("simplechains", "4-32-16-4, an epoch", "cyprop", 1e3)),
+           median_of("simplechains", "4-32-16-4, an epoch", "cyprop", 1e3)),
     Target("the same, two threads ÷ one", "≥ 1.4 ×", simple_chains),
     Target("two threads, epoch of 784-300-10 at batch 128", "≥ 1.75 ×",
-           as_epochs("784-300-10", 128, 2)),
+           sped_up_epoch("784-300-10", 128, 2)),
     Target("two threads, epoch of 784-300-10 at batch 512", "≥ 1.85 ×",
-           as_epochs("784-300-10", 512, 2)),
+           sped_up_epoch("784-300-10", 512, 2)),
     Target("16 threads, epoch of 784-300-10 at batch 512", "≥ 7 ×",
-           as_epochs("784-300-10", 512, 16)),
+           sped_up_epoch("784-300-10", 512, 16)),
     Target("16 threads, epoch of 784-1024-1024-10 at batch 1024", "≥ 10 ×",
-           as_epochs("784-1024-1024-10", 1024, 16)),
+           sped_up_epoch("784-1024-1024-10", 1024, 16)),
     Target("16 threads, predict 50,000 rows of 784-300-10", "≥ 13 ×",
            speedups(16, "784-300-10, predict 50,000 rows")),
     Target(f"predict one vector, best peer ÷ ours: {', '.join(STANDARD)}", "≥ 5, 5, 2.3, 1.6, 1.7",
@@ -184,7 +180,7 @@ TARGETS = (
     Target("learn_one, 64-256-256-256-1", "≥ 1.2 (Numba)",
            ratios("learn", "64-256-256-256-1, dense")),
     Target("float64 gradient of 200 rows of 24-8-2: µs", "≤ 18 (Zen 3)",
-           milliseconds("gradient", "24-8-2, 200 rows", "cyprop", 1e6)),
+           median_of("gradient", "24-8-2, 200 rows", "cyprop", 1e6)),
 )  # fmt: skip
 
 
