@@ -140,7 +140,7 @@ cdef inline void every_fourth(
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), i = first, row, lane
     for row in range(rows):
         for lane in range(line):
-            sums[row][lane] = start[lane]
+            sums[row][lane] = start[lane] if start != NULL else 0
     while i < n_in:
         w = W + i * W_stride
         for row in range(rows):
@@ -172,7 +172,7 @@ cdef void narrow_tile(
             every_fourth(4, first, n_in, A_prev, W, W_stride, start, p[first])
         else:
             every_fourth(3, first, n_in, A_prev, W, W_stride, start, p[first])
-        start = <const floating *> zeros
+        start = NULL
     for row in range(rows):
         for lane in range(line):
             Z[row * Z_stride + lane] = (
