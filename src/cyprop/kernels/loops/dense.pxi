@@ -115,7 +115,7 @@ cdef inline void sum_columns(
 ) noexcept nogil:
     """db = Σ_rows dZ for a few columns, whose sums stay in registers; lanes is a constant in a call.
 
-    In memory each addition would wait for the one before, which is what costs time where rows are short.
+    In memory each addition would wait for the one before, which costs time where rows are short.
     """
     cdef floating sums[MAX_LANES]
     cdef Py_ssize_t i, lane

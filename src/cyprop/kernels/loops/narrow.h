@@ -69,49 +69,65 @@ static inline __m256d cyprop_spread64_1(const double *four, int vector)
     return _mm256_loadu_pd(four);
 }
 
+/* Half a line of outputs, and zeros behind it: one store where the next to read it reads a whole line,
+   which would otherwise have to wait. */
+static inline void cyprop_line32(float *z, __m256 first)
+{
+#if defined(__AVX512F__)
+    _mm512_storeu_ps(z, _mm512_zextps256_ps512(first));
+#else
+    _mm256_storeu_ps(z, first);
+    _mm256_storeu_ps(z + 8, _mm256_setzero_ps());
+#endif
+}
+
+static inline void cyprop_line64(double *z, __m256d first)
+{
+#if defined(__AVX512F__)
+    _mm512_storeu_pd(z, _mm512_zextpd256_pd512(first));
+#else
+    _mm256_storeu_pd(z, first);
+    _mm256_storeu_pd(z + 4, _mm256_setzero_pd());
+#endif
+}
+
 /* z = (p0 + p1) + (p2 + p3) of every output. */
 static inline void cyprop_finish32_8(const __m256 *p, float *z)
 {
-    _mm256_storeu_ps(z, _mm256_add_ps(_mm256_add_ps(p[0], p[1]), _mm256_add_ps(p[2], p[3])));
-    _mm256_storeu_ps(z + 8, _mm256_setzero_ps());
+    cyprop_line32(z, _mm256_add_ps(_mm256_add_ps(p[0], p[1]), _mm256_add_ps(p[2], p[3])));
 }
 
 static inline void cyprop_finish32_4(const __m256 *p, float *z)
 {
     __m128 low = _mm_add_ps(_mm256_castps256_ps128(p[0]), _mm256_extractf128_ps(p[0], 1));
     __m128 high = _mm_add_ps(_mm256_castps256_ps128(p[1]), _mm256_extractf128_ps(p[1], 1));
-    _mm256_storeu_ps(z, _mm256_zextps128_ps256(_mm_add_ps(low, high)));
-    _mm256_storeu_ps(z + 8, _mm256_setzero_ps());
+    cyprop_line32(z, _mm256_zextps128_ps256(_mm_add_ps(low, high)));
 }
 
 static inline void cyprop_finish32_2(const __m256 *p, float *z)
 {
     __m256 pairs = _mm256_add_ps(p[0], _mm256_permute_ps(p[0], 0xee));
     __m128 sum = _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps(pairs, 1));
-    _mm256_storeu_ps(z, _mm256_zextps128_ps256(_mm_movelh_ps(sum, _mm_setzero_ps())));
-    _mm256_storeu_ps(z + 8, _mm256_setzero_ps());
+    cyprop_line32(z, _mm256_zextps128_ps256(_mm_movelh_ps(sum, _mm_setzero_ps())));
 }
 
 static inline void cyprop_finish32_1(const __m128 *p, float *z)
 {
     __m128 pairs = _mm_add_ps(p[0], _mm_movehdup_ps(p[0]));
     __m128 sum = _mm_add_ss(pairs, _mm_movehl_ps(pairs, pairs));
-    _mm256_storeu_ps(z, _mm256_zextps128_ps256(_mm_move_ss(_mm_setzero_ps(), sum)));
-    _mm256_storeu_ps(z + 8, _mm256_setzero_ps());
+    cyprop_line32(z, _mm256_zextps128_ps256(_mm_move_ss(_mm_setzero_ps(), sum)));
 }
 
 static inline void cyprop_finish64_4(const __m256d *p, double *z)
 {
-    _mm256_storeu_pd(z, _mm256_add_pd(_mm256_add_pd(p[0], p[1]), _mm256_add_pd(p[2], p[3])));
-    _mm256_storeu_pd(z + 4, _mm256_setzero_pd());
+    cyprop_line64(z, _mm256_add_pd(_mm256_add_pd(p[0], p[1]), _mm256_add_pd(p[2], p[3])));
 }
 
 static inline void cyprop_finish64_2(const __m256d *p, double *z)
 {
     __m128d low = _mm_add_pd(_mm256_castpd256_pd128(p[0]), _mm256_extractf128_pd(p[0], 1));
     __m128d high = _mm_add_pd(_mm256_castpd256_pd128(p[1]), _mm256_extractf128_pd(p[1], 1));
-    _mm256_storeu_pd(z, _mm256_zextpd128_pd256(_mm_add_pd(low, high)));
-    _mm256_storeu_pd(z + 4, _mm256_setzero_pd());
+    cyprop_line64(z, _mm256_zextpd128_pd256(_mm_add_pd(low, high)));
 }
 
 static inline void cyprop_finish64_1(const __m256d *p, double *z)
@@ -119,8 +135,7 @@ static inline void cyprop_finish64_1(const __m256d *p, double *z)
     __m128d low = _mm256_castpd256_pd128(p[0]), high = _mm256_extractf128_pd(p[0], 1);
     __m128d sum = _mm_add_sd(
         _mm_add_sd(low, _mm_unpackhi_pd(low, low)), _mm_add_sd(high, _mm_unpackhi_pd(high, high)));
-    _mm256_storeu_pd(z, _mm256_zextpd128_pd256(_mm_move_sd(_mm_setzero_pd(), sum)));
-    _mm256_storeu_pd(z + 4, _mm256_setzero_pd());
+    cyprop_line64(z, _mm256_zextpd128_pd256(_mm_move_sd(_mm_setzero_pd(), sum)));
 }
 
 /* What p0 and the sums beside it start from: b, and zeros behind it. */

@@ -5,8 +5,8 @@
 # z = (p₀ + p₁) + (p₂ + p₃), for one row as for many, and no zero is passed over.
 #
 # dW of less than a line of outputs is computed as dWᵀ = dZᵀ · A_prev, with the inputs side by side in
-# vectors, since of a row of dW most of a line would be padding. An element is the same sum as ever, over
-# the samples in order.
+# vectors, since of a row of dW most of a line would be padding. An element is the same sum as ever,
+# over the samples in order.
 
 
 cdef inline void narrow_rows(
