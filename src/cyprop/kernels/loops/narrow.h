@@ -214,44 +214,53 @@ static inline void cyprop_last64(const double *a, int rest, double *four)
 
 /* ROWS rows of Z. Where fewer than four inputs are left, the others count as -0 times 0, which leaves
    every sum as it is, -0 too. */
-#define CYPROP_NARROW(SUFFIX, REAL, VECTOR, LANES, LOAD, FMA, ZERO, S, ROWS)                       \
+#define CYPROP_NARROW(SUFFIX, REAL, VECTOR, LANES, LOAD, STORE, FMA, ZERO, S, ROWS)                       \
     static inline void cyprop_narrow##SUFFIX##_##S##_##ROWS(                                       \
         ptrdiff_t n_in, const REAL *const *A, const REAL *W, const REAL *b, REAL *Z,               \
         ptrdiff_t Z_stride)                                                                        \
     {                                                                                              \
         enum { VECTORS = 4 * S / LANES };                                                          \
         VECTOR p[ROWS][VECTORS], w;                                                                \
-        ptrdiff_t i = 0;                                                                           \
-        for (int row = 0; row < ROWS; row++)                                                       \
+        const REAL *a[ROWS];                                                                       \
+        REAL last[ROWS][4], last_W[4 * S];                                                         \
+        int rest = (int)(n_in % 4);                                                                \
+        for (int row = 0; row < ROWS; row++) {                                                     \
+            a[row] = A[row];                                                                       \
             for (int v = 0; v < VECTORS; v++)                                                      \
                 p[row][v] = v ? ZERO() : cyprop_start##SUFFIX##_##S(b);                            \
-        for (; i + 4 <= n_in; i += 4)                                                              \
-            for (int v = 0; v < VECTORS; v++) {                                                    \
-                w = LOAD(W + i * S + v * LANES);                                                   \
-                for (int row = 0; row < ROWS; row++)                                               \
-                    p[row][v] = FMA(cyprop_spread##SUFFIX##_##S(A[row] + i, v), w, p[row][v]);     \
-            }                                                                                      \
-        const int rest = (int)(n_in - i);                                                          \
-        if (rest)                                                                                  \
-            for (int row = 0; row < ROWS; row++) {                                                 \
-                REAL four[4];                                                                      \
-                cyprop_last##SUFFIX(A[row] + i, rest, four);                                       \
+        }                                                                                          \
+        for (n_in -= rest;; rest = 0, n_in = 4, W = last_W) {                                      \
+            for (ptrdiff_t i = 0; i < n_in; i += 4)                                                \
                 for (int v = 0; v < VECTORS; v++) {                                                \
-                    w = cyprop_some##SUFFIX##_##LANES(                                             \
-                        W + i * S + v * LANES, rest * S - v * LANES);                              \
-                    p[row][v] = FMA(cyprop_spread##SUFFIX##_##S(four, v), w, p[row][v]);           \
+                    w = LOAD(W + i * S + v * LANES);                                               \
+                    for (int row = 0; row < ROWS; row++)                                           \
+                        p[row][v] = FMA(cyprop_spread##SUFFIX##_##S(a[row] + i, v), w, p[row][v]); \
                 }                                                                                  \
+            if (!rest) break;                                                                      \
+            for (int v = 0; v < VECTORS; v++)                                                      \
+                STORE(last_W + v * LANES, cyprop_some##SUFFIX##_##LANES(                           \
+                    W + n_in * S + v * LANES, rest * S - v * LANES));                              \
+            for (int row = 0; row < ROWS; row++) {                                                 \
+                cyprop_last##SUFFIX(a[row] + n_in, rest, last[row]);                               \
+                a[row] = last[row];                                                                \
             }                                                                                      \
+        }                                                                                          \
         for (int row = 0; row < ROWS; row++)                                                       \
             cyprop_finish##SUFFIX##_##S(p[row], Z + row * Z_stride);                               \
     }
 
+#if defined(_MSC_VER)
+    #define CYPROP_APART static __declspec(noinline)
+#else
+    #define CYPROP_APART static __attribute__((noinline))
+#endif
+
 /* One row, in a function that saves no more registers than it needs; and any number of rows, of which
    a few share what is read of W, and do not wait for each other. */
-#define CYPROP_NARROW_OUTPUTS(SUFFIX, REAL, VECTOR, LANES, LOAD, FMA, ZERO, S, ROWS)               \
-    CYPROP_NARROW(SUFFIX, REAL, VECTOR, LANES, LOAD, FMA, ZERO, S, ROWS)                           \
-    CYPROP_NARROW(SUFFIX, REAL, VECTOR, LANES, LOAD, FMA, ZERO, S, 1)                              \
-    static void cyprop_narrow_row##SUFFIX##_##S(                                                   \
+#define CYPROP_NARROW_OUTPUTS(SUFFIX, REAL, VECTOR, LANES, LOAD, STORE, FMA, ZERO, S, ROWS)               \
+    CYPROP_NARROW(SUFFIX, REAL, VECTOR, LANES, LOAD, STORE, FMA, ZERO, S, ROWS)                           \
+    CYPROP_NARROW(SUFFIX, REAL, VECTOR, LANES, LOAD, STORE, FMA, ZERO, S, 1)                              \
+    CYPROP_APART void cyprop_narrow_row##SUFFIX##_##S(                                                   \
         ptrdiff_t n_in, const REAL *a, const REAL *W, const REAL *b, REAL *Z)                      \
     {                                                                                              \
         cyprop_narrow##SUFFIX##_##S##_1(n_in, &a, W, b, Z, 0);                                     \
@@ -266,18 +275,20 @@ static inline void cyprop_last64(const double *a, int rest, double *four)
             cyprop_narrow_row##SUFFIX##_##S(n_in, *A, W, b, Z);                                    \
     }
 #define CYPROP_NARROW32(VECTOR, LANES, PREFIX, S, ROWS)                                            \
-    CYPROP_NARROW_OUTPUTS(32, float, VECTOR, LANES, PREFIX##_loadu_ps, PREFIX##_fmadd_ps,          \
-                          PREFIX##_setzero_ps, S, ROWS)
+    CYPROP_NARROW_OUTPUTS(32, float, VECTOR, LANES, PREFIX##_loadu_ps, PREFIX##_storeu_ps,         \
+                          PREFIX##_fmadd_ps, PREFIX##_setzero_ps, S, ROWS)
 #define CYPROP_NARROW64(S, ROWS)                                                                   \
-    CYPROP_NARROW_OUTPUTS(64, double, __m256d, 4, _mm256_loadu_pd, _mm256_fmadd_pd,                \
-                          _mm256_setzero_pd, S, ROWS)
-CYPROP_NARROW32(__m256, 8, _mm256, 8, 2)
+    CYPROP_NARROW_OUTPUTS(64, double, __m256d, 4, _mm256_loadu_pd, _mm256_storeu_pd,               \
+                          _mm256_fmadd_pd, _mm256_setzero_pd, S, ROWS)
 CYPROP_NARROW32(__m256, 8, _mm256, 4, 4)
 CYPROP_NARROW32(__m256, 8, _mm256, 2, 4)
 CYPROP_NARROW32(__m128, 4, _mm, 1, 4)
-CYPROP_NARROW64(4, 2)
 CYPROP_NARROW64(2, 4)
 CYPROP_NARROW64(1, 4)
+#if !defined(__AVX512F__) /* where half a line takes as long as a line */
+CYPROP_NARROW32(__m256, 8, _mm256, 8, 2)
+CYPROP_NARROW64(4, 2)
+#endif
 
 /* Whether there is such a loop for rows of W that long, which then has run: for one row, or for n. */
 #define CYPROP_FEW(SUFFIX, REAL, CASES)                                                            \
@@ -302,8 +313,13 @@ CYPROP_NARROW64(1, 4)
     case S: cyprop_narrow_row##SUFFIX##_##S(n_in, a, W, b, Z); return 1;
 #define CYPROP_ROWS_OF(SUFFIX, S)                                                                  \
     case S: cyprop_narrow_rows##SUFFIX##_##S(n, n_in, A, W, b, Z, Z_stride); return 1;
+#if defined(__AVX512F__)
+#define CYPROP_CASES32(CASE) CASE(32, 4) CASE(32, 2) CASE(32, 1)
+#define CYPROP_CASES64(CASE) CASE(64, 2) CASE(64, 1)
+#else
 #define CYPROP_CASES32(CASE) CASE(32, 8) CASE(32, 4) CASE(32, 2) CASE(32, 1)
 #define CYPROP_CASES64(CASE) CASE(64, 4) CASE(64, 2) CASE(64, 1)
+#endif
 
 #else
 
