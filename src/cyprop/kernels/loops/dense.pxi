@@ -81,7 +81,7 @@ cdef void dense_backward_W(
                 row_of_terms(
                     count, n_out, column, dZ, dZ_stride,
                     start + k * dW_stride if start != NULL else start, dW + k * dW_stride)
-        elif n_out < line <= n_in:
+        elif FOUR_LINES and n_out < line <= n_in:
             narrow_gradient(count, n_in, n_out, samples, dZ, dZ_stride, start, dW, dW_stride)
         elif n == 1:
             products(n_in, n_out, samples[0], dZ, dW, dW_stride)

@@ -17,8 +17,8 @@
 enum { CYPROP_FOUR_LINES = 2, CYPROP_PASS_ROWS = 1 };
 #elif defined(__AVX2__) || defined(__aarch64__)
 enum { CYPROP_FOUR_LINES = 1, CYPROP_PASS_ROWS = 6 };
-#else
-enum { CYPROP_FOUR_LINES = 1, CYPROP_PASS_ROWS = 1 };
+#else /* for old processors as little code as may be */
+enum { CYPROP_FOUR_LINES = 0, CYPROP_PASS_ROWS = 1 };
 #endif
 
 #if defined(__AVX2__) && (defined(__FMA__) || defined(_MSC_VER))
@@ -255,39 +255,42 @@ static inline void cyprop_last64(const double *a, int rest, double *four)
     #define CYPROP_APART static __attribute__((noinline))
 #endif
 
-/* One row, in a function that saves no more registers than it needs; and any number of rows, of which
-   a few share what is read of W, and do not wait for each other. */
-#define CYPROP_NARROW_OUTPUTS(SUFFIX, REAL, VECTOR, LANES, LOAD, STORE, FMA, ZERO, S, ROWS)               \
-    CYPROP_NARROW(SUFFIX, REAL, VECTOR, LANES, LOAD, STORE, FMA, ZERO, S, ROWS)                           \
-    CYPROP_NARROW(SUFFIX, REAL, VECTOR, LANES, LOAD, STORE, FMA, ZERO, S, 1)                              \
-    CYPROP_APART void cyprop_narrow_row##SUFFIX##_##S(                                                   \
+/* One row, in a function that saves no more registers than it needs. */
+#define CYPROP_NARROW_ROW(SUFFIX, REAL, VECTOR, LANES, LOAD, STORE, FMA, ZERO, S)                  \
+    CYPROP_NARROW(SUFFIX, REAL, VECTOR, LANES, LOAD, STORE, FMA, ZERO, S, 1)                       \
+    CYPROP_APART void cyprop_narrow_row##SUFFIX##_##S(                                             \
         ptrdiff_t n_in, const REAL *a, const REAL *W, const REAL *b, REAL *Z)                      \
     {                                                                                              \
         cyprop_narrow##SUFFIX##_##S##_1(n_in, &a, W, b, Z, 0);                                     \
-    }                                                                                              \
+    }
+
+/* Any number of rows: four share what is read of W, and do not wait for each other. */
+#define CYPROP_NARROW_ROWS(SUFFIX, REAL, VECTOR, LANES, LOAD, STORE, FMA, ZERO, S)                 \
+    CYPROP_NARROW_ROW(SUFFIX, REAL, VECTOR, LANES, LOAD, STORE, FMA, ZERO, S)                      \
+    CYPROP_NARROW(SUFFIX, REAL, VECTOR, LANES, LOAD, STORE, FMA, ZERO, S, 4)                       \
     static void cyprop_narrow_rows##SUFFIX##_##S(                                                  \
         ptrdiff_t n, ptrdiff_t n_in, const REAL *const *A, const REAL *W, const REAL *b, REAL *Z,  \
         ptrdiff_t Z_stride)                                                                        \
     {                                                                                              \
-        for (; n >= ROWS; n -= ROWS, A += ROWS, Z += ROWS * Z_stride)                              \
-            cyprop_narrow##SUFFIX##_##S##_##ROWS(n_in, A, W, b, Z, Z_stride);                      \
+        for (; n >= 4; n -= 4, A += 4, Z += 4 * Z_stride)                                          \
+            cyprop_narrow##SUFFIX##_##S##_4(n_in, A, W, b, Z, Z_stride);                           \
         for (; n > 0; n--, A++, Z += Z_stride)                                                     \
             cyprop_narrow_row##SUFFIX##_##S(n_in, *A, W, b, Z);                                    \
     }
-#define CYPROP_NARROW32(VECTOR, LANES, PREFIX, S, ROWS)                                            \
-    CYPROP_NARROW_OUTPUTS(32, float, VECTOR, LANES, PREFIX##_loadu_ps, PREFIX##_storeu_ps,         \
-                          PREFIX##_fmadd_ps, PREFIX##_setzero_ps, S, ROWS)
-#define CYPROP_NARROW64(S, ROWS)                                                                   \
-    CYPROP_NARROW_OUTPUTS(64, double, __m256d, 4, _mm256_loadu_pd, _mm256_storeu_pd,               \
-                          _mm256_fmadd_pd, _mm256_setzero_pd, S, ROWS)
-CYPROP_NARROW32(__m256, 8, _mm256, 4, 4)
-CYPROP_NARROW32(__m256, 8, _mm256, 2, 4)
-CYPROP_NARROW32(__m128, 4, _mm, 1, 4)
-CYPROP_NARROW64(2, 4)
-CYPROP_NARROW64(1, 4)
+#define CYPROP_NARROW32(OUTPUTS, VECTOR, LANES, PREFIX, S)                                         \
+    OUTPUTS(32, float, VECTOR, LANES, PREFIX##_loadu_ps, PREFIX##_storeu_ps, PREFIX##_fmadd_ps,    \
+            PREFIX##_setzero_ps, S)
+#define CYPROP_NARROW64(OUTPUTS, S)                                                                \
+    OUTPUTS(64, double, __m256d, 4, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd,            \
+            _mm256_setzero_pd, S)
+CYPROP_NARROW32(CYPROP_NARROW_ROWS, __m256, 8, _mm256, 4)
+CYPROP_NARROW32(CYPROP_NARROW_ROWS, __m256, 8, _mm256, 2)
+CYPROP_NARROW32(CYPROP_NARROW_ROWS, __m128, 4, _mm, 1)
+CYPROP_NARROW64(CYPROP_NARROW_ROWS, 2)
+CYPROP_NARROW64(CYPROP_NARROW_ROWS, 1)
 #if !defined(__AVX512F__) /* where half a line takes as long as a line */
-CYPROP_NARROW32(__m256, 8, _mm256, 8, 2)
-CYPROP_NARROW64(4, 2)
+CYPROP_NARROW32(CYPROP_NARROW_ROW, __m256, 8, _mm256, 8)
+CYPROP_NARROW64(CYPROP_NARROW_ROW, 4)
 #endif
 
 /* Whether there is such a loop for rows of W that long, which then has run: for one row, or for n. */
@@ -296,7 +299,7 @@ CYPROP_NARROW64(4, 2)
         ptrdiff_t n_in, const REAL *a, const REAL *W, ptrdiff_t W_stride, const REAL *b, REAL *Z)  \
     {                                                                                              \
         switch (W_stride) {                                                                        \
-        CASES(CYPROP_ROW_OF)                                                                       \
+        CASES(CYPROP_ROW_OF, CYPROP_ROW_OF)                                                                       \
         default: return 0;                                                                         \
         }                                                                                          \
     }                                                                                              \
@@ -305,7 +308,7 @@ CYPROP_NARROW64(4, 2)
         const REAL *b, REAL *Z, ptrdiff_t Z_stride)                                                \
     {                                                                                              \
         switch (W_stride) {                                                                        \
-        CASES(CYPROP_ROWS_OF)                                                                      \
+        CASES(CYPROP_ROWS_OF, CYPROP_EACH_ROW_OF)                                                                      \
         default: return 0;                                                                         \
         }                                                                                          \
     }
@@ -313,12 +316,17 @@ CYPROP_NARROW64(4, 2)
     case S: cyprop_narrow_row##SUFFIX##_##S(n_in, a, W, b, Z); return 1;
 #define CYPROP_ROWS_OF(SUFFIX, S)                                                                  \
     case S: cyprop_narrow_rows##SUFFIX##_##S(n, n_in, A, W, b, Z, Z_stride); return 1;
+#define CYPROP_EACH_ROW_OF(SUFFIX, S)                                                              \
+    case S:                                                                                        \
+        for (; n > 0; n--, A++, Z += Z_stride)                                                     \
+            cyprop_narrow_row##SUFFIX##_##S(n_in, *A, W, b, Z);                                    \
+        return 1;
 #if defined(__AVX512F__)
-#define CYPROP_CASES32(CASE) CASE(32, 4) CASE(32, 2) CASE(32, 1)
-#define CYPROP_CASES64(CASE) CASE(64, 2) CASE(64, 1)
+#define CYPROP_CASES32(CASE, WIDE) CASE(32, 4) CASE(32, 2) CASE(32, 1)
+#define CYPROP_CASES64(CASE, WIDE) CASE(64, 2) CASE(64, 1)
 #else
-#define CYPROP_CASES32(CASE) CASE(32, 8) CASE(32, 4) CASE(32, 2) CASE(32, 1)
-#define CYPROP_CASES64(CASE) CASE(64, 4) CASE(64, 2) CASE(64, 1)
+#define CYPROP_CASES32(CASE, WIDE) WIDE(32, 8) CASE(32, 4) CASE(32, 2) CASE(32, 1)
+#define CYPROP_CASES64(CASE, WIDE) WIDE(64, 4) CASE(64, 2) CASE(64, 1)
 #endif
 
 #else
