@@ -1,5 +1,4 @@
-"""Networks whose outputs do not fill a cache line: rows of W are then shorter than one, and lie side by
-side."""
+"""Networks whose outputs do not fill a cache line, and rows of W are shorter than one."""
 
 import numpy as np
 import plain_sums
@@ -35,9 +34,7 @@ def test_derivatives_are_sums_over_the_rows_in_order(rng, dtype, level, n_out):
         net = of_one_layer(rng, n_in, n_out, dtype)
         X, dA = sparse(rng, (n, n_in), dtype), rng.normal(size=(n, n_out)).astype(dtype)
         found = net.vjp(X, dA)
-        assert same_bits(
-            np.ascontiguousarray(found.weights[0]), plain_sums.backward_W(madd, X, dA)
-        )
+        assert same_bits(np.ascontiguousarray(found.weights[0]), plain_sums.backward_W(madd, X, dA))
         assert same_bits(np.ascontiguousarray(found.biases[0]), plain_sums.backward_b(dA))
 
 

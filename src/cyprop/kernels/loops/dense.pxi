@@ -48,32 +48,15 @@ cdef void dense_forward(
         rows_forward(n, n_in, n_out, A_prev, A_prev_stride, order, W, W_stride, b, Z, Z_stride)
 
 
-cdef inline void products(
-    Py_ssize_t lanes, Py_ssize_t n_in, const floating *A_prev, const floating *dZ,
-    floating *restrict dW, Py_ssize_t dW_stride,
-) noexcept nogil:
-    """dW = A_prevᵀ · dZ of one sample; lanes, the number of outputs, may be a constant in a call."""
-    cdef Py_ssize_t k, lane
-    for k in range(n_in):
-        for lane in range(lanes):
-            dW[k * dW_stride + lane] = A_prev[k] * dZ[lane] + 0
-
-
-cdef void gradient_of_one(
+cdef void products(
     Py_ssize_t n_in, Py_ssize_t n_out, const floating *A_prev, const floating *dZ,
     floating *restrict dW, Py_ssize_t dW_stride,
 ) noexcept nogil:
     """dW = A_prevᵀ · dZ of one sample"""
-    if n_out == 1 and dW_stride == 1:
-        products(1, n_in, A_prev, dZ, dW, 1)
-    elif n_out == 4:
-        products(4, n_in, A_prev, dZ, dW, dW_stride)
-    elif n_out == 8:
-        products(8, n_in, A_prev, dZ, dW, dW_stride)
-    elif n_out == 16:
-        products(16, n_in, A_prev, dZ, dW, dW_stride)
-    else:
-        products(n_out, n_in, A_prev, dZ, dW, dW_stride)
+    cdef Py_ssize_t k, j
+    for k in range(n_in):
+        for j in range(n_out):
+            dW[k * dW_stride + j] = A_prev[k] * dZ[j] + 0
 
 
 cdef void dense_backward_W(
@@ -97,10 +80,10 @@ cdef void dense_backward_W(
                 row_of_terms(
                     count, n_out, column, dZ, dZ_stride,
                     start + k * dW_stride if start != NULL else start, dW + k * dW_stride)
-        elif n == 1:
-            gradient_of_one(n_in, n_out, samples[0], dZ, dW, dW_stride)
-        elif n_out < line <= n_in:
+        elif FOUR_LINES and n_out < line <= n_in:
             narrow_gradient(count, n_in, n_out, samples, dZ, dZ_stride, start, dW, dW_stride)
+        elif n == 1:
+            products(n_in, n_out, samples[0], dZ, dW, dW_stride)
         else:
             product_by_columns(
                 BACKWARD_W, n_in, count, n_out, samples, A_prev_stride if order == NULL else 0,
@@ -116,7 +99,7 @@ cdef inline void sum_columns(
 ) noexcept nogil:
     """db = Σ_rows dZ for a few columns, whose sums stay in registers; lanes is a constant in a call.
 
-    In memory each addition would wait for the one before, which is what costs time where rows are short.
+    In memory each addition would wait for the one before, which costs time where rows are short.
     """
     cdef floating sums[MAX_LANES]
     cdef Py_ssize_t i, lane

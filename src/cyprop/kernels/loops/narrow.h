@@ -17,8 +17,8 @@
 enum { CYPROP_FOUR_LINES = 2, CYPROP_PASS_ROWS = 1 };
 #elif defined(__AVX2__) || defined(__aarch64__)
 enum { CYPROP_FOUR_LINES = 1, CYPROP_PASS_ROWS = 6 };
-#else
-enum { CYPROP_FOUR_LINES = 1, CYPROP_PASS_ROWS = 1 };
+#else /* for old processors as little code as may be */
+enum { CYPROP_FOUR_LINES = 0, CYPROP_PASS_ROWS = 1 };
 #endif
 
 #if defined(__AVX2__) && (defined(__FMA__) || defined(_MSC_VER))
@@ -69,49 +69,65 @@ static inline __m256d cyprop_spread64_1(const double *four, int vector)
     return _mm256_loadu_pd(four);
 }
 
+/* Half a line of outputs, and zeros behind it: one store where the next to read it reads a whole line,
+   which would otherwise have to wait. */
+static inline void cyprop_line32(float *z, __m256 first)
+{
+#if defined(__AVX512F__)
+    _mm512_storeu_ps(z, _mm512_zextps256_ps512(first));
+#else
+    _mm256_storeu_ps(z, first);
+    _mm256_storeu_ps(z + 8, _mm256_setzero_ps());
+#endif
+}
+
+static inline void cyprop_line64(double *z, __m256d first)
+{
+#if defined(__AVX512F__)
+    _mm512_storeu_pd(z, _mm512_zextpd256_pd512(first));
+#else
+    _mm256_storeu_pd(z, first);
+    _mm256_storeu_pd(z + 4, _mm256_setzero_pd());
+#endif
+}
+
 /* z = (p0 + p1) + (p2 + p3) of every output. */
 static inline void cyprop_finish32_8(const __m256 *p, float *z)
 {
-    _mm256_storeu_ps(z, _mm256_add_ps(_mm256_add_ps(p[0], p[1]), _mm256_add_ps(p[2], p[3])));
-    _mm256_storeu_ps(z + 8, _mm256_setzero_ps());
+    cyprop_line32(z, _mm256_add_ps(_mm256_add_ps(p[0], p[1]), _mm256_add_ps(p[2], p[3])));
 }
 
 static inline void cyprop_finish32_4(const __m256 *p, float *z)
 {
     __m128 low = _mm_add_ps(_mm256_castps256_ps128(p[0]), _mm256_extractf128_ps(p[0], 1));
     __m128 high = _mm_add_ps(_mm256_castps256_ps128(p[1]), _mm256_extractf128_ps(p[1], 1));
-    _mm256_storeu_ps(z, _mm256_zextps128_ps256(_mm_add_ps(low, high)));
-    _mm256_storeu_ps(z + 8, _mm256_setzero_ps());
+    cyprop_line32(z, _mm256_zextps128_ps256(_mm_add_ps(low, high)));
 }
 
 static inline void cyprop_finish32_2(const __m256 *p, float *z)
 {
     __m256 pairs = _mm256_add_ps(p[0], _mm256_permute_ps(p[0], 0xee));
     __m128 sum = _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps(pairs, 1));
-    _mm256_storeu_ps(z, _mm256_zextps128_ps256(_mm_movelh_ps(sum, _mm_setzero_ps())));
-    _mm256_storeu_ps(z + 8, _mm256_setzero_ps());
+    cyprop_line32(z, _mm256_zextps128_ps256(_mm_movelh_ps(sum, _mm_setzero_ps())));
 }
 
 static inline void cyprop_finish32_1(const __m128 *p, float *z)
 {
     __m128 pairs = _mm_add_ps(p[0], _mm_movehdup_ps(p[0]));
     __m128 sum = _mm_add_ss(pairs, _mm_movehl_ps(pairs, pairs));
-    _mm256_storeu_ps(z, _mm256_zextps128_ps256(_mm_move_ss(_mm_setzero_ps(), sum)));
-    _mm256_storeu_ps(z + 8, _mm256_setzero_ps());
+    cyprop_line32(z, _mm256_zextps128_ps256(_mm_move_ss(_mm_setzero_ps(), sum)));
 }
 
 static inline void cyprop_finish64_4(const __m256d *p, double *z)
 {
-    _mm256_storeu_pd(z, _mm256_add_pd(_mm256_add_pd(p[0], p[1]), _mm256_add_pd(p[2], p[3])));
-    _mm256_storeu_pd(z + 4, _mm256_setzero_pd());
+    cyprop_line64(z, _mm256_add_pd(_mm256_add_pd(p[0], p[1]), _mm256_add_pd(p[2], p[3])));
 }
 
 static inline void cyprop_finish64_2(const __m256d *p, double *z)
 {
     __m128d low = _mm_add_pd(_mm256_castpd256_pd128(p[0]), _mm256_extractf128_pd(p[0], 1));
     __m128d high = _mm_add_pd(_mm256_castpd256_pd128(p[1]), _mm256_extractf128_pd(p[1], 1));
-    _mm256_storeu_pd(z, _mm256_zextpd128_pd256(_mm_add_pd(low, high)));
-    _mm256_storeu_pd(z + 4, _mm256_setzero_pd());
+    cyprop_line64(z, _mm256_zextpd128_pd256(_mm_add_pd(low, high)));
 }
 
 static inline void cyprop_finish64_1(const __m256d *p, double *z)
@@ -119,8 +135,7 @@ static inline void cyprop_finish64_1(const __m256d *p, double *z)
     __m128d low = _mm256_castpd256_pd128(p[0]), high = _mm256_extractf128_pd(p[0], 1);
     __m128d sum = _mm_add_sd(
         _mm_add_sd(low, _mm_unpackhi_pd(low, low)), _mm_add_sd(high, _mm_unpackhi_pd(high, high)));
-    _mm256_storeu_pd(z, _mm256_zextpd128_pd256(_mm_move_sd(_mm_setzero_pd(), sum)));
-    _mm256_storeu_pd(z + 4, _mm256_setzero_pd());
+    cyprop_line64(z, _mm256_zextpd128_pd256(_mm_move_sd(_mm_setzero_pd(), sum)));
 }
 
 /* What p0 and the sums beside it start from: b, and zeros behind it. */
@@ -199,70 +214,84 @@ static inline void cyprop_last64(const double *a, int rest, double *four)
 
 /* ROWS rows of Z. Where fewer than four inputs are left, the others count as -0 times 0, which leaves
    every sum as it is, -0 too. */
-#define CYPROP_NARROW(SUFFIX, REAL, VECTOR, LANES, LOAD, FMA, ZERO, S, ROWS)                       \
+#define CYPROP_NARROW(SUFFIX, REAL, VECTOR, LANES, LOAD, STORE, FMA, ZERO, S, ROWS)                       \
     static inline void cyprop_narrow##SUFFIX##_##S##_##ROWS(                                       \
         ptrdiff_t n_in, const REAL *const *A, const REAL *W, const REAL *b, REAL *Z,               \
         ptrdiff_t Z_stride)                                                                        \
     {                                                                                              \
         enum { VECTORS = 4 * S / LANES };                                                          \
         VECTOR p[ROWS][VECTORS], w;                                                                \
-        ptrdiff_t i = 0;                                                                           \
-        for (int row = 0; row < ROWS; row++)                                                       \
+        const REAL *a[ROWS];                                                                       \
+        REAL last[ROWS][4], last_W[4 * S];                                                         \
+        int rest = (int)(n_in % 4);                                                                \
+        for (int row = 0; row < ROWS; row++) {                                                     \
+            a[row] = A[row];                                                                       \
             for (int v = 0; v < VECTORS; v++)                                                      \
                 p[row][v] = v ? ZERO() : cyprop_start##SUFFIX##_##S(b);                            \
-        for (; i + 4 <= n_in; i += 4)                                                              \
-            for (int v = 0; v < VECTORS; v++) {                                                    \
-                w = LOAD(W + i * S + v * LANES);                                                   \
-                for (int row = 0; row < ROWS; row++)                                               \
-                    p[row][v] = FMA(cyprop_spread##SUFFIX##_##S(A[row] + i, v), w, p[row][v]);     \
-            }                                                                                      \
-        const int rest = (int)(n_in - i);                                                          \
-        if (rest)                                                                                  \
-            for (int row = 0; row < ROWS; row++) {                                                 \
-                REAL four[4];                                                                      \
-                cyprop_last##SUFFIX(A[row] + i, rest, four);                                       \
+        }                                                                                          \
+        for (n_in -= rest;; rest = 0, n_in = 4, W = last_W) {                                      \
+            for (ptrdiff_t i = 0; i < n_in; i += 4)                                                \
                 for (int v = 0; v < VECTORS; v++) {                                                \
-                    w = cyprop_some##SUFFIX##_##LANES(                                             \
-                        W + i * S + v * LANES, rest * S - v * LANES);                              \
-                    p[row][v] = FMA(cyprop_spread##SUFFIX##_##S(four, v), w, p[row][v]);           \
+                    w = LOAD(W + i * S + v * LANES);                                               \
+                    for (int row = 0; row < ROWS; row++)                                           \
+                        p[row][v] = FMA(cyprop_spread##SUFFIX##_##S(a[row] + i, v), w, p[row][v]); \
                 }                                                                                  \
+            if (!rest) break;                                                                      \
+            for (int v = 0; v < VECTORS; v++)                                                      \
+                STORE(last_W + v * LANES, cyprop_some##SUFFIX##_##LANES(                           \
+                    W + n_in * S + v * LANES, rest * S - v * LANES));                              \
+            for (int row = 0; row < ROWS; row++) {                                                 \
+                cyprop_last##SUFFIX(a[row] + n_in, rest, last[row]);                               \
+                a[row] = last[row];                                                                \
             }                                                                                      \
+        }                                                                                          \
         for (int row = 0; row < ROWS; row++)                                                       \
             cyprop_finish##SUFFIX##_##S(p[row], Z + row * Z_stride);                               \
     }
 
-/* One row, in a function that saves no more registers than it needs; and any number of rows, of which
-   a few share what is read of W, and do not wait for each other. */
-#define CYPROP_NARROW_OUTPUTS(SUFFIX, REAL, VECTOR, LANES, LOAD, FMA, ZERO, S, ROWS)               \
-    CYPROP_NARROW(SUFFIX, REAL, VECTOR, LANES, LOAD, FMA, ZERO, S, ROWS)                           \
-    CYPROP_NARROW(SUFFIX, REAL, VECTOR, LANES, LOAD, FMA, ZERO, S, 1)                              \
-    static void cyprop_narrow_row##SUFFIX##_##S(                                                   \
+#if defined(_MSC_VER)
+    #define CYPROP_APART static __declspec(noinline)
+#else
+    #define CYPROP_APART static __attribute__((noinline))
+#endif
+
+/* One row, in a function that saves no more registers than it needs. */
+#define CYPROP_NARROW_ROW(SUFFIX, REAL, VECTOR, LANES, LOAD, STORE, FMA, ZERO, S)                  \
+    CYPROP_NARROW(SUFFIX, REAL, VECTOR, LANES, LOAD, STORE, FMA, ZERO, S, 1)                       \
+    CYPROP_APART void cyprop_narrow_row##SUFFIX##_##S(                                             \
         ptrdiff_t n_in, const REAL *a, const REAL *W, const REAL *b, REAL *Z)                      \
     {                                                                                              \
         cyprop_narrow##SUFFIX##_##S##_1(n_in, &a, W, b, Z, 0);                                     \
-    }                                                                                              \
+    }
+
+/* Any number of rows: four share what is read of W, and do not wait for each other. */
+#define CYPROP_NARROW_ROWS(SUFFIX, REAL, VECTOR, LANES, LOAD, STORE, FMA, ZERO, S)                 \
+    CYPROP_NARROW_ROW(SUFFIX, REAL, VECTOR, LANES, LOAD, STORE, FMA, ZERO, S)                      \
+    CYPROP_NARROW(SUFFIX, REAL, VECTOR, LANES, LOAD, STORE, FMA, ZERO, S, 4)                       \
     static void cyprop_narrow_rows##SUFFIX##_##S(                                                  \
         ptrdiff_t n, ptrdiff_t n_in, const REAL *const *A, const REAL *W, const REAL *b, REAL *Z,  \
         ptrdiff_t Z_stride)                                                                        \
     {                                                                                              \
-        for (; n >= ROWS; n -= ROWS, A += ROWS, Z += ROWS * Z_stride)                              \
-            cyprop_narrow##SUFFIX##_##S##_##ROWS(n_in, A, W, b, Z, Z_stride);                      \
+        for (; n >= 4; n -= 4, A += 4, Z += 4 * Z_stride)                                          \
+            cyprop_narrow##SUFFIX##_##S##_4(n_in, A, W, b, Z, Z_stride);                           \
         for (; n > 0; n--, A++, Z += Z_stride)                                                     \
             cyprop_narrow_row##SUFFIX##_##S(n_in, *A, W, b, Z);                                    \
     }
-#define CYPROP_NARROW32(VECTOR, LANES, PREFIX, S, ROWS)                                            \
-    CYPROP_NARROW_OUTPUTS(32, float, VECTOR, LANES, PREFIX##_loadu_ps, PREFIX##_fmadd_ps,          \
-                          PREFIX##_setzero_ps, S, ROWS)
-#define CYPROP_NARROW64(S, ROWS)                                                                   \
-    CYPROP_NARROW_OUTPUTS(64, double, __m256d, 4, _mm256_loadu_pd, _mm256_fmadd_pd,                \
-                          _mm256_setzero_pd, S, ROWS)
-CYPROP_NARROW32(__m256, 8, _mm256, 8, 2)
-CYPROP_NARROW32(__m256, 8, _mm256, 4, 4)
-CYPROP_NARROW32(__m256, 8, _mm256, 2, 4)
-CYPROP_NARROW32(__m128, 4, _mm, 1, 4)
-CYPROP_NARROW64(4, 2)
-CYPROP_NARROW64(2, 4)
-CYPROP_NARROW64(1, 4)
+#define CYPROP_NARROW32(OUTPUTS, VECTOR, LANES, PREFIX, S)                                         \
+    OUTPUTS(32, float, VECTOR, LANES, PREFIX##_loadu_ps, PREFIX##_storeu_ps, PREFIX##_fmadd_ps,    \
+            PREFIX##_setzero_ps, S)
+#define CYPROP_NARROW64(OUTPUTS, S)                                                                \
+    OUTPUTS(64, double, __m256d, 4, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd,            \
+            _mm256_setzero_pd, S)
+CYPROP_NARROW32(CYPROP_NARROW_ROWS, __m256, 8, _mm256, 4)
+CYPROP_NARROW32(CYPROP_NARROW_ROWS, __m256, 8, _mm256, 2)
+CYPROP_NARROW32(CYPROP_NARROW_ROWS, __m128, 4, _mm, 1)
+CYPROP_NARROW64(CYPROP_NARROW_ROWS, 2)
+CYPROP_NARROW64(CYPROP_NARROW_ROWS, 1)
+#if !defined(__AVX512F__) /* where half a line takes as long as a line */
+CYPROP_NARROW32(CYPROP_NARROW_ROW, __m256, 8, _mm256, 8)
+CYPROP_NARROW64(CYPROP_NARROW_ROW, 4)
+#endif
 
 /* Whether there is such a loop for rows of W that long, which then has run: for one row, or for n. */
 #define CYPROP_FEW(SUFFIX, REAL, CASES)                                                            \
@@ -270,7 +299,7 @@ CYPROP_NARROW64(1, 4)
         ptrdiff_t n_in, const REAL *a, const REAL *W, ptrdiff_t W_stride, const REAL *b, REAL *Z)  \
     {                                                                                              \
         switch (W_stride) {                                                                        \
-        CASES(CYPROP_ROW_OF)                                                                       \
+        CASES(CYPROP_ROW_OF, CYPROP_ROW_OF)                                                                       \
         default: return 0;                                                                         \
         }                                                                                          \
     }                                                                                              \
@@ -279,7 +308,7 @@ CYPROP_NARROW64(1, 4)
         const REAL *b, REAL *Z, ptrdiff_t Z_stride)                                                \
     {                                                                                              \
         switch (W_stride) {                                                                        \
-        CASES(CYPROP_ROWS_OF)                                                                      \
+        CASES(CYPROP_ROWS_OF, CYPROP_EACH_ROW_OF)                                                                      \
         default: return 0;                                                                         \
         }                                                                                          \
     }
@@ -287,8 +316,18 @@ CYPROP_NARROW64(1, 4)
     case S: cyprop_narrow_row##SUFFIX##_##S(n_in, a, W, b, Z); return 1;
 #define CYPROP_ROWS_OF(SUFFIX, S)                                                                  \
     case S: cyprop_narrow_rows##SUFFIX##_##S(n, n_in, A, W, b, Z, Z_stride); return 1;
-#define CYPROP_CASES32(CASE) CASE(32, 8) CASE(32, 4) CASE(32, 2) CASE(32, 1)
-#define CYPROP_CASES64(CASE) CASE(64, 4) CASE(64, 2) CASE(64, 1)
+#define CYPROP_EACH_ROW_OF(SUFFIX, S)                                                              \
+    case S:                                                                                        \
+        for (; n > 0; n--, A++, Z += Z_stride)                                                     \
+            cyprop_narrow_row##SUFFIX##_##S(n_in, *A, W, b, Z);                                    \
+        return 1;
+#if defined(__AVX512F__)
+#define CYPROP_CASES32(CASE, WIDE) CASE(32, 4) CASE(32, 2) CASE(32, 1)
+#define CYPROP_CASES64(CASE, WIDE) CASE(64, 2) CASE(64, 1)
+#else
+#define CYPROP_CASES32(CASE, WIDE) WIDE(32, 8) CASE(32, 4) CASE(32, 2) CASE(32, 1)
+#define CYPROP_CASES64(CASE, WIDE) WIDE(64, 4) CASE(64, 2) CASE(64, 1)
+#endif
 
 #else
 

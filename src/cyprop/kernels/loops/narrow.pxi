@@ -5,8 +5,8 @@
 # z = (p₀ + p₁) + (p₂ + p₃), for one row as for many, and no zero is passed over.
 #
 # dW of less than a line of outputs is computed as dWᵀ = dZᵀ · A_prev, with the inputs side by side in
-# vectors, since of a row of dW most of a line would be padding. An element is the same sum as ever, over
-# the samples in order.
+# vectors, since of a row of dW most of a line would be padding. An element is the same sum as ever,
+# over the samples in order.
 
 
 cdef inline void narrow_rows(
@@ -158,7 +158,7 @@ cdef void narrow_tile(
     const floating *W, Py_ssize_t W_stride, const floating *b,
     floating *restrict Z, Py_ssize_t Z_stride,
 ) noexcept nogil:
-    """3 to 6 rows of Z, a line wide, in four passes: so many rows share what is read of W, for whose
+    """4 or 6 rows of Z, a line wide, in four passes: so many rows share what is read of W, for whose
     four sums at once there are too few registers."""
     cdef floating p[4][6 * MAX_LINE]
     cdef const floating *start = b
@@ -166,12 +166,8 @@ cdef void narrow_tile(
     for first in range(4):
         if rows == 6:
             every_fourth(6, first, n_in, A_prev, W, W_stride, start, p[first])
-        elif rows == 5:
-            every_fourth(5, first, n_in, A_prev, W, W_stride, start, p[first])
-        elif rows == 4:
-            every_fourth(4, first, n_in, A_prev, W, W_stride, start, p[first])
         else:
-            every_fourth(3, first, n_in, A_prev, W, W_stride, start, p[first])
+            every_fourth(4, first, n_in, A_prev, W, W_stride, start, p[first])
         start = NULL
     for row in range(rows):
         for lane in range(line):
@@ -186,14 +182,13 @@ cdef void narrow_forward(
     floating *restrict Z, Py_ssize_t Z_stride,
 ) noexcept nogil:
     """Z a line wide, some rows at a time."""
-    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), rows, n_tiles
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), rows
     if W_stride < line and few_outputs(n, n_in, A_prev, W, W_stride, b, Z, Z_stride):
         return
     while n > 0:
         rows = NARROW_ROWS if n >= NARROW_ROWS else 1
-        if PASS_ROWS == 6 and n > 2 and n_in >= LONG_PASS:
-            n_tiles = (n + 5) // 6
-            rows = (n + n_tiles - 1) // n_tiles
+        if PASS_ROWS == 6 and n >= 4 and n_in >= LONG_PASS:
+            rows = 4 if n < 6 or n == 8 else 6
             narrow_tile(rows, n_in, A_prev, W, W_stride, b, Z, Z_stride)
         elif rows == 1:
             narrow_row(n_in, A_prev[0], W, W_stride, b, Z)
@@ -206,10 +201,9 @@ cdef void narrow_forward(
 
 cdef inline void turned_tile(
     Py_ssize_t n_out, Py_ssize_t lines, Py_ssize_t n, const floating *const *A_prev, Py_ssize_t k,
-    const floating *dZ, Py_ssize_t dZ_stride, const floating *start,
-    Py_ssize_t first, floating *restrict dW, Py_ssize_t dW_stride,
+    const floating *dZ, Py_ssize_t dZ_stride, floating *restrict dW_turned,
 ) noexcept nogil:
-    """dW = start + A_prevᵀ · dZ for some lines of inputs, of which those from `first` on are kept.
+    """dWᵀ += dZᵀ · A_prev for some lines of inputs, from k on, without gaps.
 
     n_out (1, 2 or 4) and lines are constants in a call.
     """
@@ -219,16 +213,16 @@ cdef inline void turned_tile(
     cdef Py_ssize_t lanes = lines * (LINE_BYTES // sizeof(floating)), i, j, lane
     for j in range(n_out):
         for lane in range(lanes):
-            sums[j][lane] = start[lane * dW_stride + j] if start != NULL else 0
+            sums[j][lane] = dW_turned[j * lanes + lane]
     for i in range(n):
         a = A_prev[i] + k
         for j in range(n_out):
             dz = dZ[i * dZ_stride + j]
             for lane in range(lanes):
                 sums[j][lane] = fma(a[lane], dz, sums[j][lane])
-    for lane in range(first, lanes):
-        for j in range(n_out):
-            dW[lane * dW_stride + j] = sums[j][lane] + 0
+    for j in range(n_out):
+        for lane in range(lanes):
+            dW_turned[j * lanes + lane] = sums[j][lane]
 
 
 cdef void turned_columns(
@@ -241,29 +235,33 @@ cdef void turned_columns(
     The last tile is moved back to end with the last input, and what it has in common with the one
     before it is thrown away.
     """
-    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), k = 0, lines, first
+    cdef floating turned[8 * MAX_LINE]
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), k = 0, lines, lanes, first, i, j
     cdef Py_ssize_t most = 4 if n_out == 1 else 2 if n_out == 2 else FOUR_LINES
-    cdef const floating *from_k
-    cdef floating *restrict to_k
     while k < n_in:
         lines = most if n_in - k >= most * line else 1
-        first = max(k + lines * line - n_in, <Py_ssize_t> 0)
+        lanes = lines * line
+        first = max(k + lanes - n_in, <Py_ssize_t> 0)
         k -= first
-        from_k = start + k * dW_stride if start != NULL else start
-        to_k = dW + k * dW_stride
+        for j in range(n_out):
+            for i in range(lanes):
+                turned[j * lanes + i] = start[(k + i) * dW_stride + j] if start != NULL else 0
         if n_out == 1 and lines == 4:
-            turned_tile(1, 4, n, A_prev, k, dZ, dZ_stride, from_k, first, to_k, dW_stride)
+            turned_tile(1, 4, n, A_prev, k, dZ, dZ_stride, turned)
         elif n_out == 1:
-            turned_tile(1, 1, n, A_prev, k, dZ, dZ_stride, from_k, first, to_k, dW_stride)
+            turned_tile(1, 1, n, A_prev, k, dZ, dZ_stride, turned)
         elif n_out == 2 and lines == 2:
-            turned_tile(2, 2, n, A_prev, k, dZ, dZ_stride, from_k, first, to_k, dW_stride)
+            turned_tile(2, 2, n, A_prev, k, dZ, dZ_stride, turned)
         elif n_out == 2:
-            turned_tile(2, 1, n, A_prev, k, dZ, dZ_stride, from_k, first, to_k, dW_stride)
+            turned_tile(2, 1, n, A_prev, k, dZ, dZ_stride, turned)
         elif lines == 2 and FOUR_LINES == 2:
-            turned_tile(4, 2, n, A_prev, k, dZ, dZ_stride, from_k, first, to_k, dW_stride)
+            turned_tile(4, 2, n, A_prev, k, dZ, dZ_stride, turned)
         else:
-            turned_tile(4, 1, n, A_prev, k, dZ, dZ_stride, from_k, first, to_k, dW_stride)
-        k += lines * line
+            turned_tile(4, 1, n, A_prev, k, dZ, dZ_stride, turned)
+        for i in range(first, lanes):
+            for j in range(n_out):
+                dW[(k + i) * dW_stride + j] = turned[j * lanes + i] + 0
+        k += lanes
 
 
 cdef void narrow_gradient(
