@@ -10,6 +10,7 @@ cdef extern from "arithmetic.h" nogil:
     enum:
         TILE_ROWS "CYPROP_TILE_ROWS"
         TILE_LINES "CYPROP_TILE_LINES"
+        TILE_SUMS "CYPROP_TILE_SUMS"
         COPY_ROWS "CYPROP_COPY_ROWS"
         ROW_LINES "CYPROP_ROW_LINES"
         NARROW_ROWS "CYPROP_NARROW_ROWS"
@@ -64,10 +65,13 @@ cdef enum:
     SPARSE_COLUMNS = 64    # fewer than this are done sooner than a list is made
     COUNT_LANES = 64       # counts side by side, which are several vectors
     GLIMPSE = 128          # elements after which it shows whether many are zero
+    BLOCK_TERMS = 256      # rows of W for all columns of Z, before the next ones
     PACKED_ROWS = 48       # of A in a block, beside which dZ fits the first-level cache
     WIDTH_OF_UNPACKED = 2  # lines of dZ for which a block would hardly be used again
     SAMPLES = 128          # taken together; as terms they fit a panel of any width
     MAX_PANEL = 4096       # elements of the smaller dtype in one
+
+cdef double zeros[MAX_LANES]
 
 
 cdef inline floating fma(floating a, floating b, floating c) noexcept nogil:

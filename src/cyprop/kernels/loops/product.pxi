@@ -85,46 +85,70 @@ cdef inline void transpose_panel(
         lane += 1
 
 
+cdef inline void edge_of_C(
+    Product kind, Py_ssize_t lanes, Py_ssize_t width,
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
+    const floating *panel, const floating *start, Py_ssize_t start_stride,
+    const floating *factor, floating *C, Py_ssize_t C_stride,
+) noexcept nogil:
+    """A panel's part of `width` columns of C, fewer than a tile has, by way of a copy that has as many."""
+    cdef floating edge[PACKED_ROWS * MAX_LINE]
+    cdef const floating *block
+    cdef const floating *const *at_row
+    cdef Py_ssize_t row = 0, rows, lane, i
+    while row < n_rows:
+        rows = min(n_rows - row, <Py_ssize_t> PACKED_ROWS)
+        for i in range(rows):
+            for lane in range(lanes):
+                edge[i * lanes + lane] = (
+                    start[(row + i) * start_stride + lane] if lane < width else 0)
+        if by_columns(kind):
+            block = A[0] + row
+            at_row = &block
+        else:
+            at_row = A + row
+        any_tiles(kind, lanes, rows, n_terms, at_row, skip, panel, lanes,
+                  edge, lanes, factor, edge, lanes)
+        for i in range(rows):
+            for lane in range(width):
+                C[(row + i) * C_stride + lane] = edge[i * lanes + lane]
+        row += rows
+
+
 cdef inline void columns_of_C(
     Product kind, Py_ssize_t lanes, Py_ssize_t width,
     Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
     const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
     const floating *factor, floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    """A panel's part of `width` columns of C, at most `lanes`, which is a constant in a call."""
+    """`width` columns of C, at most `lanes`, which is a constant in a call; panel after panel where there
+    are any."""
     cdef floating panel[MAX_PANEL]
-    cdef floating edge[PACKED_ROWS * MAX_LINE]
-    cdef const floating *block
-    cdef const floating *const *at_row
-    cdef Py_ssize_t row = 0, rows, lane, i
-    if kind == BACKWARD_A:
-        transpose_panel(lanes, width, n_terms, B, B_stride, panel)
-    elif width < lanes or (kind == FORWARD and n_rows > COPY_ROWS):
-        copy_panel(lanes, width, n_terms, B, B_stride, panel)
-    if kind == BACKWARD_A or width < lanes or (kind == FORWARD and n_rows > COPY_ROWS):
-        B = panel
-        B_stride = lanes
-    if width == lanes:
+    cdef Py_ssize_t most = PANEL_BYTES // sizeof(floating) // lanes, terms
+    if start == NULL:
+        start = <const floating *> zeros
+        start_stride = 0
+    if kind != BACKWARD_A and width == lanes and (by_columns(kind) or n_rows <= COPY_ROWS):
         any_tiles(kind, lanes, n_rows, n_terms, A, skip, B, B_stride,
                   start, start_stride, factor, C, C_stride)
         return
-    while row < n_rows:
-        rows = min(n_rows - row, <Py_ssize_t> PACKED_ROWS)
-        for i in range(rows):
-            for lane in range(lanes):
-                edge[i * lanes + lane] = (
-                    start[(row + i) * start_stride + lane] if start != NULL and lane < width else 0)
-        if by_columns(kind):
-            block = A[0] + row
-            at_row = &block
+    while n_terms:
+        terms = min(n_terms, most)
+        if kind == BACKWARD_A:
+            transpose_panel(lanes, width, terms, B, B_stride, panel)
         else:
-            at_row = A + row
-        any_tiles(kind, lanes, rows, n_terms, at_row, skip, B, B_stride,
-                  edge, lanes, factor, edge, lanes)
-        for i in range(rows):
-            for lane in range(width):
-                C[(row + i) * C_stride + lane] = edge[i * lanes + lane]
-        row += rows
+            copy_panel(lanes, width, terms, B, B_stride, panel)
+        if width == lanes:
+            any_tiles(kind, lanes, n_rows, terms, A, skip, panel, lanes,
+                      start, start_stride, factor, C, C_stride)
+        else:
+            edge_of_C(kind, lanes, width, n_rows, terms, A, skip, panel,
+                      start, start_stride, factor, C, C_stride)
+        start = C
+        start_stride = C_stride
+        skip += terms
+        B = B + (terms if kind == BACKWARD_A else terms * B_stride)
+        n_terms -= terms
 
 
 cdef inline void all_columns(
@@ -133,24 +157,28 @@ cdef inline void all_columns(
     const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
     const floating *factor, floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    """C = start + A · B for no more terms than a panel has."""
+    """C = start + A · B, some columns after the other."""
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
-    cdef Py_ssize_t lanes = TILE_LINES * line
     cdef Py_ssize_t column_step = B_stride if kind == BACKWARD_A else 1
-    while TILE_LINES > 1 and lanes <= n_columns:
-        columns_of_C(kind, lanes, lanes, n_rows, n_terms, A, skip, B, B_stride,
-                     start, start_stride, factor, C, C_stride)
+    cdef Py_ssize_t lanes
+    while n_columns > 0:
+        if TILE_LINES > 2 and not by_columns(kind) and n_columns >= TILE_LINES * line:
+            lanes = TILE_LINES * line
+            columns_of_C(kind, TILE_LINES * line, lanes, n_rows, n_terms, A, skip, B, B_stride,
+                         start, start_stride, factor, C, C_stride)
+        elif TILE_LINES > 1 and n_columns >= 2 * line:
+            lanes = 2 * line
+            columns_of_C(kind, 2 * line, lanes, n_rows, n_terms, A, skip, B, B_stride,
+                         start, start_stride, factor, C, C_stride)
+        else:
+            lanes = min(line, n_columns)
+            columns_of_C(kind, line, lanes, n_rows, n_terms, A, skip, B, B_stride,
+                         start, start_stride, factor, C, C_stride)
         B = B + lanes * column_step
-        start = start + lanes if start != NULL else start
+        if start != NULL:
+            start = start + lanes
         C = C + lanes
         n_columns -= lanes
-    while n_columns > 0:
-        columns_of_C(kind, line, min(line, n_columns), n_rows, n_terms, A, skip, B, B_stride,
-                     start, start_stride, factor, C, C_stride)
-        B = B + line * column_step
-        start = start + line if start != NULL else start
-        C = C + line
-        n_columns -= line
 
 
 cdef inline void product(
@@ -159,9 +187,9 @@ cdef inline void product(
     const floating *start, Py_ssize_t start_stride, floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
     """C = start + A · B, or start + A · Bᵀ for BACKWARD_A."""
-    cdef Py_ssize_t most = PANEL_BYTES // LINE_BYTES // TILE_LINES, term = 0, terms
+    cdef Py_ssize_t term = 0, terms
     while term < n_terms:
-        terms = min(n_terms - term, most)
+        terms = n_terms if kind == BACKWARD_A else min(n_terms - term, <Py_ssize_t> BLOCK_TERMS)
         all_columns(kind, n_rows, terms, n_columns, A, term,
                     B + (term if kind == BACKWARD_A else term * B_stride), B_stride,
                     start, start_stride, <const floating *> NULL, C, C_stride)

@@ -22,15 +22,11 @@ cdef inline void tile(
     cdef floating a
     cdef Py_ssize_t row, term, lane
     # This never happens; it lets the compiler drop the other sizes.
-    if rows > TILE_ROWS or n_terms < 1:
+    if rows * lanes * sizeof(floating) > TILE_SUMS * LINE_BYTES or rows > TILE_ROWS or n_terms < 1:
         return
     for row in range(rows):
         for lane in range(lanes):
-            sums[row][lane] = 0
-    if kind != STEP and start != NULL:
-        for row in range(rows):
-            for lane in range(lanes):
-                sums[row][lane] = start[row * start_stride + lane]
+            sums[row][lane] = 0 if kind == STEP else start[row * start_stride + lane]
     for term in range(n_terms):
         b = B + term * B_stride
         for row in range(rows):
@@ -78,14 +74,15 @@ cdef inline void tiles_of_samples(
     floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
     """The rows of a batch, spread evenly over tiles."""
-    cdef Py_ssize_t n_tiles = (n_rows + TILE_ROWS - 1) // TILE_ROWS, rows
+    cdef Py_ssize_t most = min(
+        <Py_ssize_t> TILE_ROWS, <Py_ssize_t> (TILE_SUMS * LINE_BYTES // sizeof(floating) // lanes))
+    cdef Py_ssize_t n_tiles = (n_rows + most - 1) // most, rows
     while n_tiles:
         rows = (n_rows + n_tiles - 1) // n_tiles
         tile_of(FORWARD, rows, lanes, n_terms, A, skip, B, B_stride, start, start_stride,
                 <const floating *> NULL, C, C_stride)
         A = A + rows
-        if start != NULL:
-            start = start + rows * start_stride
+        start = start + rows * start_stride
         C = C + rows * C_stride
         n_rows -= rows
         n_tiles -= 1
@@ -125,16 +122,17 @@ cdef inline void tiles_of_inputs(
             tile_of(kind, rows, lanes, n_terms, &block, stride, B, B_stride, start, start_stride,
                     factor, C, C_stride)
         block = block + rows
-        if kind == BACKWARD_W and start != NULL:
+        if kind == BACKWARD_W:
             start = start + rows * start_stride
         C = C + rows * C_stride
         n_rows -= rows
 
 
-# A function each, so that the code exists once: tiles one cache line wide, and as wide as the
-# registers allow.
+# A function each, so that the code exists once: tiles of one line, of two, and as wide as the registers
+# allow.
 
-cdef void narrow_tiles_of_samples(
+
+cdef void samples_line(
     Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
     const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
     floating *C, Py_ssize_t C_stride,
@@ -143,7 +141,16 @@ cdef void narrow_tiles_of_samples(
                      start, start_stride, C, C_stride)
 
 
-cdef void wide_tiles_of_samples(
+cdef void samples_pair(
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    floating *C, Py_ssize_t C_stride,
+) noexcept nogil:
+    tiles_of_samples(2 * LINE_BYTES // sizeof(floating), n_rows, n_terms, A, skip, B, B_stride,
+                     start, start_stride, C, C_stride)
+
+
+cdef void samples_wide(
     Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
     const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
     floating *C, Py_ssize_t C_stride,
@@ -152,7 +159,7 @@ cdef void wide_tiles_of_samples(
                      start, start_stride, C, C_stride)
 
 
-cdef void narrow_tiles_of_inputs(
+cdef void inputs_line(
     Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *block, Py_ssize_t stride,
     const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
     floating *C, Py_ssize_t C_stride,
@@ -161,16 +168,16 @@ cdef void narrow_tiles_of_inputs(
                     B, B_stride, start, start_stride, <const floating *> NULL, C, C_stride)
 
 
-cdef void wide_tiles_of_inputs(
+cdef void inputs_pair(
     Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *block, Py_ssize_t stride,
     const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
     floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    tiles_of_inputs(BACKWARD_W, TILE_LINES * LINE_BYTES // sizeof(floating), n_rows, n_terms,
-                    block, stride, B, B_stride, start, start_stride, <const floating *> NULL, C, C_stride)
+    tiles_of_inputs(BACKWARD_W, 2 * LINE_BYTES // sizeof(floating), n_rows, n_terms, block, stride,
+                    B, B_stride, start, start_stride, <const floating *> NULL, C, C_stride)
 
 
-cdef void narrow_steps(
+cdef void steps_line(
     Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *block, Py_ssize_t stride,
     const floating *B, Py_ssize_t B_stride, const floating *factor, floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
@@ -178,11 +185,11 @@ cdef void narrow_steps(
                     B, B_stride, <const floating *> NULL, 0, factor, C, C_stride)
 
 
-cdef void wide_steps(
+cdef void steps_pair(
     Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *block, Py_ssize_t stride,
     const floating *B, Py_ssize_t B_stride, const floating *factor, floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    tiles_of_inputs(STEP, TILE_LINES * LINE_BYTES // sizeof(floating), n_rows, n_terms, block, stride,
+    tiles_of_inputs(STEP, 2 * LINE_BYTES // sizeof(floating), n_rows, n_terms, block, stride,
                     B, B_stride, <const floating *> NULL, 0, factor, C, C_stride)
 
 
@@ -192,20 +199,18 @@ cdef inline void any_tiles(
     const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
     const floating *factor, floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    if lanes * sizeof(floating) == LINE_BYTES:
-        if kind == STEP:
-            narrow_steps(n_rows, n_terms, A[0], skip, B, B_stride, factor, C, C_stride)
-        elif kind == BACKWARD_W:
-            narrow_tiles_of_inputs(
-                n_rows, n_terms, A[0], skip, B, B_stride, start, start_stride, C, C_stride)
-        else:
-            narrow_tiles_of_samples(
-                n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
+    cdef bint narrow = lanes * sizeof(floating) == LINE_BYTES
+    if kind == STEP and narrow:
+        steps_line(n_rows, n_terms, A[0], skip, B, B_stride, factor, C, C_stride)
     elif kind == STEP:
-        wide_steps(n_rows, n_terms, A[0], skip, B, B_stride, factor, C, C_stride)
+        steps_pair(n_rows, n_terms, A[0], skip, B, B_stride, factor, C, C_stride)
+    elif kind == BACKWARD_W and narrow:
+        inputs_line(n_rows, n_terms, A[0], skip, B, B_stride, start, start_stride, C, C_stride)
     elif kind == BACKWARD_W:
-        wide_tiles_of_inputs(
-            n_rows, n_terms, A[0], skip, B, B_stride, start, start_stride, C, C_stride)
+        inputs_pair(n_rows, n_terms, A[0], skip, B, B_stride, start, start_stride, C, C_stride)
+    elif narrow:
+        samples_line(n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
+    elif lanes * sizeof(floating) == 2 * LINE_BYTES:
+        samples_pair(n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
     else:
-        wide_tiles_of_samples(
-            n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
+        samples_wide(n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
