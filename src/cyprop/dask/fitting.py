@@ -101,7 +101,8 @@ def fit(
         rows left take no part in the last batches.
     on_lost : "recompute" or "skip", default "recompute"
         What becomes of a partition in a round whose worker dies: it is trained again, by another
-        worker; or it is left out of this round, and the History says so. At least one is in each.
+        worker; or it is left out of this round (with "gradient" of this update), and the History
+        says so. At least one is in each.
     shuffle : bool, default True
         Whether each pass takes the rows of a partition in a new random order.
     client : dask.distributed.Client, optional
@@ -137,7 +138,8 @@ def fit(
         closed meanwhile, a partition takes its workers with it again and again, or its data is gone
         and cannot be computed again, as what has been scattered is.
     DivergenceError
-        If a loss became non-finite, in the round that the message calls an epoch.
+        If a loss became non-finite, in the round that the message calls an epoch; it names the
+        partition.
     OSError
         If the checkpoint cannot be written.
 
