@@ -121,7 +121,7 @@ def deaths(options: argparse.Namespace) -> dict[str, Any]:
     from dask.distributed import Client
 
     with kill_workers.cluster() as cluster, Client(cluster) as client:
-        training = kill_workers.Training(client, rounds=8, n=12_000)
+        training = kill_workers.Training(client, rounds=8, n=40_000)
         undisturbed, ended = kill_workers.proven(training, options.kills, options.seed, print)
     same = sum(run.bits == undisturbed.bits for run in ended)
     slowest = max(run.seconds for run in ended) / undisturbed.seconds

@@ -173,10 +173,24 @@ def fit(
     >>> Y = X.sum(axis=1, keepdims=True)
     >>> history = cyprop.dask.fit(net, X, Y, rounds=5)  # doctest: +SKIP
     """
-    own = {key: value for key, value in locals().items() if key != "progress"}
     history = History()
+    steps = rounds_of(
+        *(net, X, Y),
+        rounds=rounds,
+        local_epochs=local_epochs,
+        batch_size=batch_size,
+        sample_weight=sample_weight,
+        validation_data=validation_data,
+        outer=outer,
+        mode=mode,
+        on_lost=on_lost,
+        shuffle=shuffle,
+        client=client,
+        checkpoint=checkpoint,
+        patience=patience,
+    )
     with showing(whole_number(rounds, "rounds", low=0), progress, "round") as show:
-        for history in rounds_of(**own):
+        for history in steps:
             show(history)
     return history
 
