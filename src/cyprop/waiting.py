@@ -28,7 +28,7 @@ LOOK = 0.25  # seconds between two looks at what there is
 SIGN = 1.0  # seconds between two questions whether the cluster is alive
 
 BAD = ("error", "cancelled")  # of a future that will have no result
-KILLED = "took its workers with it (does it need more memory than they have?)"
+KILLED = "was lost with its worker (does it, or another there, need more memory than a worker has?)"
 CANCELLED = (
     "was cancelled, or has lost data that Dask cannot compute again (had it been scattered, or"
     " persisted by another client?)"

@@ -135,7 +135,7 @@ def fit(
         is unchanged.
     RuntimeError
         If a worker has no cyprop or another version of it, patience has an end, the client is
-        closed meanwhile, a partition takes its workers with it again and again, or its data is gone
+        closed meanwhile, a partition is lost with its workers again and again, or its data is gone
         and cannot be computed again, as what has been scattered is.
     DivergenceError
         If a loss became non-finite, in the round that the message calls an epoch; it names the
