@@ -338,7 +338,7 @@ def scaling(document: Document) -> str:
         "skewed": "the same, rows sorted by label",
     }
     rows = []
-    for row in mnist["results"]:
+    for row in sorted(mnist["results"], key=lambda row: list(names).index(row["label"])):
         rounds = [row.get("seconds_a_round"), row.get("task_seconds_a_round")]
         score = f"{row['accuracy'][-1]:.2f} %"
         rows.append([names[row["label"]], score, time(row["seconds"]), *map(time, rounds)])

@@ -383,8 +383,9 @@ def scaling(plt: Any, document: dict[str, Any]) -> Any:
         "fit_many, two threads": search["two_threads"],
     }
     shades = [COLOURS["peer"], COLOURS["native"], COLOURS["ours"]]
-    right.barh(list(times), list(times.values()), color=shades)
-    right.set_xscale("log")
+    bars = right.barh(list(times), list(times.values()), color=shades)
+    right.bar_label(bars, [report.seconds(value) for value in times.values()], padding=3)
+    right.margins(x=0.15)
     right.invert_yaxis()
     right.set_xlabel(f"seconds for {search['networks']} networks")
     for axis in (left, right):

@@ -72,6 +72,7 @@ def test_every_public_name_is_there():
         "StopTraining",
         "__version__",
         "check_gradients",
+        "fit_many",
         "from_keras",
         "from_sklearn",
         "from_torch",

@@ -25,7 +25,7 @@ from benchmarks import data, pictures, report
 PARTS = ("mnist", "deaths", "search")
 ROUNDS, LOCAL_EPOCHS, BATCH_SIZE, N_PARTITIONS = 10, 5, 32, 16
 OUTER = cyprop.SGD(0.7, momentum=0.9, nesterov=True)
-N_NETWORKS, SEARCH_EPOCHS = 64, 30
+N_NETWORKS, SEARCH_EPOCHS = 64, 20
 
 
 def network() -> cyprop.Network:
@@ -121,7 +121,7 @@ def deaths(options: argparse.Namespace) -> dict[str, Any]:
     from dask.distributed import Client
 
     with kill_workers.cluster() as cluster, Client(cluster) as client:
-        training = kill_workers.Training(client, rounds=8, n=12_000)
+        training = kill_workers.Training(client, rounds=8, n=40_000)
         undisturbed, ended = kill_workers.proven(training, options.kills, options.seed, print)
     same = sum(run.bits == undisturbed.bits for run in ended)
     slowest = max(run.seconds for run in ended) / undisturbed.seconds
@@ -140,7 +140,7 @@ def deaths(options: argparse.Namespace) -> dict[str, Any]:
 def candidates() -> tuple[list[cyprop.Network], Any, Any]:
     """64 networks that differ in seed and rate, and rows to learn from."""
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(1_500, 16)).astype("float32")
+    X = rng.normal(size=(3_000, 16)).astype("float32")
     labels = np.argmax(X[:, :4] + X[:, 4:8] * X[:, 8:12], axis=1)
     networks = [
         cyprop.Network(

@@ -48,13 +48,12 @@ class Training:
     options : more of cyprop.dask.fit
     """
 
-    def __init__(self, client: Client, rounds: int = 6, n: int = 6000, **options: Any) -> None:
+    def __init__(self, client: Client, rounds: int = 6, n: int = 20_000, **options: Any) -> None:
         self.client, self.rounds, self.options = client, rounds, options
-        rng = np.random.default_rng(3)
-        X = rng.normal(size=(N_PARTITIONS * n, 40)).astype("float32")
-        labels = np.argmax(X[:, :5] + X[:, 5:10] * X[:, 10:15], axis=1)
-        self.X = client.persist(da.from_array(X, chunks=(n, 40)))
-        self.Y = client.persist(da.from_array(labels, chunks=n))
+        rng = da.random.default_rng(3)
+        X = rng.normal(size=(N_PARTITIONS * n, 40), chunks=(n, 40)).astype("float32")
+        labels = (X[:, :5] + X[:, 5:10] * X[:, 10:15]).argmax(axis=1)
+        self.X, self.Y = client.persist([X, labels])
 
     def run(self) -> Ended:
         net = cyprop.Network(
@@ -133,7 +132,7 @@ def proven(
     draw = random.Random(seed)
     found: list[Ended] = []
     for _ in range(4 * runs):
-        training.client.wait_for_workers(4, timeout=60)
+        see_that_there_are_four(training.client)
         ended, key = training.run_and_kill(draw, undisturbed.seconds)
         say(f"{len(found) + 1:3} {ended.seconds:.2f} s, {ended.bits[:12]}: {key or 'no proof'}")
         if key:
@@ -141,6 +140,15 @@ def proven(
         if len(found) == runs:
             return undisturbed, found
     raise AssertionError(f"only {len(found)} of {4 * runs} kills are proven")
+
+
+def see_that_there_are_four(client: Client) -> None:
+    """A nanny whose worker was killed while it began may have given up: then there is one more."""
+    try:
+        client.wait_for_workers(4, timeout=15)
+    except TimeoutError:
+        client.cluster.scale(len(client.cluster.workers) + 1)
+        client.wait_for_workers(4, timeout=60)
 
 
 def cluster() -> LocalCluster:

@@ -37,5 +37,10 @@ class DivergenceError(ArithmeticError):
         self.history = history
         self._what = what
 
+    @property
+    def what(self) -> str:
+        """What is not finite, in words."""
+        return self._what
+
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.epoch, self.batch, self._what, self.history)

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -27,7 +28,7 @@ LOOK = 0.25  # seconds between two looks at what there is
 SIGN = 1.0  # seconds between two questions whether the cluster is alive
 
 BAD = ("error", "cancelled")  # of a future that will have no result
-KILLED = "took its workers with it (does it need more memory than they have?)"
+KILLED = "was lost with its worker (does it, or another there, need more memory than a worker has?)"
 CANCELLED = (
     "was cancelled, or has lost data that Dask cannot compute again (had it been scattered, or"
     " persisted by another client?)"
@@ -71,8 +72,7 @@ class Crew:
 
     def submit(self, what: str, function: Any, *arguments: Any) -> Any:
         """The future of a call of a pure function; among the arguments may be other futures."""
-        from dask import config
-
+        config: Any = import_module("dask.config")
         # Weights of any size are what is sent here: Dask's advice is not for them.
         with config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
             return self.client.submit(function, *arguments, key=self.key(what), pure=True)
@@ -201,12 +201,11 @@ def checked_client(client: Any) -> Any:
         If there is none, or it is closed.
     """
     try:
-        from dask import distributed as found
+        distributed: Any = import_module("dask.distributed")
     except ImportError:
         raise ImportError(
             "a client needs Dask, which is not installed: pip install 'cyprop[dask]'"
         ) from None
-    distributed: Any = found
     if client is None:
         try:
             client = distributed.get_client()
@@ -306,8 +305,7 @@ class _Wait:
 
     def _take_results(self) -> bool:
         """Take what has come; whether anything has."""
-        from dask.distributed import KilledWorker
-
+        distributed: Any = import_module("distributed")
         ready: list[int] = []
         errors: list[int] = []
         for number, future in self.futures.items():
@@ -318,7 +316,7 @@ class _Wait:
                 errors.append(number)
         for number in sorted(errors):
             error = _exception_of(self.futures[number])
-            if isinstance(error, KilledWorker):
+            if isinstance(error, distributed.KilledWorker):
                 self._begin_again(number, KILLED)
             elif error is None or type(error).__name__.endswith("CancelledError"):
                 self._begin_again(number, CANCELLED)

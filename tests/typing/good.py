@@ -32,6 +32,8 @@ def learn(net: cyprop.Network, X: npt.NDArray[np.float32], Y: npt.NDArray[np.flo
     history = net.fit(X, Y, epochs=3, validation_data=(X, Y))
     assert_type(history, cyprop.History)
     assert_type(history.loss, list[float])
+    assert_type(history.left_out, dict[int, tuple[int, ...]])
+    assert_type(cyprop.fit_many([net], X, Y, epochs=3, n_threads=2), list[cyprop.History])
 
 
 def derive(net: cyprop.Network, X: npt.NDArray[np.float32], Y: npt.NDArray[np.float32]) -> None:

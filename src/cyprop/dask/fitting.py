@@ -101,7 +101,8 @@ def fit(
         rows left take no part in the last batches.
     on_lost : "recompute" or "skip", default "recompute"
         What becomes of a partition in a round whose worker dies: it is trained again, by another
-        worker; or it is left out of this round, and the History says so. At least one is in each.
+        worker; or it is left out of this round (with "gradient" of this update), and the History
+        says so. At least one is in each.
     shuffle : bool, default True
         Whether each pass takes the rows of a partition in a new random order.
     client : dask.distributed.Client, optional
@@ -134,10 +135,11 @@ def fit(
         is unchanged.
     RuntimeError
         If a worker has no cyprop or another version of it, patience has an end, the client is
-        closed meanwhile, a partition takes its workers with it again and again, or its data is gone
+        closed meanwhile, a partition is lost with its workers again and again, or its data is gone
         and cannot be computed again, as what has been scattered is.
     DivergenceError
-        If a loss became non-finite, in the round that the message calls an epoch.
+        If a loss became non-finite, in the round that the message calls an epoch; it names the
+        partition.
     OSError
         If the checkpoint cannot be written.
 
@@ -171,10 +173,24 @@ def fit(
     >>> Y = X.sum(axis=1, keepdims=True)
     >>> history = cyprop.dask.fit(net, X, Y, rounds=5)  # doctest: +SKIP
     """
-    own = {key: value for key, value in locals().items() if key != "progress"}
     history = History()
+    steps = rounds_of(
+        *(net, X, Y),
+        rounds=rounds,
+        local_epochs=local_epochs,
+        batch_size=batch_size,
+        sample_weight=sample_weight,
+        validation_data=validation_data,
+        outer=outer,
+        mode=mode,
+        on_lost=on_lost,
+        shuffle=shuffle,
+        client=client,
+        checkpoint=checkpoint,
+        patience=patience,
+    )
     with showing(whole_number(rounds, "rounds", low=0), progress, "round") as show:
-        for history in rounds_of(**own):
+        for history in steps:
             show(history)
     return history
 

@@ -74,7 +74,7 @@ class Local:
                 range(len(self._data)), submit, "partition", where, self._crew.skips
             )
         except DivergenceError as error:
-            raise diverged(number, error.batch, history) from error
+            raise DivergenceError(number, error.batch, error.what, history) from error
         learned = [found.results[i] for i in sorted(found.results)]
         weights = [self._data.described[i].weight for i in sorted(found.results)]
         self._combine(parameters, [entry.vectors for entry in learned], weights, number, history)

@@ -16,6 +16,7 @@ import numpy as np
 from cyprop.checks.weights import weights_of_rows
 from cyprop.engine import memory
 from cyprop.engine.maps import maps_of, set_maps
+from cyprop.errors import DivergenceError
 from cyprop.network import Network
 from cyprop.training.data import as_compared, checked_data
 from cyprop.training.loop import Plan, Training
@@ -169,8 +170,12 @@ def learn(form: Form, vectors: Vectors, rows: Rows, seed: int, number: int) -> L
         Clips(None, None),
     )
     training = Training(network, Plan(source, form.shuffle, None, 1), form.local_epochs)
-    for _ in training.epochs():
-        pass
+    try:
+        for _ in training.epochs():
+            pass
+    except DivergenceError as error:
+        what = f"the loss of partition {number}"
+        raise DivergenceError(error.epoch, error.batch, what) from None
     _, parameters, states, tally = memory.state(network)
     loss = training.history.loss[-1]
     return Learned(Vectors(parameters, states, tally), loss, time.perf_counter() - started)
