@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from cyprop.checks.numbers import shown, whole_number
+from cyprop.engine.team import Kept
 
 MOST = 256  # members that a team can have (team.h)
 
@@ -53,3 +55,11 @@ def threads_for_parameters(n_threads: Any, n_parameters: int) -> int:
     """How many of `n_threads` are of use in one step of the optimizer over all parameters."""
     wanted = threads_for_rows(n_threads, MOST, LEAST_OF_A_CALL)
     return max(1, min(wanted, n_parameters // LEAST_OF_A_STEP))
+
+
+def kept_threads(n_threads: int) -> AbstractContextManager[object]:
+    """While it is entered, calls of this thread share the threads that the first of them starts.
+
+    They have ended when it is left.
+    """
+    return Kept() if n_threads > 1 else nullcontext()

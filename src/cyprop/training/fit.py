@@ -12,7 +12,7 @@ import numpy as np
 from cyprop.checks.numbers import real_number, whole_number
 from cyprop.checks.weights import weights_of_rows
 from cyprop.engine import memory
-from cyprop.engine.threads import threads_for_batches
+from cyprop.engine.threads import kept_threads, threads_for_batches
 from cyprop.training.data import as_compared, check_parameters, checked_data
 from cyprop.training.loop import Plan, Training, columns_of
 from cyprop.training.mapped import mapping_of
@@ -338,7 +338,8 @@ def fit(network: Engine, plan: Plan, n_epochs: int, progress: bool) -> History:
     """`Network.fit`, which see."""
     n_epochs = whole_number(n_epochs, "epochs", low=0)
     training = Training(network, plan, n_epochs)
-    steps = training.epochs()
-    for _ in epoch_lines(steps, n_epochs) if progress else steps:
-        pass
+    with kept_threads(plan.n_threads):
+        steps = training.epochs()
+        for _ in epoch_lines(steps, n_epochs) if progress else steps:
+            pass
     return training.history
