@@ -14,14 +14,15 @@
 #include <windows.h>
 #else
 #include <pthread.h>
+#include <sched.h>
 #include <time.h>
 #endif
 
 #define CYPROP_MOST_MEMBERS 256
 #define CYPROP_APART 128        /* bytes between words of different members: two cache lines */
 #define CYPROP_SPINS 64         /* looks at a word between two looks at the clock */
-#define CYPROP_PATIENT 400000   /* ns that a member keeps its processor while it waits, */
-#define CYPROP_IMPATIENT 50000  /* and after a wait for which that was not enough */
+#define CYPROP_ALONE 50000      /* ns that a member that waits keeps its processor to itself, */
+#define CYPROP_AWAKE 400000     /* and that it only gives way to others, before it sleeps */
 #define CYPROP_NAP 20000        /* ns */
 #define CYPROP_LOOK 30000000    /* ns between two looks for Ctrl-C */
 
@@ -44,7 +45,6 @@ struct cyprop_team {
     volatile long arrived; /* members at this meeting */
     char apart_of_sleepers[CYPROP_APART];
     volatile long sleepers;
-    volatile long patience; /* ns */
 #if defined(_WIN32)
     SRWLOCK lock;
     CONDITION_VARIABLE awake;
@@ -88,6 +88,16 @@ static inline void cyprop_pause(void)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
     __asm__ volatile("isb");
+#endif
+}
+
+/* Let another thread have the processor, if one is waiting for it. */
+static inline void cyprop_yield(void)
+{
+#if defined(_WIN32)
+    SwitchToThread();
+#else
+    sched_yield();
 #endif
 }
 
@@ -143,24 +153,20 @@ static inline void cyprop_sleep_until(cyprop_team *team, volatile long *word, lo
 }
 
 /* Wait until a word is another. The clock decides for how long without sleep, since a pause lasts from
-   40 to 140 cycles on different processors. Two members that the system has put on one processor get
-   another by that sleep, and by nothing else: so no time is given away by yielding before it. */
+   40 to 140 cycles on different processors. To give way helps where the one that is waited for has been
+   put on the same processor: both stay ready to run, so that the system soon moves one of them. */
 static inline void cyprop_await(cyprop_team *team, volatile long *word, long old)
 {
     long long start = 0, waited = 0;
-    long patience = cyprop_load(&team->patience);
-    while (waited < patience) {
+    while (waited < CYPROP_AWAKE) {
         for (long spins = 0; spins < CYPROP_SPINS; spins++) {
-            if (cyprop_load(word) != old) {
-                if (patience != CYPROP_PATIENT) cyprop_store(&team->patience, CYPROP_PATIENT);
-                return;
-            }
+            if (cyprop_load(word) != old) return;
             cyprop_pause();
         }
         if (start == 0) start = cyprop_now();
         waited = cyprop_now() - start;
+        if (waited > CYPROP_ALONE) cyprop_yield();
     }
-    if (patience != CYPROP_IMPATIENT) cyprop_store(&team->patience, CYPROP_IMPATIENT);
     cyprop_sleep_until(team, word, old);
 }
 

@@ -124,7 +124,6 @@ static inline void cyprop_begin(cyprop_team *team)
     team->n_parts = team->n_members = 1;
     team->deserted = team->wanted = team->stopped = team->meeting = team->arrived = 0;
     team->sleepers = team->busy = team->process = 0;
-    team->patience = CYPROP_PATIENT;
 }
 
 /* Have so many members, or as many as the system gives; orders: those that new ones begin with. */

@@ -13,4 +13,4 @@ class Kept:
     ) -> None: ...
 
 def dismiss() -> None:
-    """End the threads of the team that this thread keeps, if it does; the next task starts others."""
+    """End the threads of the team that this thread keeps; the next task starts others."""

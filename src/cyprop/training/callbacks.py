@@ -88,8 +88,8 @@ def _check(callback: Any, name: str) -> None:
 def call(callbacks: tuple[Any, ...], method: str, *arguments: Any) -> None:
     """Call a method of those that have it, in order.
 
-    A StopIteration becomes the cause of a RuntimeError, or loops further up would end by it. They may
-    fork, so no thread of a team is left meanwhile.
+    A StopIteration becomes the cause of a RuntimeError, or loops further up would end by it. A
+    callback may fork, so no thread of a team is left meanwhile.
     """
     if callbacks:
         dismiss()
