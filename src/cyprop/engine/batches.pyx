@@ -16,7 +16,7 @@ from cyprop.engine.model cimport (
     NOTHING, UNSEEN, Part, Tape, count_update, has_maps, input_size, output_size, rows_of, share,
     sink_of, tape_in, whole,
 )
-from cyprop.engine.parts cimport PIECE, interrupted, look, n_pieces_of, wait_for_others
+from cyprop.engine.parts cimport PIECE, interrupted, look, n_pieces_of
 from cyprop.engine.rows cimport Rows, rows_to_take, some, take_rows
 from cyprop.engine.team cimport LOOK, Team, now, run, run_apart
 from cyprop.engine.together cimport derive_errors, derive_parameters, tape_of_part

@@ -19,7 +19,8 @@ cdef bint pull_back(
     Model *model, const Part *part, const Batch *batch, const Tape *tape, const char *dA,
     const Sink *sink) noexcept nogil
 cdef bint pass_on(
-    const Model *model, const Part *part, const Link *link, Py_ssize_t k, Py_ssize_t k_end) noexcept nogil
+    const Model *model, const Part *part, const Link *link, Py_ssize_t k,
+    Py_ssize_t k_end) noexcept nogil
 cdef void step_by(Model *model, const Part *part, const char *gradient) noexcept nogil
 
 

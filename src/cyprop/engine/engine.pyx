@@ -554,7 +554,7 @@ cdef class Engine(Memory):
         return mean_loss(
             self, &data,
             1 if n_threads is 1 else threads_for_rows(
-            n_threads, n, work_of_row(settings_of(self))))
+                n_threads, n, work_of_row(settings_of(self))))
 
     def _measured(self, X, Y, n_threads, sample_weight, metrics):
         """What `evaluate` gives where metrics are asked for, which a Network knows how to measure."""

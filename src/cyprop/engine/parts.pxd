@@ -19,7 +19,7 @@ cdef inline Py_ssize_t n_pieces_of(
 ) noexcept nogil:
     """In how many pieces each part takes its share of n rows through the network."""
     cdef Py_ssize_t pieces = n * model.n_parameters // n_parts // PIECE + 1
-    if model.n_parameters <= SMALL:
+    if n_parts > 1 and model.n_parameters <= SMALL:      # one thread gains nothing by it
         pieces = max(pieces, n // n_parts // FEW)
     return pieces
 

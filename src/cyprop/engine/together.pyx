@@ -162,7 +162,7 @@ cdef bint derive_errors(
     cdef Sizes *sizes = sizes_of(model, tape, part.index)
     cdef Part piece = part[0]
     cdef Py_ssize_t l = FAR, i, n_pieces = n_pieces_of(model, batch.n, part.n_parts)
-    cdef Py_ssize_t work = 0, work_of_a_piece = batch.n // part.n_parts * model.n_parameters // n_pieces
+    cdef Py_ssize_t work = 0, of_a_piece = batch.n // part.n_parts * model.n_parameters // n_pieces
     cdef bint dZ_is_known = dA == NULL and model.loss.gives_dZ
     if sink.target == UPDATE:
         begin(model, part, sink, sizes)
@@ -176,7 +176,7 @@ cdef bint derive_errors(
             given_error(model, &piece, tape, dA)
         l = descend_rows(
             model, &piece, batch, tape, sink, model.n_layers - 1, dZ_is_known, sizes)
-        work += work_of_a_piece
+        work += of_a_piece
         if work > PIECE and part.stoppable and i < n_pieces - 1:
             work = 0
             if interrupted(part):
@@ -191,7 +191,7 @@ cdef bint derive_errors(
 
 
 cdef inline Py_ssize_t border(Py_ssize_t n_in, Py_ssize_t n_parts) noexcept nogil:
-    """What a part's inputs are a multiple of: as many as a tile takes, unless parts would differ by it."""
+    """What a part's inputs are a multiple of: a tile's, unless parts would differ much by it."""
     cdef Py_ssize_t unit = BLOCK_ROWS
     while unit > 1 and n_in < unit * n_parts * BORDERS:
         unit //= 2
@@ -231,7 +231,7 @@ cdef bint may_learn(
 ) noexcept nogil:
     """Whether a layer's update leaves every number finite (trial.pyx); all parts find the same.
 
-    They look at what each has found of its own rows, since a thread of the user's may change X meanwhile.
+    They look at what each has found of its own rows: a thread of the user's may change X meanwhile.
     """
     cdef Sizes sizes = Sizes(0, 0, 0)
     cdef Py_ssize_t i, l = link.layer - model.layers
