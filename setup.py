@@ -104,7 +104,10 @@ def extension(name: str, *flags: str, suffix: str = "pyx") -> Extension:
 
 modules = [
     extension(f"cyprop.engine.{name}")
-    for name in ("chain", "batches", "finite", "inputs", "learning", "maps", "trial")
+    for name in (
+        *("batches", "chain", "finite", "inputs", "learning", "maps", "parts", "team"),
+        *("together", "trial"),
+    )
 ]
 modules += [
     extension(f"cyprop.{name}", *CALLS)

@@ -18,6 +18,7 @@ cimport cython
 from cyprop.engine cimport batches, chain, maps, model as engine_model
 from cyprop.engine.engine cimport Engine
 from cyprop.engine.flag cimport give, holder, take
+from cyprop.engine.rows cimport some
 from cyprop.engine.turns cimport n_forks
 
 cdef enum:
@@ -262,7 +263,7 @@ cdef Py_ssize_t scratch_size(const Model *model, Py_ssize_t n) noexcept nogil:
         batches.predict_rows_scratch_size(inside(model), n, 1),
         chain.tape_size(inside(model), 1, 1),
         batches.input_gradient_scratch_size(inside(model), n, 1),
-    ) + maps.room_for_maps(inside(model), max(batches.some(n), <Py_ssize_t> 1))
+    ) + maps.room_for_maps(inside(model), max(some(n), <Py_ssize_t> 1))
 
 
 cdef int predict_float32(

@@ -194,3 +194,32 @@ def test_a_handler_that_forks_and_raises_leaves_both_processes_in_order():
             os._exit(answer(lambda: calls.net.learn_one(calls.x, calls.y)))
     assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == WORKS
     calls.net.learn_one(calls.x, calls.y)
+
+
+def test_a_callback_that_forks_leaves_both_with_a_fit_that_ends_in_the_same_bits():
+    calls = Calls()
+    X, Y = calls.X[:60], calls.Y[:60]
+
+    class Forking:
+        child = None
+
+        def on_epoch_end(self, epoch, logs):
+            if epoch == 0:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    self.child = os.fork()
+
+    def trained(n_threads, callbacks=None):
+        net = cyprop.Network(calls.net.settings.sizes, seed=4)
+        net.fit(X, Y, epochs=3, batch_size=20, n_threads=n_threads, callbacks=callbacks)
+        return net.parameters.tobytes()
+
+    expected = trained(1)
+    forking = Forking()
+    try:
+        same = trained(3, forking) == expected
+    finally:
+        if forking.child == 0:
+            os._exit(0 if same else 1)
+    assert same
+    assert os.waitstatus_to_exitcode(os.waitpid(forking.child, 0)[1]) == 0

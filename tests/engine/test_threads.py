@@ -14,7 +14,7 @@ from arrays_for_tests import same_bits, sparse
 import cyprop
 from cyprop.engine import memory, threads
 
-COUNTS = (2, 3, 4, 8)
+COUNTS = (2, 3, 5, 17)
 NETWORKS = [
     {"sizes": [1, 1]},
     {"sizes": [3, 70, 1], "activation": "tanh"},
@@ -131,7 +131,91 @@ def test_divergence_is_found_in_the_same_batch(rng, dtype):
     assert results[0] == results[1]
 
 
+class Looking:
+    """How many threads a user's code sees, and what it does then."""
+
+    def __init__(self, then=None):
+        self.seen, self.then = [], then
+
+    def on_epoch_end(self, epoch, logs):
+        for _ in range(200):
+            if threads_of_this_process() <= min(self.seen, default=0):
+                break
+            time.sleep(0.001)
+        self.seen.append(threads_of_this_process())
+        if self.then is not None:
+            self.then()
+
+
+# one team for a whole fit
+
+
+@pytest.mark.usefixtures("eager")
+def test_no_thread_is_left_while_a_callback_runs_or_when_it_raises(rng):
+    X, Y = data(rng, 200, [5, 3], np.float32)
+    before = threads_of_this_process()
+    looking = Looking()
+    net = cyprop.Network([5, 8, 3], seed=1)
+    net.fit(X, Y, epochs=4, batch_size=50, n_threads=3, callbacks=looking)
+    assert min(looking.seen) == before
+    with pytest.raises(ZeroDivisionError):
+        net.fit(X, Y, epochs=4, n_threads=3, callbacks=Looking(lambda: 1 / 0))
+    assert back_to(before)
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_team_serves_calls_of_all_sizes_and_calls_in_calls(rng):
+    X, Y = data(rng, 150, [5, 3], np.float32)
+
+    def results(n_threads):
+        net, inner = (cyprop.Network([5, 8, 3], seed=seed) for seed in (1, 2))
+
+        def nested():
+            inner.fit(X, Y, epochs=2, batch_size=70, n_threads=n_threads)
+
+        with threads.kept_threads(n_threads):
+            loss = net.train_on_batch(X, Y, n_threads=n_threads)
+            few = net.predict(X[:2], n_threads=n_threads)
+            all_ = net.predict(X, n_threads=n_threads)
+            net.fit(X, Y, epochs=2, n_threads=n_threads, callbacks=Looking(nested))
+            return [np.array(loss), few, all_, net.parameters, inner.parameters]
+
+    expected = results(1)
+    for n_threads in COUNTS:
+        for a, e in zip(results(n_threads), expected, strict=True):
+            assert same_bits(a, e)
+
+
+@pytest.mark.usefixtures("eager")
+def test_two_threads_of_python_have_teams_of_their_own(rng):
+    X, Y = data(rng, 400, [20, 3], np.float32)
+
+    def trained(seed, n_threads):
+        net = cyprop.Network([20, 30, 3], seed=seed)
+        net.fit(X, Y, epochs=3, batch_size=100, n_threads=n_threads)
+        return net.parameters
+
+    found = {}
+    both = [
+        threading.Thread(target=lambda seed=seed: found.update({seed: trained(seed, 2)}))
+        for seed in (1, 2)
+    ]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    for seed in (1, 2):
+        assert same_bits(found[seed], trained(seed, 1))
+
+
 # how many
+
+
+def test_small_networks_of_many_rows_use_threads(monkeypatch):
+    monkeypatch.setattr(threads, "processors", lambda: 2)
+    work = threads.work_of_row(cyprop.Network([4, 32, 16, 4]).settings)
+    assert threads.threads_for_batches(2, 10_000, 10_000, work) == 2
+    assert threads.threads_for_batches(2, 10_000, 32, work) == 1
 
 
 def test_more_threads_than_are_of_use_are_not_started(monkeypatch):

@@ -4,14 +4,6 @@ from libc.string cimport memcpy
 
 from cyprop.engine.model cimport Batch, Model, Part, Sink, Tape, whole_lines
 
-cdef enum:
-    ROWS_AT_ONCE = 64            # so that their activations stay in the cache
-
-
-cdef inline Py_ssize_t some(Py_ssize_t n) noexcept nogil:
-    """As many of n rows as go through a network together where they need not all."""
-    return min(n, <Py_ssize_t> ROWS_AT_ONCE)
-
 
 cdef inline Py_ssize_t losses_size(Py_ssize_t n) noexcept nogil:
     return whole_lines(n * sizeof(double))

@@ -7,8 +7,7 @@ then, and if that came, returns true, with an exception set and its results of n
 """
 
 from cyprop.engine.chain cimport (
-    backward, forward, interrupted, look, predict, predict_scratch_size, pull_back, step_by, tape_size,
-    wait_for_others,
+    backward, forward, predict, predict_scratch_size, pull_back, step_by, tape_size,
 )
 from cyprop.engine.maps cimport (
     behind_inputs, map_batch, predict_through_maps, room_of_maps, scale_error, scale_input_gradient,
@@ -17,19 +16,20 @@ from cyprop.engine.model cimport (
     NOTHING, UNSEEN, Part, Tape, count_update, has_maps, input_size, output_size, rows_of, share,
     sink_of, tape_in, whole,
 )
-from cyprop.engine.team cimport LOOK, Team, now, run
+from cyprop.engine.parts cimport PIECE, interrupted, look, n_pieces_of
+from cyprop.engine.rows cimport Rows, rows_to_take, some, take_rows
+from cyprop.engine.team cimport LOOK, Team, now, run, run_apart
+from cyprop.engine.together cimport derive_errors, derive_parameters, tape_of_part
 from cyprop.engine.trial cimport step_is_finite, step_is_tame
 
-cdef enum:
-    PIECE_ROWS = 128             # taken forward together at least
-    PIECE = 1 << 24              # multiplications of a large batch after which Ctrl-C is looked for
 
-
-cdef inline Batch rows_from(const Model *model, const Batch *data, Py_ssize_t i) noexcept nogil:
-    """Some rows of data, from row i on; where there is an order, those that it names from there on,
+cdef inline Batch rows_from(
+    const Model *model, const Batch *data, Py_ssize_t i, Py_ssize_t n,
+) noexcept nogil:
+    """n rows of data, from row i on; where there is an order, those that it names from there on,
     and their targets and weights are still to be gathered."""
     cdef Batch batch = data[0]
-    batch.n = some(data.n - i)
+    batch.n = n
     if data.order != NULL:
         batch.order = data.order + i
         return batch
@@ -43,7 +43,7 @@ cdef inline Batch rows_from(const Model *model, const Batch *data, Py_ssize_t i)
 
 cdef struct Prediction:
     const Model *model
-    Py_ssize_t n
+    Rows *rows
     const char *X
     char *out
     char *scratch
@@ -61,8 +61,9 @@ cdef bint predict_rows(
     bint stoppable,
 ) noexcept nogil:
     """A⁽ᴸ⁾ of n rows into out (n, n_out)."""
-    cdef Prediction work = Prediction(model, n, X, out, scratch, stoppable, False)
-    run(predict_part, &work, n_parts)
+    cdef Rows rows = rows_to_take(n, n_parts)
+    cdef Prediction work = Prediction(model, &rows, X, out, scratch, stoppable, False)
+    run_apart(predict_part, &work, n_parts)
     return work.stopped
 
 
@@ -72,25 +73,25 @@ cdef void predict_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     cdef long long next_look = now() + LOOK if task.stoppable else 0
     cdef const Model *model = task.model
     cdef Py_ssize_t n_in = input_size(model), n_out = output_size(model), size = model.itemsize
-    cdef char *scratch = task.scratch + predict_rows_scratch_size(model, task.n, index)
-    cdef Py_ssize_t i, end, rows
-    i, end = share(&part, task.n, 1)
-    while i < end:
-        rows = some(end - i)
+    cdef char *scratch = task.scratch + predict_rows_scratch_size(model, task.rows.n, index)
+    cdef Py_ssize_t i, rows
+    i, rows = take_rows(task.rows)
+    while rows > 0:
         if has_maps(model):
             predict_through_maps(
                 model, rows, task.X + i * n_in * size, n_in, task.out + i * n_out * size, scratch)
         else:
             predict(
                 model, rows, task.X + i * n_in * size, n_in, task.out + i * n_out * size, scratch)
-        i += rows
-        if i < end and look(&part, &next_look):
+        i, rows = take_rows(task.rows)
+        if rows > 0 and look(&part, &next_look):
             task.stopped = True
             break
 
 
 cdef struct InputGradient:
     const Model *model
+    Rows *rows
     Batch data
     const char *dA
     char *dX
@@ -109,9 +110,10 @@ cdef bint input_gradient(
     Py_ssize_t n_parts, bint stoppable,
 ) noexcept nogil:
     """dX = dA · ∂A⁽ᴸ⁾/∂X of n rows, dX (n, n_in)."""
+    cdef Rows rows = rows_to_take(n, n_parts)
     cdef InputGradient work = InputGradient(
-        model, rows_of(model, n, X, NULL), dA, dX, scratch, stoppable, False)
-    run(input_gradient_part, &work, n_parts)
+        model, &rows, rows_of(model, n, X, NULL), dA, dX, scratch, stoppable, False)
+    run_apart(input_gradient_part, &work, n_parts)
     return work.stopped
 
 
@@ -128,11 +130,10 @@ cdef void input_gradient_part(void *work, Py_ssize_t index, Team *team) noexcept
     cdef Batch batch
     cdef Tape tape
     cdef Sink sink = sink_of(NOTHING)
-    cdef Py_ssize_t i, end
-    i, end = share(&part, task.data.n, 1)
-    while i < end:
-        batch = rows_from(model, &task.data, i)
-        batch.n = min(batch.n, end - i)
+    cdef Py_ssize_t i, rows
+    i, rows = take_rows(task.rows)
+    while rows > 0:
+        batch = rows_from(model, &task.data, i, rows)
         tape = tape_in(model, batch.n, scratch)
         sink.dX = task.dX + i * x_row
         dA = task.dA + i * a_row
@@ -144,8 +145,8 @@ cdef void input_gradient_part(void *work, Py_ssize_t index, Team *team) noexcept
         pull_back(<Model *> model, &alone, &batch, &tape, dA, &sink)
         if model.maps.inputs:
             scale_input_gradient(model, batch.n, sink.dX)
-        i += batch.n
-        if i < end and look(&part, &next_look):
+        i, rows = take_rows(task.rows)
+        if rows > 0 and look(&part, &next_look):
             task.stopped = True
             break
 
@@ -164,6 +165,7 @@ cdef const char *mapped_error(
 
 cdef struct Evaluation:
     const Model *model
+    Rows *rows
     Batch data
     double *C
     char *scratch
@@ -194,8 +196,10 @@ cdef bint loss_of_rows(
     first. Stoppable.
     """
     cdef double *C = <double *> scratch
-    cdef Evaluation work = Evaluation(model, data[0], C, scratch + losses_size(data.n), False)
-    run(evaluate_part, &work, n_parts)
+    cdef Rows rows = rows_to_take(data.n, n_parts)
+    cdef Evaluation work = Evaluation(
+        model, &rows, data[0], C, scratch + losses_size(data.n), False)
+    run_apart(evaluate_part, &work, n_parts)
     if not work.stopped:
         total[0] = sum_of(data, C, 0)
     return work.stopped
@@ -212,11 +216,10 @@ cdef void evaluate_part(void *work, Py_ssize_t index, Team *team) noexcept nogil
         model, some(task.data.n))
     cdef Batch batch
     cdef Tape tape
-    cdef Py_ssize_t i, end
-    i, end = share(&part, task.data.n, 1)
-    while i < end:
-        batch = rows_from(model, &task.data, i)
-        batch.n = min(batch.n, end - i)
+    cdef Py_ssize_t i, rows
+    i, rows = take_rows(task.rows)
+    while rows > 0:
+        batch = rows_from(model, &task.data, i, rows)
         if batch.order != NULL:
             gather_targets(model, batch.n, task.data.Y, batch.order, gathered)
             batch.Y = gathered
@@ -224,8 +227,8 @@ cdef void evaluate_part(void *work, Py_ssize_t index, Team *team) noexcept nogil
             map_batch(model, 0, batch.n, room, &batch)
         tape = tape_in(model, batch.n, scratch)
         forward(model, &alone, &batch, &tape, task.C + i)
-        i += batch.n
-        if i < end and look(&part, &next_look):
+        i, rows = take_rows(task.rows)
+        if rows > 0 and look(&part, &next_look):
             task.stopped = True
             break
 
@@ -233,27 +236,19 @@ cdef void evaluate_part(void *work, Py_ssize_t index, Team *team) noexcept nogil
 cdef bint forward_in_pieces(
     const Model *model, const Part *part, const Batch *batch, const Tape *tape, double *C,
 ) noexcept nogil:
-    """`forward`, a piece of a large batch after the other; true if Ctrl-C came in between.
-
-    What a layer gives for a piece is in the first or second-level cache when the next one takes it.
-    """
+    """`forward` of one thread, looking for Ctrl-C between pieces of a large batch; true if it came."""
     cdef Part piece = part[0]
-    cdef Py_ssize_t i, n_pieces = batch.n * model.n_parameters // part.n_parts // PIECE + 1
-    cdef bint looking = n_pieces > 1
-    n_pieces = max(n_pieces, batch.n // part.n_parts // PIECE_ROWS)
-    if n_pieces <= 1:
-        forward(model, part, batch, tape, C)
-        return False
-    piece.team = NULL                    # which meets once, behind all pieces
-    piece.n_parts = n_pieces * part.n_parts
+    cdef Py_ssize_t i, work = 0, n_pieces = n_pieces_of(model, batch.n, 1)
+    piece.n_parts = n_pieces
     for i in range(n_pieces):
-        piece.index = part.index * n_pieces + i
+        piece.index = i
         forward(model, &piece, batch, tape, C)
-        if looking and interrupted(part):
-            if part.n_parts == 1:
+        work += batch.n // n_pieces * model.n_parameters
+        if work > PIECE and n_pieces > 1:
+            work = 0
+            if interrupted(part):
                 return True
-            break
-    return wait_for_others(part)
+    return False
 
 
 cdef struct Derivation:
@@ -297,19 +292,24 @@ cdef void derive_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     cdef Batch batch = task.batch
     cdef const char *dA = task.dA
     cdef Py_ssize_t first, end
-    cdef Tape tape = tape_in(
-        task.model, batch.n, task.scratch + room_of_maps(task.model, batch.n))
+    cdef Tape tape = tape_of_part(
+        task.model, &part, batch.n, task.scratch + room_of_maps(task.model, batch.n))
     cdef bint stopped
     first, end = share(&part, batch.n, 1)
     if has_maps(task.model):             # each part its own rows, as it takes them forward
         map_batch(task.model, first, end, task.scratch, &batch)
         if dA != NULL:
             dA = mapped_error(task.model, first, end, batch.n, dA, task.scratch)
-    stopped = forward_in_pieces(task.model, &part, &batch, &tape, task.C)
-    if not stopped and dA == NULL:
-        stopped = backward(task.model, &part, &batch, &tape, task.sink)
-    elif not stopped:
-        stopped = pull_back(task.model, &part, &batch, &tape, dA, task.sink)
+    if part.n_parts > 1:
+        stopped = derive_errors(
+            task.model, &part, &batch, &tape, task.C, dA, task.sink
+        ) or derive_parameters(task.model, &part, &batch, &tape, task.sink)
+    else:
+        stopped = forward_in_pieces(task.model, &part, &batch, &tape, task.C)
+        if not stopped and dA == NULL:
+            stopped = backward(task.model, &part, &batch, &tape, task.sink)
+        elif not stopped:
+            stopped = pull_back(task.model, &part, &batch, &tape, dA, task.sink)
     if task.model.maps.inputs and task.sink.dX != NULL and not stopped:
         scale_input_gradient(
             task.model, end - first,

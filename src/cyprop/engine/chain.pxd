@@ -1,24 +1,7 @@
 """The chain rule over a model, which the engine calls without the GIL."""
 
 from cyprop.engine.model cimport Batch, Model, Part, Sink, Tape
-
-cdef enum:
-    STRIP_BYTES = 16384     # of dW at a time while learning: half a first-level cache
-    STRIP_ROWS = 48         # of W at least, and in multiples: what a tile of dA_prev likes
-
-
-cdef inline Py_ssize_t strip_size(const Model *model) noexcept nogil:
-    return STRIP_BYTES + STRIP_ROWS * model.widest * model.itemsize
-
-
-cdef inline char *strip_of(const Model *model, const Tape *tape, const Part *part) noexcept nogil:
-    """The part's own strip of dW."""
-    return tape.strips + part.index * strip_size(model)
-
-
-cdef bint interrupted(const Part *part) noexcept nogil
-cdef bint look(const Part *part, long long *next_look) noexcept nogil
-cdef bint wait_for_others(const Part *part) noexcept nogil
+from cyprop.engine.pieces cimport Link
 
 cdef Py_ssize_t predict_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil
 cdef void predict(
@@ -35,6 +18,9 @@ cdef bint backward(
 cdef bint pull_back(
     Model *model, const Part *part, const Batch *batch, const Tape *tape, const char *dA,
     const Sink *sink) noexcept nogil
+cdef bint pass_on(
+    const Model *model, const Part *part, const Link *link, Py_ssize_t k,
+    Py_ssize_t k_end) noexcept nogil
 cdef void step_by(Model *model, const Part *part, const char *gradient) noexcept nogil
 
 

@@ -22,43 +22,30 @@ Where rows of W are shorter than a cache line, `forward` reads on into the next 
 n_out, numbers that nobody uses. Padding of dZ is kept at zero, so that padding never adds to a
 gradient. Scratch belongs to the caller. Nothing here can fail.
 
-A team of threads shares a batch: each member takes some of its rows through `forward` and to dZ,
-then some of the rows of W through dA_prev, dW and the update. No sum is ever split, so bits do not
-depend on how many there are. Between the two they wait for each other.
+Here one thread does it all. A team of threads shares a batch in another order, with the same bits
+(together.pyx).
 """
 
 from libc.math cimport NAN, isfinite
 from libc.string cimport memcpy
 
 from cyprop.engine.model cimport (
-    LINE_BYTES, UPDATE, VECTOR, A_of, Batch, D_of, Layer, Model, Part, Sink, Tape, Z_of,
+    UPDATE, A_of, Batch, D_of, Layer, Model, Part, Sink, Tape, Z_of, sizes_size,
     biases_of, count_update, drops, learns, next_update, rows_of, share, sink_of, tape_in,
     weights_of, whole,
 )
+from cyprop.engine.parts cimport interrupted, wait_for_others
 from cyprop.engine.pieces cimport (
-    Link, activate, add_penalty, bias_gradient, clear_padding, clip_rows, drop_out,
-    error_behind_dropout,
-    error_below, error_of_layer, given_error, output_error, penalty, step, step_outer,
-    step_rows, weight_gradient,
+    Link, activate, choose_input, clear_padding, drop_out, error_behind_dropout, error_below,
+    error_of_layer, given_error, output_error, penalty, step, step_rows,
 )
-from cyprop.engine.team cimport LOOK, Team, desert, meet, now, stop, stops
+from cyprop.engine.strips cimport (
+    POLL, STRIP_ROWS, derive_biases, derive_weights, strip_of, strip_size,
+)
 from cyprop.engine.trial cimport (
     begin_update, is_bounded, is_plainly_tame, is_tame, tried,
 )
-from cyprop.engine.turns cimport n_forks
-from cyprop.kernels.table cimport BLOCK_ROWS, Table
-
-cdef extern from "Python.h":
-    int PyErr_CheckSignals()
-    void PyErr_SetString(object kind, const char *text)
-
-cdef enum:
-    POLL = 1 << 24          # multiplications between two looks for Ctrl-C
-
-
-cdef bint wait_for_others(const Part *part) noexcept nogil:
-    """Until all parts are here; true if they have been told to stop."""
-    return part.team != NULL and part.n_parts > 1 and meet(<Team *> part.team)
+from cyprop.kernels.table cimport Table
 
 
 cdef Py_ssize_t predict_scratch_size(const Model *model, Py_ssize_t n) noexcept nogil:
@@ -91,16 +78,15 @@ cdef void predict(
 
 
 cdef Py_ssize_t tape_size(const Model *model, Py_ssize_t n, Py_ssize_t n_parts) noexcept nogil:
-    """Of the scratch that a tape for n rows takes, with a strip for each of n_parts."""
-    return (
-        n * (model.kept + 2 * model.widest) * model.itemsize
-        + n_parts * strip_size(model)
-    )
+    """Of the scratch that a tape for n rows takes, with a strip for each of n_parts.
 
-
-cdef inline Py_ssize_t strip_rows(const Model *model, const Layer *layer) noexcept nogil:
-    cdef Py_ssize_t fitting = STRIP_BYTES // (layer.W_stride * model.itemsize)
-    return max(fitting // STRIP_ROWS, 1) * STRIP_ROWS
+    A team keeps dZ of every layer. It may be smaller than n_parts, or one thread alone.
+    """
+    cdef Py_ssize_t dZ = 2 * model.widest
+    if n_parts > 1:
+        dZ = max(dZ, model.widths)
+    return n * (model.kept + dZ) * model.itemsize + n_parts * (
+        strip_size(model) + (sizes_size(model) if n_parts > 1 else 0))
 
 
 cdef void forward(
@@ -140,117 +126,14 @@ cdef void forward(
                 last - first, layer.n_out, Z, A, layer.stride,
                 batch.Y + first * batch.Y_stride * model.itemsize, batch.Y_stride, C + first,
                 model.loss_hyperparameters)
-    wait_for_others(part)
 
 
-cdef bint interrupted(const Part *part) noexcept nogil:
-    """Whether Python has something to raise, such as KeyboardInterrupt; it is then set.
-
-    The first part looks, in the thread that Python has called. The others learn of it here, or
-    when they next wait for each other. A handler may fork, and a child has no team.
-    """
-    cdef bint found = False
-    cdef long n_forks_before = n_forks
-    if part.index == 0:
-        with gil:
-            found = PyErr_CheckSignals() != 0
-            if n_forks != n_forks_before and part.n_parts > 1:
-                desert(<Team *> part.team)
-                if not found:
-                    PyErr_SetString(
-                        RuntimeError, "a signal handler forked in the midst of a call on several"
-                        " threads, of which the child has one; call it again")
-                found = True
-        if found and part.team != NULL:
-            stop(<Team *> part.team)
-    return found or (part.team != NULL and stops(<Team *> part.team))
-
-
-cdef bint look(const Part *part, long long *next_look) noexcept nogil:
-    """`interrupted`, for parts that are stoppable, and asked of Python only every 30 ms."""
-    cdef long long time
-    if not part.stoppable:
-        return False
-    if part.index > 0:
-        return stops(<Team *> part.team)
-    time = now()
-    if time < next_look[0]:
-        return False
-    next_look[0] = time + LOOK
-    return interrupted(part)
-
-
-cdef inline void learn_strip(
-    Model *model, const Link *link, Py_ssize_t k, Py_ssize_t n_rows,
+cdef bint pass_on(
+    const Model *model, const Part *part, const Link *link, Py_ssize_t k, Py_ssize_t k_end,
 ) noexcept nogil:
-    """Update W for the inputs from k on."""
-    cdef const Layer *layer = link.layer
-    if not step_outer(model, link, k, n_rows):
-        weight_gradient(model, link, k, n_rows, link.strip)
-        if model.penalised:
-            add_penalty(model, link, k, n_rows, link.strip)
-        step_rows(model, layer, k, n_rows, link.strip, padded=True)
-
-
-cdef inline bint derive_weights(
-    Model *model, const Part *part, const Link *link, const Sink *sink,
-) noexcept nogil:
-    """dA_prev and dW of this part's inputs (rows of W), a strip at a time; true if interrupted."""
-    cdef const Layer *layer = link.layer
-    cdef char *dW
-    cdef Py_ssize_t k = 0, k_end = layer.n_in, n_rows = layer.n_in, work = 0
-    if part.n_parts > 1:
-        k, k_end = share(
-            part, layer.n_in,
-            BLOCK_ROWS if link.dA_prev == NULL else LINE_BYTES // model.itemsize)
-    if n_rows > STRIP_ROWS and (sink.target == UPDATE or sink.squares != NULL or (
-        part.stoppable and link.n * n_rows * layer.W_stride > POLL
-    )):
-        n_rows = strip_rows(model, layer)
-    if link.n == 1 and sink.target == UPDATE and link.dA_prev == NULL:
-        if step_outer(model, link, k, k_end - k):      # the first layer of one sample needs no strips
-            return False
-    while k < k_end:
-        n_rows = min(n_rows, k_end - k)
-        if link.dA_prev != NULL:
-            error_below(model, link, k, n_rows)
-        if sink.target == UPDATE:
-            learn_strip(model, link, k, n_rows)
-        elif sink.target == VECTOR:
-            dW = sink.gradient + (layer.offset + k * layer.W_stride) * model.itemsize
-            weight_gradient(model, link, k, n_rows, dW)
-            if sink.penalised:
-                add_penalty(model, link, k, n_rows, dW)
-            if sink.squares != NULL:
-                clip_rows(model, layer, sink, k, n_rows, dW)
-        k += n_rows
-        work += link.n * n_rows * layer.W_stride
-        if part.stoppable and work > POLL:
-            work = 0
-            if interrupted(part):
-                return True
-    return False
-
-
-cdef inline void derive_biases(Model *model, const Link *link, const Sink *sink) noexcept nogil:
-    cdef Py_ssize_t offset = link.layer.b_offset
-    cdef char *db
-    if sink.target == UPDATE:
-        bias_gradient(model, link, link.strip)
-        step(
-            model, offset, link.layer.W_stride, link.strip, model.hyperparameters_of_biases)
-    elif sink.target == VECTOR:
-        db = sink.gradient + offset * model.itemsize
-        bias_gradient(model, link, db)
-        if sink.squares != NULL:
-            clip_rows(model, link.layer, sink, link.layer.n_in, 1, db)
-
-
-cdef bint pass_on(Model *model, const Part *part, const Link *link) noexcept nogil:
-    """dA_prev of this part's inputs alone, as a frozen layer passes it on; true if interrupted."""
-    cdef Py_ssize_t k, k_end, n_rows = POLL // (link.n * link.layer.W_stride)
+    """dA_prev of the inputs from k to k_end, and no dW; true if interrupted."""
+    cdef Py_ssize_t n_rows = POLL // (link.n * link.layer.W_stride)
     n_rows = max(n_rows // STRIP_ROWS, <Py_ssize_t> 1) * STRIP_ROWS
-    k, k_end = share(part, link.layer.n_in, LINE_BYTES // model.itemsize)
     while k < k_end:
         n_rows = min(n_rows, k_end - k)
         error_below(model, link, k, n_rows)
@@ -260,50 +143,17 @@ cdef bint pass_on(Model *model, const Part *part, const Link *link) noexcept nog
     return False
 
 
-cdef inline void choose_input(
-    const Model *model, const Batch *batch, const Tape *tape, bint dropping, Link *link,
-) noexcept nogil:
-    """Where a layer's A_prev is, and how its dA_prev lies."""
-    cdef const Layer *below
-    if link.layer == model.layers:
-        link.A_prev = batch.X
-        link.ordinary = batch.ordinary
-        link.A_prev_stride = batch.X_stride
-        link.order = batch.order
-        link.dA_prev_stride = link.layer.n_in
-    else:
-        below = link.layer - 1
-        link.A_prev = A_of(model, below, tape, 0)
-        link.ordinary = below.activation.bounded
-        if dropping and below.dropout > 0:
-            link.A_prev = D_of(model, below, tape, 0)
-            link.ordinary = link.ordinary and below.dropout <= 0.99
-        link.A_prev_stride = link.dA_prev_stride = below.stride
-
-
-cdef inline bint may_learn(Model *model, const Part *part, const Link *link) noexcept nogil:
-    """Whether a layer's update leaves every number finite (trial.pyx); all parts find the same."""
+cdef inline bint may_learn(Model *model, const Link *link) noexcept nogil:
+    """Whether a layer's update leaves every number finite (trial.pyx)."""
     cdef Link copied
-    cdef bint tame = False, bounded = is_bounded(model)
-    # X and W may change meanwhile in the hands of others: where they are looked at, one part does it.
-    cdef bint asks = part.n_parts > 1 and (
-        model.penalised or (link.layer == model.layers and not link.ordinary))
-    if bounded and not asks and is_plainly_tame(model, link):
-        return True
-    copied = link[0]                 # so that the compiler may keep the link itself in registers
-    if part.index == 0 or not asks:
-        tame = bounded and is_tame(model, &copied)
-    if asks:
-        if part.index == 0:
-            model.tame = tame
-        wait_for_others(part)
-        tame = model.tame
-    if tame:
-        return True
-    if part.index == 0:
-        tried(model, &copied)
-    wait_for_others(part)
-    return not model.overflowed
+    if is_bounded(model):
+        if is_plainly_tame(model, link):
+            return True
+        copied = link[0]             # so that the compiler may keep the link itself in registers
+        if is_tame(model, &copied):
+            return True
+    copied = link[0]
+    return tried(model, &copied)
 
 
 cdef bint descend(
@@ -315,9 +165,8 @@ cdef bint descend(
     cdef char *swap
     cdef Py_ssize_t l, lowest = model.lowest if learns(sink) else 0
     cdef bint stopped, dropping = drops(model, batch)
-    link.n = batch.n
-    link.first, link.n_own = share(part, batch.n, 1)
-    link.n_own -= link.first
+    link.n = link.n_own = batch.n
+    link.first = 0
     link.order = NULL
     link.dZ = tape.dZ
     link.dA_prev = tape.dA_prev
@@ -333,19 +182,15 @@ cdef bint descend(
             error_of_layer(model, tape, &link)
         clear_padding(model, &link)
         dZ_is_known = False
-        if wait_for_others(part):
-            return True
         if learns(sink) and link.layer.frozen:
-            stopped = pass_on(model, part, &link)
+            stopped = pass_on(model, part, &link, 0, link.layer.n_in)
         else:
-            if sink.target == UPDATE and not may_learn(model, part, &link):
+            if sink.target == UPDATE and not may_learn(model, &link):
                 return True
-            stopped = derive_weights(model, part, &link, sink)
-            if part.index == 0 and not stopped:
+            stopped = derive_weights(model, part, &link, sink, 0, link.layer.n_in)
+            if not stopped:
                 derive_biases(model, &link, sink)
-        if stopped and part.n_parts == 1:
-            return True
-        if wait_for_others(part):
+        if stopped:
             return True
         swap = link.dZ
         link.dZ = link.dA_prev
@@ -369,7 +214,7 @@ cdef inline bint come_back(
     updated, and the others as before. True also if the update has `overflowed`, and stopped before
     any number became infinite.
     """
-    if sink.target == UPDATE and part.index == 0:
+    if sink.target == UPDATE:
         begin_update(model)
     output_error(model, part, batch, tape)
     return descend(model, part, batch, tape, sink, model.loss.gives_dZ)

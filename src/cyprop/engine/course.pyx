@@ -8,11 +8,11 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_RawFree
 from libc.math cimport INFINITY
 
-from cyprop.engine.threads import threads_for_rows
+from cyprop.engine.threads import threads_for_rows, work_of_row
 
 from cyprop.engine.batches cimport loss_of_rows, loss_of_rows_scratch_size, weight_of
 from cyprop.engine.learning cimport Recipe, train, train_scratch_size
-from cyprop.engine.memory cimport Memory, allocate
+from cyprop.engine.memory cimport Memory, allocate, settings_of
 from cyprop.engine.model cimport Batch, Model, aligned, rows_of
 from cyprop.engine.stack cimport STACK_OF_KERNELS, need_stack
 from cyprop.engine.turns cimport Call, raise_what_is_set
@@ -201,4 +201,4 @@ cdef class Course:
                 data.weights = <const double *> cnp.PyArray_DATA(<cnp.ndarray> weights)
         return mean_loss(
             self.network, &data,
-            threads_for_rows(n_threads, data.n, self.network.model.n_parameters))
+            threads_for_rows(n_threads, data.n, work_of_row(settings_of(self.network))))

@@ -13,7 +13,7 @@ import numpy as np
 
 from cyprop.checks.arrays import real_array
 from cyprop.engine.memory import aligned_zeros, frozen_of, views
-from cyprop.engine.threads import threads_for_parameters, threads_for_rows
+from cyprop.engine.threads import threads_for_parameters, threads_for_rows, work_of_row
 
 from cyprop.engine.batches cimport (
     derive as derive_batch, derive_scratch_size, input_gradient, input_gradient_scratch_size,
@@ -40,7 +40,7 @@ def derive(
     """
     cdef Model *model = &network.model
     cdef Py_ssize_t n = X.shape[0]
-    cdef Py_ssize_t n_parts = threads_for_rows(n_threads, n, model.n_parameters)
+    cdef Py_ssize_t n_parts = threads_for_rows(n_threads, n, work_of_row(settings_of(network)))
     cdef Batch batch
     cdef Sink sink
     cdef const char *given = NULL
@@ -89,7 +89,7 @@ def jacobian(Engine network not None, X, n_threads):
     """∂A⁽ᴸ⁾/∂X of each row of X (n, n_in), a checked array: (n, n_out, n_in)."""
     cdef Model *model = &network.model
     cdef Py_ssize_t n = X.shape[0] * network.n_out
-    cdef Py_ssize_t n_parts = threads_for_rows(n_threads, n, model.n_parameters)
+    cdef Py_ssize_t n_parts = threads_for_rows(n_threads, n, work_of_row(settings_of(network)))
     cdef const char *x
     cdef const char *da
     cdef char *dx

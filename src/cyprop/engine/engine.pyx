@@ -16,7 +16,7 @@ from cyprop.checks.arrays import check_same_rows, checked_out, matrix, real_arra
 from cyprop.checks.labels import targets_of_row, targets_of_rows
 from cyprop.checks.layers import layer_number
 from cyprop.checks.weights import weight_of_a_row, weights_of_rows
-from cyprop.engine.threads import threads_for_batches, threads_for_rows
+from cyprop.engine.threads import threads_for_batches, threads_for_rows, work_of_row
 
 from cyprop.engine.batches cimport predict_rows, predict_rows_scratch_size
 from cyprop.engine.chain cimport (
@@ -297,7 +297,8 @@ cdef class Engine(Memory):
         n = x.shape[0] if cnp.PyArray_NDIM(x) == 2 else 1
         shape = (*np.shape(x[..., 0]), output_size(model))
         y = np.empty(shape, dtype) if out is None else checked_out(out, shape, dtype, X)
-        n_parts = 1 if n_threads is 1 else threads_for_rows(n_threads, n, model.n_parameters)
+        n_parts = 1 if n_threads is 1 else threads_for_rows(
+            n_threads, n, work_of_row(settings_of(self)))
         need_stack(STACK_OF_KERNELS)
         source = cnp.PyArray_BYTES(x)
         target = cnp.PyArray_BYTES(y)
@@ -479,7 +480,7 @@ cdef class Engine(Memory):
         X, Y = checked_batch(self, X, Y)
         n = X.shape[0]
         n_parts = 1 if n_threads is 1 else threads_for_batches(
-            n_threads, n, n, self.model.n_parameters)
+            n_threads, n, n, work_of_row(settings_of(self)))
         if sample_weight is not None:
             sample_weight = weights_of_rows(sample_weight, n)
             n = sum(sample_weight.tolist())
@@ -577,7 +578,8 @@ cdef class Engine(Memory):
             data.weights = <const double *> cnp.PyArray_DATA(<cnp.ndarray> sample_weight)
         return mean_loss(
             self, &data,
-            1 if n_threads is 1 else threads_for_rows(n_threads, n, model.n_parameters))
+            1 if n_threads is 1 else threads_for_rows(
+                n_threads, n, work_of_row(settings_of(self))))
 
     def _measured(self, X, Y, n_threads, sample_weight, metrics):
         """What `evaluate` gives where metrics are asked for, which a Network knows how to measure."""

@@ -12,16 +12,21 @@ can fail.
 from libc.math cimport INFINITY, NAN, isfinite, sqrt
 
 from cyprop.engine.batches cimport forward_in_pieces, gather_targets, losses_size, sum_of
-from cyprop.engine.chain cimport STRIP_BYTES, backward, strip_of, tape_size, wait_for_others
+from cyprop.engine.chain cimport backward, tape_size
 from cyprop.engine.maps cimport map_batch, room_of_maps
 from cyprop.engine.memory cimport set_rate
 from cyprop.engine.model cimport (
     LINE_BYTES, UNSEEN, UPDATE, UPDATES, VECTOR, Layer, Part, Sink, Tape, blocks_of, has_maps,
-    input_size, n_blocks, next_update, share, sink_of, tape_in, whole_lines,
+    input_size, n_blocks, next_update, share, sink_of, whole_lines,
 )
+from cyprop.engine.parts cimport wait_for_others
 from cyprop.engine.pieces cimport penalty, step, step_rows
+from cyprop.engine.strips cimport STRIP_BYTES, strip_of
 from cyprop.engine.team cimport Team, run
-from cyprop.engine.trial cimport begin_update, is_bounded, look_at_states, step_is_finite, tame
+from cyprop.engine.together cimport derive_errors, derive_parameters, tape_of_part
+from cyprop.engine.trial cimport (
+    begin_update, is_bounded, look_at_states, step_is_finite, take_back_beginning, tame,
+)
 
 cdef enum:
     SLICE = 1 << 24              # multiplications after which training stops for a look at Ctrl-C
@@ -179,16 +184,18 @@ cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
     cdef Part part = Part(index, team.n_parts, team, True)
     cdef Model *model = task.model
     cdef Room room
+    cdef Sink sink
     cdef Batch batch = task.data
     cdef Tape tape
     cdef double total = task.total_before, weight
     cdef Py_ssize_t left = SLICE if part.n_parts == 1 else TEAM_SLICE * part.n_parts
     cdef Py_ssize_t start = task.start
     place_room(model, task.recipe, task.batch_size, task.scratch, &room)
+    sink = sink_of_recipe(model, task.recipe, &room)
     batch.update = next_update(model)
     while start < task.data.n and left > 0:
         batch.n = min(task.batch_size, task.data.n - start)
-        tape = tape_in(model, batch.n, room.tape)
+        tape = tape_of_part(model, &part, batch.n, room.tape)
         weight = weight_from(&task.data, start, batch.n)
         if weight > 0:
             gather(model, &part, &task.data, start, &room, &batch)
@@ -201,7 +208,7 @@ cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
                 model.l2 = task.recipe.shared_l2 / weight
             if index == 0 and model.penalised:
                 task.penalty = penalty(model)
-            if forward_in_pieces(model, &part, &batch, &tape, room.C):
+            if go_forward(model, &part, &batch, &tape, &sink, room.C):
                 break
             if task.recipe.shared_l2 >= 0:
                 total += batch.n * (
@@ -211,8 +218,9 @@ cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
                 if model.penalised:
                     total += weight * task.penalty
             if not isfinite(total):
+                forget_batch(model, &part, &sink)
                 break
-            if learn_batch(model, &part, &batch, &tape, task.recipe, &room):
+            if learn_batch(model, &part, &batch, &tape, task.recipe, &sink, &room):
                 if model.overflowed:
                     total = NAN
                 break
@@ -225,20 +233,44 @@ cdef void train_part(void *work, Py_ssize_t index, Team *team) noexcept nogil:
         task.total = total
 
 
+cdef inline Sink sink_of_recipe(
+    const Model *model, const Recipe *recipe, const Room *room,
+) noexcept nogil:
+    if not is_whole(recipe):
+        return sink_of(UPDATE)
+    return Sink(VECTOR, room.gradient, NULL, model.penalised, recipe.clip_value, room.squares)
+
+
+cdef inline bint go_forward(
+    Model *model, const Part *part, const Batch *batch, const Tape *tape, const Sink *sink, double *C,
+) noexcept nogil:
+    """The loss of each row; on a team also what comes before dW. True if interrupted."""
+    if part.n_parts == 1:
+        return forward_in_pieces(model, part, batch, tape, C)
+    if derive_errors(model, part, batch, tape, C, NULL, sink):
+        forget_batch(model, part, sink)
+        return True
+    return False
+
+
+cdef inline void forget_batch(Model *model, const Part *part, const Sink *sink) noexcept nogil:
+    """Of an update that a team has begun, and does not make."""
+    if part.n_parts > 1 and part.index == 0 and sink.target == UPDATE:
+        take_back_beginning(model)
+
+
 cdef inline bint learn_batch(
     Model *model, const Part *part, const Batch *batch, const Tape *tape, const Recipe *recipe,
-    const Room *room,
+    const Sink *sink, const Room *room,
 ) noexcept nogil:
     """Update by a batch that went forward; true if interrupted, or if a number would not be finite."""
-    cdef Sink sink = sink_of(UPDATE)
-    if not is_whole(recipe):
-        # Where no layer learns, the way back has no wait, and the next batch would come too soon.
-        return backward(model, part, batch, tape, &sink) or (
-            model.highest < 0 and wait_for_others(part))
-    sink = Sink(
-        VECTOR, room.gradient, NULL, model.penalised, recipe.clip_value, room.squares)
-    if backward(model, part, batch, tape, &sink):
-        return True
+    cdef bint stopped
+    if part.n_parts == 1:
+        stopped = backward(model, part, batch, tape, sink)
+    else:
+        stopped = derive_parameters(model, part, batch, tape, sink)
+    if stopped or sink.target == UPDATE:
+        return stopped
     if part.index == 0:
         room.factor[0] = factor_of(model, recipe, room)
     if wait_for_others(part) or model.overflowed:

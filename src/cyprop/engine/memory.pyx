@@ -292,6 +292,9 @@ cdef int place_layers(Model *model, settings) except -1:
             layer.D_offset = kept + layer.stride
             kept += 2 * layer.stride
         model.widest = max(model.widest, layer.stride)
+    for l in range(n_layers - 1, -1, -1):    # on the tape of a team the output layer's dZ is the first
+        model.layers[l].dZ_offset = model.widths
+        model.widths += model.layers[l].stride
     model.kept = kept
     model.n_parameters = n_parameters
     return 0

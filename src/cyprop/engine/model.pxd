@@ -23,6 +23,7 @@ cdef struct Layer:
     Py_ssize_t first_block           # how many blocks of rows of W, and b, stand in front of it
     Py_ssize_t A_offset              # of A in the scratch of one row, in elements
     Py_ssize_t Z_offset              # the same for Z; equal to A_offset where Z need not be kept
+    Py_ssize_t dZ_offset             # the same for dZ, where it is kept of every layer
     bint frozen                      # learning leaves W and b alone
     double dropout                   # the probability that a unit is silent in an update
     Py_ssize_t M_offset              # of what multiplies A then, and
@@ -52,6 +53,7 @@ cdef struct Model:
     Py_ssize_t lowest, highest       # of the layers that learn; n_layers and -1 where none does
     Py_ssize_t n_parameters          # padding included
     Py_ssize_t widest                # the widest stride of a layer
+    Py_ssize_t widths                # all strides of layers together
     Py_ssize_t kept                  # scratch elements a row needs when A (and Z) is kept
     char *parameters
     const Loss *loss
@@ -70,7 +72,6 @@ cdef struct Model:
     bint drops                       # whether a layer has dropout
     uint64_t seed                    # of dropout
     Wildness wild                    # of the states: whether every update is tried before it is made
-    bint tame                        # what a part has found of a layer's update for all of them
     bint overflowed                  # the last update would have made a number infinite, and stopped
     Py_ssize_t direct                # dtype; −1 where there are maps, which a path without never equals
     Maps maps
@@ -94,9 +95,13 @@ cdef struct Batch:                   # rows that go through a network together
 cdef struct Tape:                    # what `forward` leaves in scratch for `backward`, of n rows
     Py_ssize_t n
     char *kept                       # A and Z of every layer, M and D of those with dropout
-    char *dZ                         # of one layer: first its dA, then its dZ in the same place
-    char *dA_prev                    # of the layer below
+    char *dZ                         # of one layer, or on a team of all: first dA, then dZ in its place
+    char *dA_prev                    # of the layer below; on a team it is the dZ of that layer
     char *strips                     # of dW, one for each part
+    char *sizes                      # what parts of a team find; see `Sizes`
+
+cdef struct Sizes:                   # the largest numbers of a layer that a part has seen
+    double dZ, A_prev, W
 
 cdef enum Target:                    # what becomes of the derivatives by the parameters
     NOTHING                          # they are not wanted
@@ -192,7 +197,12 @@ cdef inline Tape tape_in(const Model *model, Py_ssize_t n, char *scratch) noexce
     """A tape for n rows in scratch of `tape_size`, which starts at a cache line."""
     cdef char *dZ = scratch + n * model.kept * model.itemsize
     cdef char *dA_prev = dZ + n * model.widest * model.itemsize
-    return Tape(n, scratch, dZ, dA_prev, dA_prev + n * model.widest * model.itemsize)
+    return Tape(n, scratch, dZ, dA_prev, dA_prev + n * model.widest * model.itemsize, NULL)
+
+
+cdef inline Py_ssize_t sizes_size(const Model *model) noexcept nogil:
+    """Of the sizes of every layer, as one part of a team finds them."""
+    return whole_lines(model.n_layers * sizeof(Sizes))
 
 
 cdef inline char *A_of(
@@ -214,6 +224,11 @@ cdef inline char *M_of(
 ) noexcept nogil:
     """What dropout multiplies A by, from that row on."""
     return tape.kept + (tape.n * layer.M_offset + row * layer.stride) * model.itemsize
+
+
+cdef inline char *dZ_of(const Model *model, const Layer *layer, const Tape *tape) noexcept nogil:
+    """dZ of a layer on the tape of a team, all rows."""
+    return tape.dZ + tape.n * layer.dZ_offset * model.itemsize
 
 
 cdef inline char *D_of(

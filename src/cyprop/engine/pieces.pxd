@@ -37,6 +37,27 @@ cdef inline Py_ssize_t independent_columns(const Layer *layer, Py_ssize_t *n) no
     return columns
 
 
+cdef inline void choose_input(
+    const Model *model, const Batch *batch, const Tape *tape, bint dropping, Link *link,
+) noexcept nogil:
+    """Where a layer's A_prev is, and how its dA_prev lies."""
+    cdef const Layer *below
+    if link.layer == model.layers:
+        link.A_prev = batch.X
+        link.ordinary = batch.ordinary
+        link.A_prev_stride = batch.X_stride
+        link.order = batch.order
+        link.dA_prev_stride = link.layer.n_in
+    else:
+        below = link.layer - 1
+        link.A_prev = A_of(model, below, tape, 0)
+        link.ordinary = below.activation.bounded
+        if dropping and below.dropout > 0:
+            link.A_prev = D_of(model, below, tape, 0)
+            link.ordinary = link.ordinary and below.dropout <= 0.99
+        link.A_prev_stride = link.dA_prev_stride = below.stride
+
+
 cdef inline void activate(
     const Model *model, const Layer *layer, Py_ssize_t n, const char *Z, char *A,
 ) noexcept nogil:

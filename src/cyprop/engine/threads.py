@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 from cyprop.checks.numbers import shown, whole_number
+from cyprop.engine.team import Kept
 
-MOST = 256  # members that a team can have (team.h)
+if TYPE_CHECKING:
+    from cyprop.settings import Settings
 
-# What each thread must have to do, in multiplications of one pass over the weights. Measured on two
-# cores of a Zen 4: starting a thread takes some 50 µs, so two overtook one at 2^22 a call; of a
-# batch they did at 2^18 for 16-64-64-4, 2^19 for 784-30-10 and 2^20 for 784-300-10.
+MOST = 256  # members that a team can have (meeting.h)
+
+# What each thread must have to do, in multiplications (`work_of_row`). Measured on two cores of a
+# Zen 5: a call starts its threads in some 100 µs; of a batch, where they meet twice and fetch what
+# the others have updated, two overtake one at LEAST_OF_A_BATCH each for 784-30-10.
 LEAST_OF_A_CALL = 1 << 22
-LEAST_OF_A_BATCH = 1 << 19
+LEAST_OF_A_BATCH = 1 << 20
 LEAST_OF_A_STEP = 1 << 18  # parameters
+WORK_OF_A_UNIT = 64  # multiplications that take as long as its activation, derivative and bias
 
 
 def processors() -> int:
@@ -25,8 +31,13 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def threads_for_rows(n_threads: Any, n: int, n_parameters: int) -> int:
-    """How many of `n_threads` are of use on n rows, each passing the parameters once.
+def work_of_row(settings: Settings) -> int:
+    """What a row takes to go through a network, in multiplications of a wide layer."""
+    return settings.n_parameters + WORK_OF_A_UNIT * sum(settings.sizes[1:])
+
+
+def threads_for_rows(n_threads: Any, n: int, work: int) -> int:
+    """How many of `n_threads` are of use on n rows of so much work each.
 
     Raises
     ------
@@ -38,18 +49,23 @@ def threads_for_rows(n_threads: Any, n: int, n_parameters: int) -> int:
         raise ValueError(f"n_threads is {shown(wanted)}, expected at most {MOST}")
     if wanted == 1:
         return 1
-    return max(1, min(wanted, processors(), n, n * n_parameters // LEAST_OF_A_CALL))
+    return max(1, min(wanted, processors(), n, n * work // LEAST_OF_A_CALL))
 
 
-def threads_for_batches(n_threads: Any, n: int, batch_size: int, n_parameters: int) -> int:
+def threads_for_batches(n_threads: Any, n: int, batch_size: int, work: int) -> int:
     """How many of `n_threads` are of use in training on n rows in batches, in which they meet."""
-    return min(
-        threads_for_rows(n_threads, n, n_parameters),
-        max(1, batch_size * n_parameters // LEAST_OF_A_BATCH),
-    )
+    return min(threads_for_rows(n_threads, n, work), max(1, batch_size * work // LEAST_OF_A_BATCH))
 
 
 def threads_for_parameters(n_threads: Any, n_parameters: int) -> int:
     """How many of `n_threads` are of use in one step of the optimizer over all parameters."""
     wanted = threads_for_rows(n_threads, MOST, LEAST_OF_A_CALL)
     return max(1, min(wanted, n_parameters // LEAST_OF_A_STEP))
+
+
+def kept_threads(n_threads: int) -> AbstractContextManager[object]:
+    """While it is entered, calls of this thread share the threads that the first of them starts.
+
+    They have ended when it is left.
+    """
+    return Kept() if n_threads > 1 else nullcontext()

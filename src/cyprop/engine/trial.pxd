@@ -1,7 +1,7 @@
 """Trying an update before it is made."""
 
 from cyprop.engine.below cimport below32, below64
-from cyprop.engine.model cimport TAME, Layer, Model
+from cyprop.engine.model cimport TAME, Layer, Model, Sizes
 from cyprop.engine.pieces cimport Link
 
 cdef enum:
@@ -11,6 +11,14 @@ cdef double tame(const Model *model) noexcept nogil
 cdef void look_at_states(Model *model) noexcept nogil
 cdef void begin_update(Model *model) noexcept nogil
 cdef bint is_tame(const Model *model, const Link *link) noexcept nogil
+cdef bint sizes_are_tame(
+    const Model *model, const Link *link, const Sizes *sizes) noexcept nogil
+cdef void measure_rows(const Model *model, const Link *link, Sizes *sizes) noexcept nogil
+cdef void measure_weights(
+    const Model *model, const Layer *layer, Py_ssize_t k, Py_ssize_t n_rows,
+    Sizes *sizes) noexcept nogil
+cdef void gather_sizes(const Sizes *found, Sizes *sizes) noexcept nogil
+cdef void take_back_beginning(Model *model) noexcept nogil
 cdef bint tried(Model *model, const Link *link) noexcept nogil
 cdef bint step_is_tame(Model *model, const char *gradient) noexcept nogil
 cdef bint step_is_finite(Model *model, const char *gradient, char *room) noexcept nogil

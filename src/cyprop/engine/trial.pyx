@@ -8,7 +8,7 @@ at and taken back, before it is made for good.
 from libc.math cimport isfinite
 from libc.string cimport memcpy
 
-from cyprop.engine.model cimport MAX_HYPERPARAMETERS, TAME, UNSEEN, Layer, Model, weights_of
+from cyprop.engine.model cimport MAX_HYPERPARAMETERS, TAME, UNSEEN, Layer, Model, Sizes, weights_of
 from cyprop.engine.pieces cimport Link, add_penalty, bias_gradient, step, weight_gradient
 
 
@@ -66,19 +66,71 @@ cdef void begin_update(Model *model) noexcept nogil:
 cdef bint is_tame(const Model *model, const Link *link) noexcept nogil:
     """Whether all that a layer's update computes is finite beyond doubt, whatever finite numbers its
     parameters are."""
-    cdef double a = 536870912.0, bound = link.n * largest_of(
-        model, link.n, link.layer.n_out, link.dZ, link.layer.stride)
+    cdef Sizes sizes = Sizes(0, 0, 0)
+    cdef const Layer *layer = link.layer
+    sizes.dZ = largest_of(model, link.n, layer.n_out, link.dZ, layer.stride)
     if not link.ordinary:
-        a = model.kernels.largest[model.dtype](
-            link.n, link.layer.n_in, link.A_prev, link.A_prev_stride, link.order)
+        sizes.A_prev = model.kernels.largest[model.dtype](
+            link.n, layer.n_in, link.A_prev, link.A_prev_stride, link.order)
+    if model.penalised:
+        sizes.W = largest_of(
+            model, layer.n_in, layer.n_out, weights_of(model, layer), layer.W_stride)
+    return sizes_are_tame(model, link, &sizes)
+
+
+cdef bint sizes_are_tame(const Model *model, const Link *link, const Sizes *sizes) noexcept nogil:
+    """`is_tame`, from the largest numbers of all rows."""
+    cdef double a = 536870912.0 if link.ordinary else sizes.A_prev
+    cdef double bound = link.n * sizes.dZ
     # With 2²⁹ for an |A_prev| that was not looked at, |dZ| may still be 2³⁰.
     if a > 1:
         bound *= a
     if model.penalised:
-        bound += model.l1 + model.l2 * largest_of(
-            model, link.layer.n_in, link.layer.n_out, weights_of(model, link.layer),
-            link.layer.W_stride)
+        bound += model.l1 + model.l2 * sizes.W
     return bound < tame(model)
+
+
+cdef inline double larger(double a, double b) noexcept nogil:
+    """NaN if one is."""
+    return b if b > a or b != b else a
+
+
+cdef void measure_rows(
+    const Model *model, const Link *link, Sizes *sizes,
+) noexcept nogil:
+    """Take in this part's rows of dZ, and of A_prev."""
+    cdef const Layer *layer = link.layer
+    cdef Py_ssize_t row = link.A_prev_stride * model.itemsize
+    sizes.dZ = larger(sizes.dZ, largest_of(
+        model, link.n_own, layer.n_out,
+        link.dZ + link.first * layer.stride * model.itemsize, layer.stride))
+    if not link.ordinary:
+        sizes.A_prev = larger(sizes.A_prev, model.kernels.largest[model.dtype](
+            link.n_own, layer.n_in,
+            link.A_prev if link.order != NULL else link.A_prev + link.first * row, link.A_prev_stride,
+            link.order + link.first if link.order != NULL else link.order))
+
+
+cdef void measure_weights(
+    const Model *model, const Layer *layer, Py_ssize_t k, Py_ssize_t n_rows, Sizes *sizes,
+) noexcept nogil:
+    """Take in n_rows rows of W, from k on."""
+    sizes.W = largest_of(
+        model, n_rows, layer.n_out,
+        weights_of(model, layer) + k * layer.W_stride * model.itemsize, layer.W_stride)
+
+
+cdef void gather_sizes(const Sizes *found, Sizes *sizes) noexcept nogil:
+    """Take in what another part has found."""
+    sizes.dZ = larger(sizes.dZ, found.dZ)
+    sizes.A_prev = larger(sizes.A_prev, found.A_prev)
+    sizes.W = larger(sizes.W, found.W)
+
+
+cdef void take_back_beginning(Model *model) noexcept nogil:
+    """Have an update not begun that nothing came of."""
+    if model.optimizer.begin != NULL:
+        memcpy(model.tally, model.tally_before, sizeof(model.tally))
 
 
 cdef bint stays_finite(
@@ -132,8 +184,7 @@ cdef bint tried(Model *model, const Link *link) noexcept nogil:
     if model.wild == TAME or (link.layer == &model.layers[model.lowest] and not model.overflowed):
         model.wild = UNSEEN
     if model.overflowed and link.layer == &model.layers[model.highest]:
-        if model.optimizer.begin != NULL:
-            memcpy(model.tally, model.tally_before, sizeof(model.tally))
+        take_back_beginning(model)
     return not model.overflowed
 
 

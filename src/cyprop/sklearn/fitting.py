@@ -8,6 +8,7 @@ import numpy as np
 
 from cyprop.checks.weights import weights_of_rows
 from cyprop.engine import memory
+from cyprop.engine.threads import kept_threads
 from cyprop.network import Network
 from cyprop.sklearn import lbfgs
 from cyprop.sklearn.base import Perceptron, is_collection
@@ -205,7 +206,8 @@ class Fitting(Perceptron):
             return self._score_of(A, held.Y, held.weights)
 
         looks = None if held.X is None else score
-        Learning(self, network, form, data, looks, incremental).run()
+        with kept_threads(self.n_threads):
+            Learning(self, network, form, data, looks, incremental).run()
 
     def _split(self, data: Data, Y: Array) -> tuple[Data, Held]:
         """Rows to learn from, and rows held out, chosen as scikit-learn chooses them."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cyprop.engine import derivatives, memory
-from cyprop.engine.threads import threads_for_rows
+from cyprop.engine.threads import kept_threads, threads_for_rows, work_of_row
 from cyprop.sklearn.borrowed import ConvergenceWarning
 from cyprop.sklearn.form import Form, constants_of
 from cyprop.sklearn.rows import Data, dense, pieces
@@ -37,7 +37,7 @@ class Descent:
     def __init__(self, network: Network, form: Form, data: Data, n_threads: int) -> None:
         self._network, self._form, self._data = network, form, data
         self._settings = memory.settings_of(network)
-        self._n_threads = threads_for_rows(n_threads, data.n, self._settings.n_parameters)
+        self._n_threads = threads_for_rows(n_threads, data.n, work_of_row(self._settings))
         self._learns = learning_parameters(network)
         self._parameters: Array = memory.empty_like_parameters(network)
         memory.read_parameters(network, self._parameters)
@@ -117,16 +117,17 @@ def learn(estimator: Any, network: Network, form: Form, data: Data) -> None:
     """Go down by scipy's L-BFGS-B until its gradient is at most `tol`."""
     optimize: Any = import_module("scipy.optimize")
     descent = Descent(network, form, data, estimator.n_threads)
-    found = optimize.minimize(
-        *(descent.loss_and_gradient, descent.start()),
-        method="L-BFGS-B",
-        jac=True,
-        options={
-            "maxfun": estimator.max_fun,
-            "maxiter": estimator.max_iter,
-            "gtol": estimator.tol,
-        },
-    )
+    with kept_threads(estimator.n_threads):
+        found = optimize.minimize(
+            *(descent.loss_and_gradient, descent.start()),
+            method="L-BFGS-B",
+            jac=True,
+            options={
+                "maxfun": estimator.max_fun,
+                "maxiter": estimator.max_iter,
+                "gtol": estimator.tol,
+            },
+        )
     estimator.n_iter_ = min(found.nit, estimator.max_iter)
     estimator.loss_ = found.fun
     descent.take(found.x)

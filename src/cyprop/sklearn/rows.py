@@ -11,7 +11,7 @@ import numpy as np
 from cyprop.engine import memory
 from cyprop.engine.course import Course
 from cyprop.engine.finite import is_ordinary
-from cyprop.engine.threads import threads_for_batches
+from cyprop.engine.threads import threads_for_batches, work_of_row
 from cyprop.training.sparse import is_sparse
 
 if TYPE_CHECKING:
@@ -110,8 +110,8 @@ class Batches:
         penalty_counts: float,
     ) -> None:
         self._network, self._data, self._batch_size = network, data, batch_size
-        n_parameters = memory.settings_of(network).n_parameters
-        self._n_parts = threads_for_batches(n_threads, data.n, batch_size, n_parameters)
+        work = work_of_row(memory.settings_of(network))
+        self._n_parts = threads_for_batches(n_threads, data.n, batch_size, work)
         self._options = clip_norm, None, shared_l2, penalty_counts
         self.n_batches: int = -(-data.n // batch_size)
         self._course = None

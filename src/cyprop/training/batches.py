@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from cyprop.checks.numbers import shown
 from cyprop.checks.weights import weights_of_rows
 from cyprop.engine.course import Course
+from cyprop.engine.team import dismiss
 from cyprop.training.data import checked_data
 from cyprop.training.sources import Clips, Place, learned
 from cyprop.training.stopping import StopTraining
@@ -127,6 +128,8 @@ class Batches:
 
     def _asked(self, what: Any, of: Any, epoch: int, number: int) -> Any:
         """What ``iter`` or ``next`` gives; an error of the iterable's becomes the cause of ours."""
+        if what is iter:
+            dismiss()  # since many an iterable starts processes now
         try:
             return what(of)
         except StopTraining:

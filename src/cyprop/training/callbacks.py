@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cyprop.checks.numbers import is_sequence, shown
+from cyprop.engine.team import dismiss
 
 METHODS = ("on_train_begin", "on_train_end", "on_epoch_begin", "on_epoch_end")
 
@@ -87,8 +88,11 @@ def _check(callback: Any, name: str) -> None:
 def call(callbacks: tuple[Any, ...], method: str, *arguments: Any) -> None:
     """Call a method of those that have it, in order.
 
-    A StopIteration becomes the cause of a RuntimeError, or loops further up would end by it.
+    A StopIteration becomes the cause of a RuntimeError, or loops further up would end by it. A
+    callback may fork, so no thread of a team is left meanwhile.
     """
+    if callbacks:
+        dismiss()
     for callback in callbacks:
         function = getattr(callback, method, None)
         if function is None:

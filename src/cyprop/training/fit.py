@@ -12,7 +12,7 @@ import numpy as np
 from cyprop.checks.numbers import real_number, whole_number
 from cyprop.checks.weights import weights_of_rows
 from cyprop.engine import memory
-from cyprop.engine.threads import threads_for_batches
+from cyprop.engine.threads import kept_threads, threads_for_batches, work_of_row
 from cyprop.training.data import as_compared, check_parameters, checked_data
 from cyprop.training.loop import Plan, Training, columns_of
 from cyprop.training.mapped import mapping_of
@@ -140,15 +140,15 @@ def _batches(
         raise TypeError(f"Y is None, expected an array of shape (n, {n_targets})")
     if steps_per_epoch is not None:
         steps_per_epoch = whole_number(steps_per_epoch, "steps_per_epoch")
-    n_parameters = memory.settings_of(network).n_parameters
-    threads_for_batches(n_threads, 1, 1, n_parameters)  # which checks n_threads now
-    threads = partial(_threads, n_threads, n_parameters)
+    work = work_of_row(memory.settings_of(network))
+    threads_for_batches(n_threads, 1, 1, work)  # which checks n_threads now
+    threads = partial(_threads, n_threads, work)
     return Batches(network, X, steps_per_epoch, threads, clips)
 
 
-def _threads(n_threads: int, n_parameters: int, n: int) -> int:
+def _threads(n_threads: int, work: int, n: int) -> int:
     """How many share a batch of n rows that comes alone."""
-    return threads_for_batches(n_threads, n, n, n_parameters)
+    return threads_for_batches(n_threads, n, n, work)
 
 
 def _rows(
@@ -174,7 +174,7 @@ def _rows(
     _check_shares(own, held, "validate on")
     n = given.n if rows is None else len(rows)
     batch_size = min(batch_size, n)
-    n_parts = threads_for_batches(n_threads, n, batch_size, settings.n_parameters)
+    n_parts = threads_for_batches(n_threads, n, batch_size, work_of_row(settings))
     validation: Held | None = None
     if given.read is not None:
         if held is not None:
@@ -338,7 +338,8 @@ def fit(network: Engine, plan: Plan, n_epochs: int, progress: bool) -> History:
     """`Network.fit`, which see."""
     n_epochs = whole_number(n_epochs, "epochs", low=0)
     training = Training(network, plan, n_epochs)
-    steps = training.epochs()
-    for _ in epoch_lines(steps, n_epochs) if progress else steps:
-        pass
+    with kept_threads(plan.n_threads):
+        steps = training.epochs()
+        for _ in epoch_lines(steps, n_epochs) if progress else steps:
+            pass
     return training.history

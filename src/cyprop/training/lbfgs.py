@@ -15,6 +15,7 @@ from cyprop._restore import restore
 from cyprop.checks.numbers import real_number, shown, whole_number
 from cyprop.engine import derivatives, memory
 from cyprop.engine.finite import place_of_nonfinite
+from cyprop.engine.threads import kept_threads
 from cyprop.errors import DivergenceError
 from cyprop.training.callbacks import call
 from cyprop.training.loop import Plan, Training
@@ -128,7 +129,7 @@ def fit(network: Engine, plan: Plan, rule: LBFGS, progress: bool) -> History:
     training = Training(network, plan, rule.max_iterations)
     training.begin()
     descent = Descent(training, rule)
-    with showing(rule.max_iterations, progress) as show:
+    with kept_threads(plan.n_threads), showing(rule.max_iterations, progress) as show:
         descent.run(optimize.minimize, show)
     return training.history
 
