@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -75,8 +76,14 @@ def offers(
     return found, without
 
 
-def load_peers() -> tuple[list[ModuleType], list[str]]:
-    modules, missing = peers.load()
+def add_sources(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--sources", type=Path, metavar="DIR", help="where RTNeural's sources are, to compile them"
+    )
+
+
+def load_peers(names: tuple[str, ...] = peers.MODULES) -> tuple[list[ModuleType], list[str]]:
+    modules, missing = peers.load(names)
     for note in missing:
         print(f"not installed: {note}")
     return modules, missing

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import cache
+from itertools import product
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from benchmarks import common, data, networks, report
+from benchmarks import budget, common, data, networks, report
 from benchmarks.networks import Problem, assert_same, forward
 from benchmarks.peers import Learner, Predictor, cyprop_peer
 from benchmarks.timing import Candidate, compare
 
-NETWORKS = ((4, 8, 3), (16, 64, 64, 4), (784, 30, 10))
 DTYPES = ("float32", "float64")
 N_ROWS = 8
 VECTOR = (
@@ -54,7 +55,7 @@ def by_numpy(predictor: Predictor, dtype: np.dtype[Any], batch: bool) -> Callabl
 
 
 def predicting(
-    problem: Problem, modules: list[ModuleType], name: str, value: Any
+    problem: Problem, offered: Callable[[bool], list[Predictor]], name: str, value: Any
 ) -> list[Candidate]:
     """cyprop, what it is measured against, and the peers, each after it has proved right."""
     net, dtype = cyprop_peer.network(problem), problem.dtype
@@ -68,7 +69,7 @@ def predicting(
         made.append(Candidate(BOUND, bound, per_call=1 / N_ROWS, kind="reference"))
     else:
         made.append(Candidate(VECTOR, net.predict, [(plain.reshape(-1),)], kind="reference"))
-    for predictor in common.offers(modules[1:], "predictors", problem, batch)[0]:
+    for predictor in offered(batch):
         call = by_numpy(predictor, dtype, batch)
         actual = np.reshape(predictor.read(call(value)), expected.shape)
         assert_same(actual, expected, dtype, f"{predictor.label}, {name}")
@@ -103,35 +104,47 @@ def learning(problem: Problem, modules: list[ModuleType], name: str) -> list[Can
     return made
 
 
+def predictors_of(problem: Problem, modules: list[ModuleType]) -> Callable[[bool], list[Predictor]]:
+    """What the peers have for one row, and for many, made once: some are compiled."""
+
+    @cache
+    def offered(batch: bool) -> list[Predictor]:
+        return common.offers(modules, "predictors", problem, batch)[0]
+
+    return offered
+
+
 def cases(options: argparse.Namespace, modules: list[ModuleType]) -> list[dict[str, Any]]:
-    """Every door of the small networks in both dtypes, and its ratio to what it is measured by."""
+    """Every door of every network in both dtypes, and its ratio to what it is measured by."""
     made = []
-    for sizes in options.layers or NETWORKS:
-        for dtype in DTYPES:
-            problem = networks.make(sizes, dtype, options.activation)
-            X, _ = data.dense(N_ROWS, sizes[0], 1, dtype)
-            doors = [
-                (name, most, predicting(problem, modules, name, form(X, problem.dtype)))
-                for name, form, most in DOORS
-            ]
-            doors += [
-                (name, most, learning(problem, modules, name)) for name, most in LEARNING_DOORS
-            ]
-            for name, most, entrants in doors:
-                timings = compare(entrants, max(5, options.repeats // 3))
-                rows = report.entries(entrants, timings)
-                report.show(f"{problem.name}, {dtype}, {name}", rows)
-                ratio = rows[0]["median"] / rows[1]["median"]
-                print(f"   {ratio:.2f} × {rows[1]['label']}; the goal on 4-8-3 is {most}")
-                made.append(
-                    {
-                        "case": f"{problem.name}, {dtype}, {name}",
-                        "network": problem.name,
-                        "dtype": dtype,
-                        "door": name,
-                        "ratio": ratio,
-                        "at_most": most,
-                        "results": rows,
-                    }
-                )
+    networks_and_dtypes = product(options.layers or networks.STANDARD, DTYPES)
+    for sizes, dtype in budget.each(networks_and_dtypes, lambda case: f"doors of {case}"):
+        problem = networks.make(sizes, dtype, options.activation)
+        X, _ = data.dense(N_ROWS, sizes[0], 1, dtype)
+        offered = predictors_of(problem, modules[1:])
+        forms = {name: form for name, form, _ in DOORS}
+        doors = [(name, most) for name, _, most in DOORS] + list(LEARNING_DOORS)
+        for name, most in budget.each(
+            doors, lambda door, name=problem.name: f"door {door[0]} of {name}"
+        ):
+            if name in forms:
+                value = forms[name](X, problem.dtype)
+                entrants = predicting(problem, offered, name, value)
+            else:
+                entrants = learning(problem, modules, name)
+            rows = report.entries(entrants, compare(entrants, max(5, options.repeats // 3)))
+            report.show(f"{problem.name}, {dtype}, {name}", rows)
+            ratio = rows[0]["median"] / rows[1]["median"]
+            print(f"   {ratio:.2f} × {rows[1]['label']}; the goal on 4-8-3 is {most}")
+            made.append(
+                {
+                    "case": f"{problem.name}, {dtype}, {name}",
+                    "network": problem.name,
+                    "dtype": dtype,
+                    "door": name,
+                    "ratio": ratio,
+                    "at_most": most,
+                    "results": rows,
+                }
+            )
     return made

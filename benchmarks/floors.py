@@ -20,7 +20,7 @@ class Floors:
     """The compiled loops."""
 
     def __init__(self) -> None:
-        self.library = native.library(native.source("floors.c").read_text())
+        self.library = native.prepared("floors.c")
         self.library.fma_float32.restype = ctypes.c_double
         self.library.fma_float64.restype = ctypes.c_double
         self.library.fma_operations.restype = ctypes.c_long

@@ -76,20 +76,27 @@ def forward(problem: Problem, X: Array) -> list[Array]:
     return kept
 
 
-def sgd_step(problem: Problem, X: Array, Y: Array, learning_rate: float) -> Problem:
-    """The network after one update from one batch, in float64."""
+def gradient(problem: Problem, X: Array, Y: Array) -> Problem:
+    """DW and db of every layer in the places of W and b, in float64."""
     kept = forward(problem, X)
     dA = 2 * (kept[-1] - Y) / Y.size
-    weights, biases = [], []
-    for W, b, A_prev, A, activation in reversed(
-        list(
-            zip(problem.weights, problem.biases, kept, kept[1:], problem.activations, strict=False)
-        )
+    weights: list[Array] = []
+    biases: list[Array] = []
+    for W, A_prev, A, activation in reversed(
+        list(zip(problem.weights, kept, kept[1:], problem.activations, strict=False))
     ):
         dZ = dA * ACTIVATIONS[activation][1](A)
-        weights.insert(0, W - learning_rate * (A_prev.T @ dZ))
-        biases.insert(0, b - learning_rate * dZ.sum(axis=0))
+        weights.insert(0, A_prev.T @ dZ)
+        biases.insert(0, dZ.sum(axis=0))
         dA = dZ @ W.T.astype(float)
+    return replace(problem, weights=tuple(weights), biases=tuple(biases))
+
+
+def sgd_step(problem: Problem, X: Array, Y: Array, learning_rate: float) -> Problem:
+    """The network after one update from one batch, in float64."""
+    found = gradient(problem, X, Y)
+    weights = [W - learning_rate * dW for W, dW in zip(problem.weights, found.weights, strict=True)]
+    biases = [b - learning_rate * db for b, db in zip(problem.biases, found.biases, strict=True)]
     return replace(problem, weights=tuple(weights), biases=tuple(biases))
 
 

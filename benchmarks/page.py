@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import pictures, report
+from benchmarks import pictures, side_by_side
+from benchmarks.tables import best_peer, markdown, named, time
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "performance.md"
@@ -17,6 +18,17 @@ PAGES = {  # tables that stand elsewhere
     "sklearn": DOCS / "scikit-learn.md",
 }
 BEGIN, END = "<!-- Made by `python -m benchmarks render --write`: {}. -->", "<!-- End. -->"
+LOOPS = {  # the columns of the kernels, and what their entries are called
+    "cyprop": ("cyprop, compiled loop",),
+    "OpenBLAS": ("OpenBLAS, compiled loop", "BLAS, compiled loop"),
+    "MKL": ("MKL, compiled loop",),
+    "LIBXSMM": ("LIBXSMM, compiled loop",),
+}
+CALLS = {  # the same where no loop could be compiled
+    "cyprop": ("cyprop",),
+    "NumPy": ("NumPy matmul",),
+    "PyTorch": ("PyTorch mm",),
+}
 Document = dict[str, Any]
 Case = dict[str, Any]
 
@@ -31,13 +43,25 @@ PREDICT = {
 }
 
 
-def tables(documents: dict[str, Document]) -> dict[str, str]:
-    """Each table as Markdown, with the line about its machine and date, by its name."""
+def tables(documents: dict[str, Document], kinds: dict[str, dict[str, Document]]) -> dict[str, str]:
+    """Each table as Markdown, with the line about its machine and date, by its name.
+
+    All are of one kind of machine, but the one that has a column for each kind.
+    """
+    made = {"losses": losses(documents), "side by side": side_by_side.table(kinds)}
+    return made | of_suites(documents)
+
+
+def of_suites(documents: dict[str, Document]) -> dict[str, str]:
+    """The table of each suite that there are results of."""
     makers = {
         "predict": predict,
         "learn": learn,
         "kernels": kernels,
         "train": train,
+        "threads": threads,
+        "simplechains": simplechains,
+        "gradient": gradient,
         "instructions": instructions,
         "latency": latency,
         "mnist": mnist,
@@ -48,12 +72,11 @@ def tables(documents: dict[str, Document]) -> dict[str, str]:
         "scaling": scaling,
         "sklearn": sklearn,
     }
-    made = {
+    return {
         name: f"{maker(documents[name])}\n\n{source(documents[name])}"
         for name, maker in makers.items()
         if name in documents
     }
-    return {"losses": losses(documents), **made}
 
 
 def write(made: dict[str, str]) -> None:
@@ -85,33 +108,6 @@ def source(document: Document) -> str:
     return f"`{document['suite']}.json`: {pictures.where_and_when(document)}."
 
 
-def markdown(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line).strip() + " |" for line in lines).replace(
-        "|  |", "| |"
-    )
-
-
-def named(case: Case, label: str) -> float | None:
-    """The least median of the entries whose label begins so."""
-    exact = [row["median"] for row in case["results"] if row["label"] == label]
-    found = exact or [r["median"] for r in case["results"] if r["label"].startswith(f"{label},")]
-    return min(found) if found else None
-
-
-def best_peer(case: Case) -> Case:
-    peers: list[Case] = [row for row in case["results"] if row["kind"] == "peer"]
-    return min(peers, key=lambda row: row["median"])
-
-
-def time(seconds: float | None) -> str:
-    """Three digits, also where the last ones are zeros, so that a column can be compared."""
-    if seconds is None:
-        return "–"
-    number, unit = report.seconds(seconds).split()
-    return f"{float(number):#.3g}".rstrip(".") + f" {unit}"
-
-
 def predict(document: Document) -> str:
     cases = document["cases"]
     rows = [
@@ -134,17 +130,53 @@ def learn(document: Document) -> str:
 
 
 def kernels(document: Document) -> str:
-    """Compiled loops, by layer and batch; with the peak of the loop that stays in registers."""
+    """By layer and batch, of cyprop and of each library: compiled loops, or calls from Python."""
     operations = list(dict.fromkeys(case["operation"] for case in document["cases"]))
     names = {"forward": "forward", "backward_W": "dW", "backward_A": "dA_prev"}
+    labels = {row["label"] for case in document["cases"] for row in case["results"]}
+    ways = LOOPS if "cyprop, compiled loop" in labels else CALLS
+    shown = {name: labels & set(called) for name, called in ways.items() if labels & set(called)}
     cells: dict[str, list[str]] = {}
     for case in document["cases"]:
-        rates = {row["label"]: f"{row['gflops']:.0f}" for row in case["results"]}
-        ours = rates.get("cyprop, compiled loop", "–")
-        blas = rates.get("BLAS, compiled loop", "–")
-        cells.setdefault(f"{case['batch']} × {case['layer']}", []).append(f"{ours}, BLAS {blas}")
-    header = ["batch × layer", *(names[operation] for operation in operations)]
+        found = [
+            next((row for row in case["results"] if row["label"] in called), None)
+            for called in shown.values()
+        ]
+        rates = ", ".join("–" if row is None else f"{row['gflops']:.0f}" for row in found)
+        cells.setdefault(f"{case['batch']} × {case['layer']}", []).append(rates)
+    header = ["batch × layer", *(f"{names[o]}: {', '.join(shown)}" for o in operations)]
     return markdown(header, [[name, *row] for name, row in cells.items()])
+
+
+def threads(document: Document) -> str:
+    """How many times as fast as one thread."""
+    counts = [row["label"] for row in document["cases"][0]["results"]]
+    rows = [
+        [
+            case["case"],
+            time(case["results"][0]["median"]),
+            *(f"{row['speedup']:.2f} ×" for row in case["results"][1:]),
+        ]
+        for case in document["cases"]
+    ]
+    return markdown(["", *counts], rows)
+
+
+def simplechains(document: Document) -> str:
+    """An epoch of ours and PyTorch's, and the published ones for a core."""
+    [case] = document["cases"]
+    rows = [[row["label"], time(row["median"])] for row in case["results"]]
+    rows += [[row["label"], time(row["core_seconds"])] for row in document["published"]]
+    return markdown([case["case"], "time"], rows)
+
+
+def gradient(document: Document) -> str:
+    rows = []
+    for case in document["cases"]:
+        best = best_peer(case)
+        ratio = f"{best['times_ours']:.2f} ({best['label']})"
+        rows.append([case["case"], time(named(case, "cyprop")), ratio])
+    return markdown(["float64", "`gradients`", "fastest peer ÷ that"], rows)
 
 
 def train(document: Document) -> str:
@@ -154,7 +186,8 @@ def train(document: Document) -> str:
             (row["times_ours"], row["label"]) for row in case["results"] if row["kind"] == "peer"
         )
         texts = [f"{ratio:.2f} ({label.partition(',')[0]})" for ratio, label in ratios]
-        rows.append([case["case"], time(named(case, "cyprop")), *texts[:3]])
+        texts = [*texts, "", "", ""][:3]
+        rows.append([case["case"], time(named(case, "cyprop")), *texts])
     header = ["", "`fit`, an epoch", "fastest peer ÷ that", "the second", "the third"]
     return markdown(header, rows)
 
@@ -184,6 +217,8 @@ def options(document: Document) -> str:
     ]
     table = markdown(["an epoch ÷ the plain one", *(case["case"] for case in epochs)], rows)
     steps = [case for case in document["cases"] if "ratio" in case]
+    if not steps:
+        return table
     names = [case["case"].rpartition(" ")[2] for case in steps]
     ratios = [f"{case['ratio']:.2f}" for case in steps]
     step = ["step of AdamW ÷ PyTorch's fused one", *ratios]

@@ -34,6 +34,12 @@ LINE_COLOURS = {
     "floor: read the weights once": "#000000",
     "cyprop, compiled loop": "#e59a8b",
     "BLAS, compiled loop": "#9db8d6",
+    "OpenBLAS, compiled loop": "#9db8d6",
+    "PyTorch mm": "#f0a35e",
+    "MKL, compiled loop": "#f6cfa6",
+    "LIBXSMM, compiled loop": "#2f9e77",
+    "PyTorch torch.compile": "#a8641b",
+    "mlpfile": "#7f7f2f",
 }
 GRID = "#e5e2da"
 TITLES = {
@@ -264,6 +270,7 @@ def _library(label: str) -> str:
         .removesuffix(" io-binding")
         .removesuffix(" jit")
         .removesuffix(" eager")
+        .removesuffix(" torch.compile")
     )
 
 
@@ -391,7 +398,7 @@ def scaling(plt: Any, document: dict[str, Any]) -> Any:
 
 
 def rates(plt: Any, document: dict[str, Any]) -> Any:
-    """GFLOP/s of the kernels beside OpenBLAS, one panel an operation, the FMA peak as a line."""
+    """GFLOP/s of the kernels beside others', one panel an operation, the FMA peak as a line."""
     cases = document["cases"]
     operations = list(dict.fromkeys(case["operation"] for case in cases))
     figure, axes = plt.subplots(
@@ -403,12 +410,13 @@ def rates(plt: Any, document: dict[str, Any]) -> Any:
         if peaks:
             peak = statistics.median(peaks)
             panel.axhline(peak, color="black", linestyle="--", linewidth=1, label="FMA peak")
-        labels = [row["label"] for row in chosen[0]["results"]]
+        labels = list(dict.fromkeys(row["label"] for case in chosen for row in case["results"]))
+        rates_of = [{row["label"]: row["gflops"] for row in case["results"]} for case in chosen]
         width = 0.8 / len(labels)
         for i, label in enumerate(labels):
             panel.bar(
                 [x + (i - (len(labels) - 1) / 2) * width for x in range(len(chosen))],
-                [case["results"][i]["gflops"] for case in chosen],
+                [rate.get(label, 0) for rate in rates_of],
                 width,
                 label=label,
                 color=LINE_COLOURS.get(label, "#9a958a"),
@@ -421,12 +429,12 @@ def rates(plt: Any, document: dict[str, Any]) -> Any:
         panel.set_title(operation)
     handles, texts = axes.flat[0].get_legend_handles_labels()
     height = figure.get_figheight()
-    figure.tight_layout(rect=(0, 0.25 / height, 1, 1 - 0.6 / height))
+    figure.tight_layout(rect=(0, 0.25 / height, 1, 1 - 0.8 / height))
     figure.legend(
-        handles, texts, ncol=len(texts), loc="upper left", frameon=False,
+        handles, texts, ncol=4, loc="upper left", frameon=False,
         bbox_to_anchor=(0, 1 - 0.28 / height),
     )  # fmt: skip
-    title = f"The products of a layer beside OpenBLAS, {dtype_of(document)}, one thread"
+    title = f"The products of a layer beside other libraries, {dtype_of(document)}, one thread"
     _frame(figure, document, title, "From zero, not logarithmic; higher is faster.")
     return figure
 

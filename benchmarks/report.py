@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,34 +12,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from benchmarks import budget, machines
 from benchmarks.timing import Candidate, Timing
 
-RESULTS = Path(__file__).parent / "results"  # what is committed; only read, unless one says so
+RESULTS = Path(__file__).parent / "results"  # what is committed: a folder for a kind of machine
+SHOWN = RESULTS / "zen5"  # the kind whose tables and pictures the documents have
 OUTPUT = Path("benchmark-results")  # in the current folder
 PACKAGES = (
     "cyprop", "numpy", "numba", "jax", "torch", "onnxruntime", "onnx", "scikit-learn", "cynn",
-    "Cython", "river", "keras", "h5py", "dask", "distributed",
+    "Cython", "river", "keras", "h5py", "mlpfile", "dask", "distributed",
 )  # fmt: skip
-
-
-def processor() -> str:
-    """The processor's name, as the system gives it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
-def machine() -> dict[str, Any]:
-    return {
-        "processor": processor(),
-        "architecture": platform.machine(),
-        "cores": os.cpu_count(),
-        "system": platform.system(),
-    }
 
 
 def versions() -> dict[str, str]:
@@ -66,19 +47,32 @@ def blas() -> list[str]:
     except ImportError:
         return []
     return [
-        f"{pool['internal_api']} {pool['version'] or ''}: {pool['num_threads']} thread(s)"
+        f"{pool['internal_api']} {pool['version'] or ''}{architecture(pool)}:"
+        f" {pool['num_threads']} thread(s)"
         for pool in threadpoolctl.threadpool_info()
     ]
+
+
+def architecture(pool: dict[str, Any]) -> str:
+    """For which processor a BLAS has chosen its products, where it says so."""
+    return f" for {pool['architecture']}" if pool.get("architecture") else ""
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
-        type=Path,
+        type=folder,
         default=OUTPUT,
         metavar="DIR",
-        help=f"where results and pictures go; default {OUTPUT}, in the current folder",
+        help=f"where results and pictures go; default {OUTPUT}, in the current folder;"
+        " of benchmarks/results, the folder of this kind of machine",
     )
+
+
+def folder(text: str) -> Path:
+    """The folder of that name; below the committed results, the one of this kind of machine."""
+    path = Path(text)
+    return path / machines.kind() if path.resolve() == RESULTS.resolve() else path
 
 
 def save(suite: str, content: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -88,14 +82,17 @@ def save(suite: str, content: dict[str, Any], folder: Path) -> dict[str, Any]:
     document = {
         "suite": suite,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine(),
+        "machine": machines.machine(),
         "versions": versions(),
         "instruction_set": instruction_set(),
         "thread_pools": blas(),
+        **({"skipped": budget.skipped} if budget.skipped else {}),
         **content,
     }
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     print(f"\nwritten: {path}")
+    if budget.skipped:
+        print(f"skipped, since the time was over: {', '.join(budget.skipped)}")
     return document
 
 
@@ -140,10 +137,27 @@ def show(title: str, rows: Sequence[dict[str, Any]], missing: Sequence[str] = ()
         print(f"   no entry: {'; '.join(missing)}")
 
 
+def read(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document
+
+
 def read_all(folder: Path) -> dict[str, dict[str, Any]]:
     """The standard suites' results in a folder, by their names."""
-    found = {}
-    for path in sorted(folder.glob("*.json")):
-        if "_" not in path.stem:  # the others had options of their own
-            found[path.stem] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    # The others had options of their own.
+    return {path.stem: read(path) for path in sorted(folder.glob("*.json")) if "_" not in path.stem}
+
+
+def read_variants(folder: Path, option: str) -> dict[str, dict[str, Any]]:
+    """Results that had one option of their own, by the names of their suites."""
+    return {
+        path.stem.removesuffix(f"_{option}"): read(path)
+        for path in sorted(folder.glob(f"*_{option}.json"))
+    }
+
+
+def by_kind(folder: Path = RESULTS) -> dict[str, dict[str, dict[str, Any]]]:
+    """The results of every kind of machine, the kind that the documents show first."""
+    folders = sorted(path for path in folder.iterdir() if path.is_dir())
+    folders.sort(key=lambda path: path != SHOWN)
+    return {path.name: read_all(path) for path in folders}

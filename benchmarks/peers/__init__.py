@@ -3,10 +3,13 @@
 A peer's module has a NAME and any of these functions, each giving a list, empty where the library
 cannot compute that network:
 
-    predictors(problem, batch)                                    -> [Predictor]
-    learners(problem, learning_rate)                              -> [Learner]
-    trainers(problem, X, Y, batch_size, learning_rate, shuffle)   -> [Trainer]
-    followers(task)                                               -> [Follower], of the suite online
+    predictors(problem, batch)                                   -> [Predictor]
+    learners(problem, learning_rate)                             -> [Learner]
+    trainers(problem, X, Y, batch_size, learning_rate, shuffle)  -> [Trainer]
+    gradients(problem, X, Y)                                     -> [Differentiator]
+    followers(task), of the suite online                         -> [Follower]
+    products(operation), of the suite kernels                    -> [Candidate]
+    loops(problem, x, n_calls), compiled ones                    -> [Candidate]
 
 Every peer is given its arguments in the form it likes best, prepared before the clock starts.
 """
@@ -16,6 +19,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -25,8 +29,10 @@ from benchmarks.networks import Problem
 
 MODULES = (
     "numpy_peer", "numba_peer", "jax_peer", "torch_peer", "onnx_peer",
-    "sklearn_peer", "fann_peer",
+    "sklearn_peer", "fann_peer", "mlpfile_peer", "rtneural_peer", "compile_peer",
 )  # fmt: skip
+
+sources: Path | None = None  # where the sources are of peers that are compiled: `--sources`
 
 
 def as_one_argument(*arguments: Any) -> tuple[Any, ...]:
@@ -72,6 +78,16 @@ class Trainer:
 
 
 @dataclass
+class Differentiator:
+    """A function without arguments that gives the loss and derives it by all parameters."""
+
+    label: str
+    call: Callable[[], Any]
+    parameters: Callable[[Any], tuple[Any, Any]]  # of what `call` gives: dW and db of each layer
+    kind: str = "peer"
+
+
+@dataclass
 class Follower:
     """What a stream's rows are given to, one a call: `step(x, y)` predicts, then learns.
 
@@ -93,6 +109,6 @@ def load(names: tuple[str, ...] = MODULES) -> tuple[list[ModuleType], list[str]]
     for name in names:
         try:
             found.append(importlib.import_module(f"benchmarks.peers.{name}"))
-        except ImportError as error:
+        except (ImportError, OSError) as error:  # OSError: a library that it is made of
             missing.append(f"{name.removesuffix('_peer')} ({error})")
     return found, missing

@@ -6,7 +6,7 @@ import numpy as np
 
 import cyprop
 from benchmarks.networks import Problem
-from benchmarks.peers import Follower, Learner, Predictor, Trainer
+from benchmarks.peers import Differentiator, Follower, Learner, Predictor, Trainer
 from benchmarks.stream import Running, Task
 
 NAME = "cyprop"
@@ -80,6 +80,15 @@ def trainers(
             kind="ours",
         )
     ]
+
+
+def gradients(problem: Problem, X: Any, Y: Any) -> list[Differentiator]:
+    net = network(problem)
+
+    def derive() -> Any:
+        return net.gradients(X, Y, inputs=False)
+
+    return [Differentiator("cyprop", derive, lambda g: (g.weights, g.biases), kind="ours")]
 
 
 def followers(task: Task) -> list[Follower]:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.networks import Problem
-from benchmarks.peers import Learner, Predictor, Trainer
+from benchmarks.peers import Differentiator, Learner, Predictor, Trainer
 
 NAME = "JAX"
 
@@ -35,13 +35,18 @@ def start(problem: Problem) -> Any:
     ]
 
 
-def step(problem: Problem, learning_rate: float, parameters: Any, X: Any, Y: Any) -> Any:
-    """Parameters after one update, and the loss before."""
+def derive(problem: Problem, parameters: Any, X: Any, Y: Any) -> Any:
+    """The loss and its gradient."""
 
     def cost(theta: Any) -> Any:
         return jnp.mean((predict(problem, theta, X) - Y) ** 2)
 
-    loss, gradient = jax.value_and_grad(cost)(parameters)
+    return jax.value_and_grad(cost)(parameters)
+
+
+def step(problem: Problem, learning_rate: float, parameters: Any, X: Any, Y: Any) -> Any:
+    """Parameters after one update, and the loss before."""
+    loss, gradient = derive(problem, parameters, X, Y)
     rate = problem.dtype.type(learning_rate)
     return jax.tree.map(lambda theta, d: theta - rate * d, parameters, gradient), loss
 
@@ -112,3 +117,14 @@ def trainers(
         return float(loss)
 
     return [Trainer("JAX, whole epoch compiled", run, state.as_numpy, problem)]
+
+
+def gradients(problem: Problem, X: Any, Y: Any) -> list[Differentiator]:
+    parameters = start(problem)
+    X, Y = jnp.asarray(X), jnp.asarray(Y)
+    compiled = jax.jit(lambda theta, X, Y: derive(problem, theta, X, Y))
+
+    def call() -> Any:
+        return jax.block_until_ready(compiled(parameters, X, Y))
+
+    return [Differentiator(NAME, call, lambda found: as_numpy(found[1]))]

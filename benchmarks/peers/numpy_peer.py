@@ -1,12 +1,16 @@
 """NumPy by hand: the chain rule in matrix products, in place where that saves time."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks import gemm
+from benchmarks.gemm import Operation
 from benchmarks.networks import Problem
-from benchmarks.peers import Learner, Predictor, Trainer
+from benchmarks.peers import Differentiator, Learner, Predictor, Trainer
+from benchmarks.timing import Candidate
 
 NAME = "NumPy by hand"
 
@@ -70,12 +74,32 @@ class Model:
     def parameters(self) -> tuple[Any, Any]:
         return self.weights, self.biases
 
-    def train_on_batch(self, X: Any, Y: Any) -> float:
+    def forward(self, X: Any) -> list[Any]:
+        """A of every layer, the inputs first."""
         kept = [X]
         for W, b, activation in zip(self.weights, self.biases, self.activations, strict=True):
             Z = kept[-1] @ W
             Z += b
             kept.append(FORWARD[activation](Z))
+        return kept
+
+    def gradient(self, X: Any, Y: Any) -> tuple[float, Any, Any]:
+        """The loss, dW and db of each layer."""
+        kept = self.forward(X)
+        dA = kept[-1] - Y
+        loss = np.vdot(dA, dA) / Y.size
+        dA *= 2 / Y.size
+        dW, db = [], []
+        for layer in range(len(self.weights) - 1, -1, -1):
+            dZ = times_derivative(self.activations[layer], dA, kept[layer + 1])
+            dW.insert(0, kept[layer].T @ dZ)
+            db.insert(0, dZ.sum(axis=0))
+            if layer:
+                dA = dZ @ self.weights[layer].T
+        return float(loss), dW, db
+
+    def train_on_batch(self, X: Any, Y: Any) -> float:
+        kept = self.forward(X)
         dA = kept[-1] - Y
         loss = np.vdot(dA, dA) / Y.size
         dA *= self.learning_rate * 2 / Y.size
@@ -128,3 +152,18 @@ def trainers(
         return loss / n
 
     return [Trainer(NAME, epoch, model.parameters, problem)]
+
+
+def gradients(problem: Problem, X: Any, Y: Any) -> list[Differentiator]:
+    model = Model(problem, 1.0)
+    return [Differentiator(NAME, lambda: model.gradient(X, Y), lambda found: found[1:])]
+
+
+def products(operation: Operation) -> list[Candidate]:
+    """np.matmul, and the OpenBLAS that NumPy carries in a compiled loop."""
+    made = [Candidate("NumPy matmul", np.matmul, [operation.factors_and_out])]
+    folder = Path(np.__file__).parents[1] / "numpy.libs"
+    library = next(folder.glob("libscipy_openblas64_*"), None)
+    if library is not None:
+        made += gemm.candidates("OpenBLAS, compiled loop", library, "scipy_{}gemm_64_", operation)
+    return made

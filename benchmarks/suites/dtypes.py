@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
-from benchmarks import common, data, native, networks, report
+from benchmarks import budget, common, data, native, networks, report
 from benchmarks.peers import cyprop_peer
 from benchmarks.suites import kernels, train
 from benchmarks.timing import Candidate, compare
@@ -53,10 +53,8 @@ def products(loops: ModuleType) -> Iterator[tuple[str, str, Callable[[str], Cand
                 def made(
                     dtype: str, i: int = i, n: int = n, n_in: int = n_in, n_out: int = n_out
                 ) -> Candidate:
-                    line = 64 // (4 if dtype == "float32" else 8)
-                    operation = kernels.operations(n, n_in, -(-n_out // line) * line, dtype)[i]
-                    repeats = max(1, int(kernels.LOOP_OPERATIONS / (2 * n * n_in * n_out)))
-                    loop = getattr(loops, operation.name)
+                    operation = kernels.operations(n, n_in, n_out, dtype)[i]
+                    loop, repeats = getattr(loops, operation.name), operation.repeats
                     return Candidate(dtype, loop, [(*operation.arguments, repeats)], repeats)
 
                 yield f"kernel {name}", f"{n}×{n_in}×{n_out}", made
@@ -99,7 +97,7 @@ def main(arguments: list[str]) -> None:
         print(f"not available: {missing[-1]}")
     found: list[dict[str, Any]] = []
     print(f"{'':60}{'float32':>10}{'float64':>10}   rate")
-    for task, case, make in cases(loops):
+    for task, case, make in budget.each(cases(loops), lambda case: f"{case[0]} {case[1]}"):
         entrants = [make(dtype) for dtype in DTYPES]
         results = report.entries(entrants, compare(entrants, options.repeats))
         single, double = (row["median"] for row in results)

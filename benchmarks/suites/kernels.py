@@ -1,21 +1,23 @@
-"""The batch kernels against OpenBLAS on the same shapes, in GFLOP/s beside the FMA peak."""
+"""The batch kernels beside OpenBLAS, MKL and LIBXSMM, in GFLOP/s beside the FMA peak."""
 
 import argparse
-from dataclasses import dataclass
+from itertools import product
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from benchmarks import common, floors, native, pictures, report
+from benchmarks import budget, common, floors, native, peers, pictures, report
+from benchmarks.gemm import Operation
 from benchmarks.networks import assert_same
 from benchmarks.timing import Candidate, compare
 from cyprop import Network
 from cyprop.kernels import dense
 
-SHAPES = ((784, 30), (784, 300), (256, 256), (512, 512))
+SHAPES = ((784, 30), (784, 300), (256, 256), (512, 512), (1024, 1024))
 BATCHES = (10, 32, 128)
-LOOP_OPERATIONS = 2e8  # floating-point operations a call into a compiled loop does, at least
+PEERS = ("numpy_peer", "torch_peer", "xsmm_peer")
+LINE_BYTES = 64
 
 
 def array(shape: tuple[int, ...], dtype: str, rng: np.random.Generator, stride: int = 0) -> Any:
@@ -28,96 +30,72 @@ def array(shape: tuple[int, ...], dtype: str, rng: np.random.Generator, stride: 
     return made[..., : shape[-1]]
 
 
-@dataclass
-class Operation:
-    """One product: its name, its arguments with the output last, and what NumPy multiplies."""
-
-    name: str
-    arguments: tuple[Any, ...]
-    factors: tuple[Any, Any]
-    bias: Any = None
-
-    @property
-    def out(self) -> Any:
-        return self.arguments[-1]
+def stride_of(width: int, dtype: str) -> int:
+    """Elements from a row of a layer's outputs to the next, as a network has them."""
+    [W] = Network([2, width], dtype=dtype).weights
+    return int(W.strides[0] // W.itemsize)
 
 
-def operations(n: int, n_in: int, n_out: int, dtype: str, stride: int = 0) -> list[Operation]:
+def operations(n: int, n_in: int, n_out: int, dtype: str) -> list[Operation]:
+    """The products of a layer; W, Z and dZ as wide as whole lines are."""
     rng = np.random.default_rng(0)
-    A_prev, dA_prev = array((n, n_in), dtype, rng), array((n, n_in), dtype, rng)
-    W, dW = (array((n_in, n_out), dtype, rng, stride) for _ in range(2))
-    Z, dZ = (array((n, n_out), dtype, rng, stride) for _ in range(2))
-    b = array((n_out,), dtype, rng)
+    line = LINE_BYTES // np.dtype(dtype).itemsize
+    width = -(-n_out // line) * line
+    stride_in, stride = stride_of(n_in, dtype), stride_of(n_out, dtype)
+    A_prev, dA_prev = (array((n, n_in), dtype, rng, stride_in) for _ in range(2))
+    W, dW = (array((n_in, width), dtype, rng, stride) for _ in range(2))
+    Z, dZ = (array((n, width), dtype, rng, stride) for _ in range(2))
+    b = array((width,), dtype, rng)
+    # In a network what fills a line of W and dZ is zero.
+    W[:, n_out:] = 0
+    dZ[:, n_out:] = 0
     return [
-        Operation("forward", (A_prev, W, b, Z), (A_prev, W), b),
-        Operation("backward_W", (A_prev, dZ, dW), (A_prev.T, dZ)),
-        Operation("backward_A", (dZ, W, dA_prev), (dZ, W.T)),
+        Operation("forward", (A_prev, W, b, Z), n_out, b),
+        Operation("backward_W", (A_prev, dZ, dW), n_out),
+        Operation("backward_A", (dZ, W, dA_prev), n_out),
     ]
 
 
-class Loops:
-    """The compiled loops, where they can be built."""
-
-    def __init__(self) -> None:
-        self.missing: list[str] = []
-        self.kernel = self._load("kernel_loop")
-        self.blas = self._load("blas_loop")
-
-    def _load(self, name: str) -> ModuleType | None:
-        try:
-            return native.extension(native.source(f"{name}.pyx"))
-        except native.UnavailableError as error:
-            self.missing.append(f"{name} ({error})")
-            return None
+def load_loop(missing: list[str]) -> ModuleType | None:
+    """The compiled loop over cyprop's kernels, or None and a note in `missing`."""
+    try:
+        return native.extension(native.source("kernel_loop.pyx"))
+    except native.UnavailableError as error:
+        missing.append(f"kernel_loop ({error})")
+        print(f"not available: {missing[-1]}")
+        return None
 
 
-def checked(candidate: Candidate, out: Any, expected: Any, dtype: str) -> Candidate:
+def checked(candidate: Candidate, out: Any, expected: Any) -> Candidate:
     """The candidate, once it has filled `out` with the expected numbers."""
     out.fill(np.nan)
     candidate.function(*candidate.calls[0])
     scale = np.abs(expected).max()
-    assert_same(out / scale, expected / scale, np.dtype(dtype), candidate.label)
+    assert_same(out / scale, expected / scale, out.dtype, candidate.label)
     return candidate
 
 
-def candidates(plain: Operation, padded: Operation, loops: Loops, dtype: str) -> list[Candidate]:
-    """From Python on plain arrays; from compiled loops, cyprop's rows padded as in a network."""
-    first, second = (factor.astype(float) for factor in plain.factors)
-    product = first @ second
-    expected = product if plain.bias is None else product + plain.bias
-    made = [
-        checked(
-            Candidate("cyprop", getattr(dense, plain.name), [plain.arguments], kind="ours"),
-            plain.out, expected, dtype,
-        ),
-        checked(
-            Candidate(
-                "NumPy matmul", np.matmul, [(*plain.factors, plain.out)]
-            ),
-            plain.out, product, dtype,
-        ),
-    ]  # fmt: skip
-    n_multiplied = first.shape[0] * first.shape[1] * second.shape[1]
-    repeats = max(1, int(LOOP_OPERATIONS / (2 * n_multiplied)))
-    if loops.kernel is not None:
-        loop = getattr(loops.kernel, plain.name)
-        loop(*padded.arguments, 1)
-        calls = [(*padded.arguments, repeats)]
-        made.append(Candidate("cyprop, compiled loop", loop, calls, repeats, "native"))
-    if loops.blas is not None:
-        without_bias = [a for a in plain.arguments if a is not plain.bias]
-        made.append(
-            checked(
-                Candidate(
-                    "BLAS, compiled loop",
-                    getattr(loops.blas, plain.name),
-                    [(*without_bias, repeats)],
-                    repeats,
-                    "reference",
-                ),
-                plain.out, product, dtype,
-            )
-        )  # fmt: skip
+def candidates(
+    operation: Operation, modules: list[ModuleType], loop: ModuleType | None
+) -> list[Candidate]:
+    """Ours and the others, from Python and from compiled loops, over the same rows."""
+    first, second, out = operation.factors_and_out
+    product = first.astype(float) @ second.astype(float)
+    bias = 0 if operation.bias is None else operation.bias[: operation.n_out].astype(float)
+    kernel = getattr(dense, operation.name)
+    ours = Candidate("cyprop", kernel, [operation.arguments], kind="ours")
+    made = [checked(ours, out, product + bias)]
+    if loop is not None:
+        n = operation.repeats
+        calls = [(*operation.arguments, n)]
+        looped = Candidate(
+            "cyprop, compiled loop", getattr(loop, operation.name), calls, n, "native"
+        )
+        made.append(checked(looped, out, product + bias))
+    for candidate in common.offers(modules, "products", operation)[0]:
+        if "loop" in candidate.label:  # no call from Python
+            candidate.kind = "reference"
+        made.append(checked(candidate, out, product))
     return made
 
 
@@ -131,40 +109,43 @@ def show(case: dict[str, Any]) -> None:
 
 
 def measure(
-    options: argparse.Namespace, loops: Loops, floor: floors.Floors | None
+    options: argparse.Namespace,
+    modules: list[ModuleType],
+    loop: ModuleType | None,
+    floor: floors.Floors | None,
 ) -> list[dict[str, Any]]:
-    itemsize = np.dtype(options.dtype).itemsize
-    line = 64 // itemsize
     cases = []
-    for n_in, n_out in SHAPES:
-        stride = Network([n_in, n_out], dtype=options.dtype).weights[0].strides[0] // itemsize
-        for n in BATCHES:
-            plain = operations(n, n_in, n_out, options.dtype)
-            padded = operations(n, n_in, -(-n_out // line) * line, options.dtype, stride)
-            for one, its_padded in zip(plain, padded, strict=True):
-                entrants = candidates(one, its_padded, loops, options.dtype)
-                if floor is not None:
-                    entrants.append(floor.fma(options.dtype))
-                timings = compare(entrants, options.repeats)
-                peak = 1e-9 / timings[-1].median if floor is not None else None
-                if floor is not None:
-                    del entrants[-1], timings[-1]
-                rows = report.entries(entrants, timings)
-                for row in rows:
-                    row["gflops"] = 2e-9 * n * n_in * n_out / row["median"]
-                best = max(row["gflops"] for row in rows if row["kind"] in ("ours", "native"))
-                case = {
-                    "case": f"{one.name} {n}×{n_in}×{n_out}",
-                    "operation": one.name,
-                    "batch": n,
-                    "layer": f"{n_in}×{n_out}",
-                    "dtype": options.dtype,
-                    "peak_gflops": peak,
-                    "of_peak": best / peak if peak else None,
-                    "results": rows,
-                }
-                show(case)
-                cases.append(case)
+    for (n_in, n_out), n in budget.each(
+        product(SHAPES, BATCHES), lambda case: f"{case[1]}×{case[0][0]}×{case[0][1]}"
+    ):
+        shape = f"{n}×{n_in}×{n_out}"
+        for one in budget.each(
+            operations(n, n_in, n_out, options.dtype),
+            lambda one, shape=shape: f"{one.name} {shape}",
+        ):
+            entrants = candidates(one, modules, loop)
+            if floor is not None:
+                entrants.append(floor.fma(options.dtype))
+            timings = compare(entrants, options.repeats)
+            peak = 1e-9 / timings[-1].median if floor is not None else None
+            if floor is not None:
+                del entrants[-1], timings[-1]
+            rows = report.entries(entrants, timings)
+            for row in rows:
+                row["gflops"] = 2e-9 * n * n_in * n_out / row["median"]
+            best = max(row["gflops"] for row in rows if row["kind"] in ("ours", "native"))
+            case = {
+                "case": f"{one.name} {shape}",
+                "operation": one.name,
+                "batch": n,
+                "layer": f"{n_in}×{n_out}",
+                "dtype": options.dtype,
+                "peak_gflops": peak,
+                "of_peak": best / peak if peak else None,
+                "results": rows,
+            }
+            show(case)
+            cases.append(case)
     return cases
 
 
@@ -174,14 +155,13 @@ def main(arguments: list[str]) -> None:
     common.add_repeats(parser)
     report.add_output(parser)
     options = parser.parse_args(arguments)
-    loops = Loops()
-    missing: list[str] = []
-    floor = common.load_floors(missing)
-    for note in loops.missing:
+    modules, missing = peers.load(PEERS)
+    for note in missing:
         print(f"not available: {note}")
-    missing += loops.missing
+    floor = common.load_floors(missing)
+    loop = load_loop(missing)
     print("GFLOP/s, medians")
-    cases = measure(options, loops, floor)
+    cases = measure(options, modules[1:], loop, floor)
     name = common.result_name("kernels", options)
     document = report.save(name, {"missing": missing, "cases": cases}, options.output)
     pictures.draw(document, options.output)

@@ -3,12 +3,13 @@
 import argparse
 from typing import Any
 
-from benchmarks import common, data, pictures, report
+from benchmarks import budget, common, data, peers, pictures, report
 from benchmarks.networks import Problem, assert_same_parameters, sgd_step
 from benchmarks.peers import Learner
 from benchmarks.timing import Candidate, compare
 
 LEARNING_RATE = 0.05
+PEERS = tuple(name for name in peers.MODULES if name not in ("rtneural_peer", "compile_peer"))
 N_CHECKED = 3
 N_SAMPLES = 256  # different ones, so that no branch predictor learns where the zeros are
 
@@ -43,12 +44,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def main(arguments: list[str]) -> None:
     options = parse(arguments)
-    modules, missing = common.load_peers()
+    modules, missing = common.load_peers(PEERS)
     floor = common.load_floors(missing)
     cases = []
-    for problem in common.problems(options):
+    for problem in budget.each(common.problems(options), lambda problem: problem.name):
         check(modules, problem)
-        for kind in common.kinds_of_data(problem, options):
+        for kind in budget.each(
+            common.kinds_of_data(problem, options), lambda kind, of=problem: f"{of.name}, {kind}"
+        ):
             X, Y = data.samples(kind, N_SAMPLES, problem, options.mnist)
             learners, without = common.offers(modules, "learners", problem, LEARNING_RATE)
             entrants = [candidate(learner, X, Y) for learner in learners]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import common, peers, report, stream
+from benchmarks import budget, common, peers, report, stream
 from benchmarks.peers import Follower
 from benchmarks.stream import Task
 from benchmarks.timing import Candidate, compare
@@ -72,7 +72,8 @@ def main(arguments: list[str]) -> None:
     for note in missing:
         print(f"not installed: {note}")
     cases = [
-        of_task(stream.task(*shape, options.rows), modules, options.repeats) for shape in TASKS
+        of_task(stream.task(*shape, options.rows), modules, options.repeats)
+        for shape in budget.each(TASKS, lambda shape: str(shape[0]))
     ]
     content = {"missing": missing, "rows": options.rows, "fading": stream.FADING, "cases": cases}
     report.save("online", content, options.output)

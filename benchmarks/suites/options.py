@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import cyprop
-from benchmarks import common, data, report
+from benchmarks import budget, common, data, report
 from benchmarks.timing import Candidate, compare
 
 SIZES = (784, 300, 10)
@@ -74,8 +74,8 @@ def main(arguments: list[str]) -> None:
     common.add_repeats(parser, repeats=21)
     report.add_output(parser)
     options = parser.parse_args(arguments)
-    cases = []
-    for batch_size in BATCHES:
+    cases, missing = [], list[str]()
+    for batch_size in budget.each(BATCHES):
         entrants = [epoch(label, batch_size) for label in OPTIONS]
         results = report.entries(entrants, compare(entrants, options.repeats))
         plain = results[0]["median"]
@@ -86,8 +86,12 @@ def main(arguments: list[str]) -> None:
                 f"  {row['label']:28}{report.seconds(row['median']):>10}  {row['times_plain']:.3f}"
             )
         cases.append({"case": f"784-300-10, batch {batch_size}", "results": results})
-    for sizes in STEPS:
-        entrants = step(sizes)
+    for sizes in budget.each(STEPS):
+        try:
+            entrants = step(sizes)
+        except ImportError as error:
+            missing = [f"torch ({error})"]
+            continue
         results = report.entries(entrants, compare(entrants, options.repeats))
         name = "-".join(map(str, sizes))
         ratio = results[0]["median"] / results[1]["median"]
@@ -96,4 +100,4 @@ def main(arguments: list[str]) -> None:
             print(f"  {row['label']:28}{report.seconds(row['median']):>10}")
         print(f"  ours ÷ theirs {ratio:.3f}")
         cases.append({"case": f"step of AdamW, {name}", "ratio": ratio, "results": results})
-    report.save("options", {"cases": cases}, options.output)
+    report.save("options", {"missing": missing, "cases": cases}, options.output)

@@ -1,13 +1,25 @@
 """One sample from Python, in every form: cyprop, its peers, fixed sizes in C, and the floor."""
 
 import argparse
-import contextlib
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from benchmarks import common, data, doors, fixed, floors, native, networks, pictures, report
+from benchmarks import (
+    budget,
+    common,
+    data,
+    doors,
+    fixed,
+    floors,
+    native,
+    networks,
+    peers,
+    pictures,
+    report,
+)
 from benchmarks.networks import Problem, assert_same, forward
 from benchmarks.peers import Predictor, cyprop_peer
 from benchmarks.timing import Candidate, compare
@@ -15,6 +27,7 @@ from benchmarks.timing import Candidate, compare
 N_SAMPLES = 4  # few, so that they leave the weights in the cache
 NATIVE_SECONDS = 1e-3  # about how long a call into a compiled loop takes
 WIDTHS = tuple(2**i for i in range(2, 12))
+WEIGHTS = {"cases": 6, "doors": 5, "widths": 1, "batches": 1}  # shares of the time
 BATCHES = tuple(2**i for i in range(11))
 
 
@@ -36,8 +49,9 @@ def candidates(problem: Problem, predictors: list[Predictor], X: Any) -> list[Ca
 class References:
     """What is not called from Python: a loop without the GIL, fixed sizes, the floor."""
 
-    def __init__(self) -> None:
+    def __init__(self, modules: list[ModuleType]) -> None:
         self.missing: list[str] = []
+        self.modules = modules
         self.floors = common.load_floors(self.missing)
         self.loop: ModuleType | None = None
         self.public: ModuleType | None = None
@@ -47,6 +61,17 @@ class References:
         except native.UnavailableError as error:
             self.missing.append(f"cyprop from a nogil loop ({error})")
             print(f"not available: {self.missing[-1]}")
+
+    def compiled(self, name: str, make: Callable[[], list[Candidate]]) -> list[Candidate]:
+        """What is compiled for each network anew, or nothing and a note why."""
+        try:
+            return make()
+        except native.UnavailableError as error:
+            note = f"{name} ({error})"
+            if note not in self.missing:
+                self.missing.append(note)
+                print(f"not available: {note}")
+            return []
 
     def candidates(self, problem: Problem, x: Any) -> list[Candidate]:
         made = []
@@ -70,9 +95,10 @@ class References:
             assert_same(out, forward(problem, x)[-1], problem.dtype, "cimport")
             label = "cyprop through cimport"
             made.append(Candidate(label, self.public.predict_loop, calls, n_calls, "native"))
-        # Where C does not compile, the floors have said so.
-        with contextlib.suppress(native.UnavailableError):
-            made += fixed.candidates(problem, x, n_calls)
+        made += self.compiled("C, sizes fixed", lambda: fixed.candidates(problem, x, n_calls))
+        made += self.compiled(
+            "RTNeural", lambda: common.offers(self.modules, "loops", problem, x, n_calls)[0]
+        )
         if self.floors is not None:
             made.append(self.floors.read(problem.n_bytes))
         return made
@@ -83,7 +109,7 @@ def one_sample(
 ) -> list[dict[str, Any]]:
     """Every network, one sample a call."""
     cases = []
-    for problem in common.problems(options):
+    for problem in budget.each(common.problems(options), lambda problem: problem.name):
         predictors, without = common.offers(modules, "predictors", problem, False)
         X, _ = data.dense(N_SAMPLES, problem.sizes[0], 1, problem.dtype.name)
         entrants = candidates(problem, predictors, X) + references.candidates(problem, X[0])
@@ -102,7 +128,7 @@ def curve(
 ) -> list[dict[str, Any]]:
     """The same peers over every (size, network, input), with a third of the repeats."""
     cases = []
-    for size, problem, x in problems:
+    for size, problem, x in budget.each(problems, lambda case: f"{title} {case[0]}"):
         predictors, _ = common.offers(modules, "predictors", problem, x.ndim == 2)
         entrants = candidates(problem, predictors, [x])
         if floor is not None:
@@ -139,26 +165,33 @@ def main(arguments: list[str]) -> None:
     parser.add_argument(
         "--no-curves", action="store_true", help="leave out cost against width and batch size"
     )
+    parser.add_argument("--only-samples", action="store_true", help="nothing but one sample a call")
     parser.add_argument(
         "--only-doors", action="store_true", help="nothing but the forms of samples"
     )
+    common.add_sources(parser)
     options = parser.parse_args(arguments)
+    peers.sources = options.sources
     modules, missing = common.load_peers()
+    # It takes seconds to compile each network, and is the slowest for one row.
+    quick = [module for module in modules if module.NAME != "torch.compile"]
     if options.only_doors:
-        content = {"missing": missing, "doors": doors.cases(options, modules)}
+        content = {"missing": missing, "doors": doors.cases(options, quick)}
         report.save("predict_doors", content, options.output)
         return
-    references = References()
+    references = References(modules)
     name = common.result_name("predict", options)
-    content = {
-        "missing": missing + references.missing,
-        "cases": one_sample(options, modules, references),
-        "doors": doors.cases(options, modules),
-    }
-    if not options.no_curves:
-        sizes = (options.layers or [(784, 30, 10)])[0]
-        if not options.layers:
-            content["widths"] = widths(options, modules, references)
-        content["batches"] = batches(options, modules, sizes)
+    sizes = (options.layers or [(784, 30, 10)])[0]
+    parts: dict[str, Any] = {"cases": lambda: one_sample(options, modules, references)}
+    if not options.only_samples:
+        parts["doors"] = lambda: doors.cases(options, quick)
+        if not options.layers and not options.no_curves:
+            parts["widths"] = lambda: widths(options, quick, references)
+        if not options.no_curves:
+            parts["batches"] = lambda: batches(options, modules, sizes)
+    content: dict[str, Any] = {"missing": missing}
+    for part in budget.each(parts, weight=WEIGHTS.__getitem__):
+        content[part] = parts[part]()
+    missing += references.missing
     document = report.save(name, content, options.output)
     pictures.draw(document, options.output)

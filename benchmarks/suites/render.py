@@ -12,8 +12,8 @@ FRONT = ROOT / "docs/one-row.png"
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks render", description=__doc__)
     parser.add_argument(
-        "--results", type=Path, default=report.RESULTS, metavar="DIR",
-        help="where the result files are; default benchmarks/results",
+        "--results", type=Path, default=report.SHOWN, metavar="DIR",
+        help="where the result files are; default benchmarks/results/zen5",
     )  # fmt: skip
     report.add_output(parser)
     parser.add_argument(
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> None:
     documents = report.read_all(options.results)
     for document in documents.values():
         pictures.draw(document, options.output)
-    tables = page.tables(documents)
+    tables = page.tables(documents, report.by_kind(options.results.parent))
     if options.write:
         pictures.draw_front(documents["predict"], FRONT)
         page.write(tables)

@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import common, data, networks, pictures, report
+from benchmarks import budget, common, data, networks, peers, pictures, report
 from benchmarks.networks import Problem, assert_same_parameters, sgd_step
 from benchmarks.timing import Candidate, compare
 
@@ -12,8 +12,11 @@ CONFIGURATIONS = (
     ((784, 300, 10), 32),
     ((784, 300, 10), 128),
     ((64, 256, 256, 256, 1), 32),
+    ((784, 1024, 1024, 10), 128),
 )
+LARGE = 2e11  # multiplications and additions of an epoch, beyond which it has fewer rows
 LEARNING_RATE = 0.5
+PEERS = tuple(name for name in peers.MODULES if name not in ("rtneural_peer", "mlpfile_peer"))
 
 
 def check(modules: list, problem: Problem, batch_size: int) -> None:
@@ -38,6 +41,11 @@ def operations(problem: Problem) -> int:
     return 2 * (3 * sum(products) - products[0])
 
 
+def name_of(configuration: tuple[tuple[int, ...], int]) -> str:
+    sizes, batch_size = configuration
+    return f"{'-'.join(map(str, sizes))}, batch {batch_size}"
+
+
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = common.parser("train", __doc__, repeats=9)
     parser.add_argument("--batch-size", type=int, help="of a network of your own; default 32")
@@ -48,18 +56,24 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def main(arguments: list[str]) -> None:
     options = parse(arguments)
-    modules, missing = common.load_peers()
+    modules, missing = common.load_peers(PEERS)
     floor = common.load_floors(missing)
     if options.layers:
         configurations = [(sizes, options.batch_size or 32) for sizes in options.layers]
     else:
         configurations = list(CONFIGURATIONS)
     cases = []
-    for sizes, batch_size in configurations:
+    for sizes, batch_size in budget.each(configurations, name_of):
         problem = networks.make(sizes, options.dtype, options.activation)
         check(modules, problem, batch_size)
-        for kind in common.kinds_of_data(problem, options):
-            X, Y = data.samples(kind, options.samples, problem, options.mnist)
+        n = min(options.samples, int(LARGE / operations(problem)) // batch_size * batch_size)
+        titles = {
+            f"{name_of((sizes, batch_size))}, {kind}": kind
+            for kind in common.kinds_of_data(problem, options)
+        }
+        for title in budget.each(titles):
+            kind = titles[title]
+            X, Y = data.samples(kind, n, problem, options.mnist)
             trainers, without = common.offers(
                 modules, "trainers", problem, X, Y, batch_size, LEARNING_RATE, True
             )
@@ -69,7 +83,6 @@ def main(arguments: list[str]) -> None:
             if floor is not None:
                 entrants.append(floor.fma(options.dtype, operations(problem) * len(X)))
             rows = report.entries(entrants, compare(entrants, options.repeats))
-            title = f"{problem.name}, batch {batch_size}, {kind}"
             report.show(f"{title}: one epoch of {len(X):,} samples", rows, without)
             cases.append(
                 {

@@ -34,6 +34,7 @@ EDGES = [
     *itertools.product([[1, 5, 2], [1, 1]], (1, 2, 9, 128, 129, 1024, 1025)),
     *itertools.product([[16, 64, 64, 4]], (1, 2, 8, 16, 17, 32, 33)),
     *itertools.product([[3, 600, 2]], (1, 2, 3, 5, 9)),
+    *itertools.product([[250, 300, 2]], (1, 2)),  # which lets go of the GIL
 ]
 
 

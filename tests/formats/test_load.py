@@ -238,6 +238,16 @@ def test_a_norm_of_keras_folds_with_its_own_epsilon(rng):
     np.testing.assert_allclose(part.b, (arrays["a"][1] - mean) * s + beta, rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_arrays_of_keras_that_are_no_row_of_numbers(rng, name):
+    layers = layer("Dense", "a", 1), layer("BatchNormalization", "b")
+    _, inputs = chain(rng, *layers)
+    inputs[name][1] = inputs[name][1].reshape(())  # which would do for each column
+    entries = keras_config.path_of(sequential(*layers))
+    with pytest.raises(cyprop.FormatError, match=r"biases of shape \(\)|not one number for each"):
+        keras.chain_of(entries, lambda entry: inputs[entry.name], "3.15")
+
+
 def test_hard_sigmoid_of_keras_2_is_another_function(rng):
     assert activation_of("hard_sigmoid", "3.0.1", "it").name == "hard_sigmoid"
     for version in ("2.15.0", ""):

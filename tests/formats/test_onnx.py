@@ -331,6 +331,10 @@ REFUSED = {
     "the node Tanh 'g' ends a computation that is no activation": [
         *(FIRST, node("Relu", "z", "h"), node("Tanh", "h", "g"), node("MatMul", "g W2", "y"))
     ],
+    "the node (Clip 'a'|Gemm 'y') ends a computation that is no activation": [
+        *(FIRST, node("Clip", "z c0 far", "a"), LAST)
+    ],
+    "Clip 'a' is no part of an activation": [*(FIRST, node("Clip", "z c5 c0", "a"), LAST)],
     "the node Mul 'a' ends a computation that is no activation": [
         *(FIRST, node("Mul", "z z", "a"), LAST)
     ],
@@ -381,7 +385,12 @@ REFUSED = {
     "a number of a class, expected that of each class": [FIRST, node("ArgMax", "z", "y", axis=1)],
 }
 WRONG = {"Sq": np.eye(3, dtype=F), "Sq4": np.ones((4, 4), F), "two": np.array([-1, 2])}
-WRONG |= {"yes": np.uint8(1), "twice": np.array([1, 1]), "up": np.ones((4, 1), F)}
+WRONG |= {
+    "far": np.float32(1e20),
+    "yes": np.uint8(1),
+    "twice": np.array([1, 1]),
+    "up": np.ones((4, 1), F),
+}
 
 
 @pytest.mark.parametrize("sentence", REFUSED)

@@ -114,6 +114,7 @@ def test_what_is_refused(rng):
         (saved(files.arrays(rng, [4, 3], "quantile_net.")), "not one of PPO"),
         (saved(arrays, None), "no member 'data'"),
         (saved(arrays, b"[1"), "its 'data' is not JSON"),
+        (saved(arrays, b'{"n": 1, "n": 1}'), "its 'data' has the key 'n' twice"),
         (saved(arrays, []), "does not say what policy it is"),
         (saved(arrays, {"policy_kwargs": 3}), "does not say what policy it is"),
         (saved(arrays, {"policy_class": 3}), "does not say what policy it is"),

@@ -100,6 +100,7 @@ def with_entry(**changes):
         (with_entry(more=1), "does not say"),
         (lambda header: header.update({"0.weight": 3}), "does not say"),
         (lambda header: header.update(__metadata__=3), "metadata is not"),
+        (lambda header: header.update(__metadata__={"a": ["b"]}), "values that are no texts"),
         (lambda header: header.pop("0.bias"), "gaps"),
     ],
 )
@@ -118,6 +119,8 @@ def test_damaged_files_are_refused(rng):
     assert "not JSON" in refusal(put_together(b"{" * 10, b""))
     assert "not a JSON object" in refusal(put_together(b"[]", b""))
     assert "not JSON" in refusal(put_together(b"\xff\xfe", b""))
+    assert "has the key 'a' twice" in refusal(put_together(b'{"a":{},"b":{},"a":{}}', b""))
+    assert "has the key 'shape' twice" in refusal(put_together(b'{"a":{"shape":1,"shape":1}}', b""))
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,14 @@ def test_a_zip_in_a_zip(rng):
     assert Archive(outer.opened("inner")).read("a") == data
 
 
+def test_members_that_share_bytes_are_refused():
+    good = packed({"a": packed({"b": b"1"}), "b": b"1"})
+    assert archive(good).read("a") == packed({"b": b"1"})
+    within = archive(changed(good, 42, 30 + len("a"), "<L"))  # the "b" that stands in "a"
+    with pytest.raises(FormatError, match="'a' reaches into what stands behind it"):
+        within.read("a")
+
+
 def test_names_are_exact():
     found = archive(packed({"a/b": b"1"}))
     for name in ("A/b", "a/b/", "/a/b", "./a/b", "a//b", "b", ""):
@@ -115,7 +123,7 @@ def test_bombs_take_little_memory(declared):
 
 
 def changed(data, place, value, layout="<H"):
-    """The only entry of the directory with another number at a place of it."""
+    """The last entry of the directory with another number at a place of it."""
     data = bytearray(data)
     struct.pack_into(layout, data, data.rindex(b"PK\1\2") + place, value)
     return bytes(data)
@@ -146,7 +154,7 @@ def test_damage_is_refused(rng):
         with pytest.raises(FormatError, match=reason):
             archive(data).read("name")
     longer = archive(changed(changed(good, 20, 1000, "<L"), 24, 1000, "<L"))
-    with pytest.raises(FormatError, match="longer than the file"):
+    with pytest.raises(FormatError, match="reaches into what stands behind"):
         longer.read("name")
 
 

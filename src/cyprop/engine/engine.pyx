@@ -185,16 +185,18 @@ cdef class Engine(Memory):
         return 0
 
     cdef cnp.ndarray predict_few(self, X, out):
-        """`predict` for a few samples, converted where they must be, with the GIL; None for others."""
+        """`predict` for a few samples, converted where they must be, with the GIL if they are done
+        soon; None for others."""
         cdef Model *model = &self.model
         cdef char memory[ROOM + SMALL_SCRATCH + 2 * LINE_BYTES]
         cdef char *numbers = aligned(memory)
         cdef cnp.npy_intp shape[2]
         cdef cnp.ndarray y
         cdef Input x
+        cdef Call call
         if not (
             read_input(X, self.typenum, self.n_direct, numbers, &x)
-            and x.n * model.n_parameters < LONG_CALL
+            and (x.n == 1 or x.n * model.n_parameters < LONG_CALL)
             and x.n * 2 * model.widest * model.itemsize <= SMALL_SCRATCH
         ):
             return None
@@ -209,8 +211,18 @@ cdef class Engine(Memory):
         else:
             return None
         need_stack(STACK_OF_KERNELS if x.n > 1 else STACK_OF_A_ROW)
-        predict_chain(
-            model, x.n, x.data, self.n_in, cnp.PyArray_BYTES(y), aligned(numbers + ROOM))
+        if x.n * model.n_parameters < LONG_CALL:
+            predict_chain(
+                model, x.n, x.data, self.n_in, cnp.PyArray_BYTES(y), aligned(numbers + ROOM))
+            return y
+        self.begin_reading(&call)
+        if has_maps(model):                  # since a wait, if there was one
+            self.end_reading(&call)
+            return None
+        with nogil:
+            predict_chain(
+                model, 1, x.data, self.n_in, cnp.PyArray_BYTES(y), aligned(numbers + ROOM))
+        self.end_reading(&call)
         return y
 
     cdef cnp.ndarray predict_mapped(self, X, out):
@@ -475,20 +487,33 @@ cdef class Engine(Memory):
         return total / n
 
     cdef bint train_on_few(self, X, Y, double *loss) except -1:
-        """One update from a few samples, converted where they must be, with the GIL; or false."""
+        """One update from a few samples, converted where they must be, with the GIL if it is done
+        soon; or false."""
         cdef Model *model = &self.model
         cdef char numbers[2 * ROOM + LINE_BYTES]
         cdef char *room = aligned(numbers)
         cdef Batch data
         cdef Recipe recipe = Recipe(NULL, INFINITY, INFINITY, -1, 1)
         cdef Input x, y
+        cdef Call call
         if not (
             read_input(X, self.typenum, self.n_direct, room, &x)
             and read_input(Y, self.typenum, self.n_targets, room + ROOM, &y)
-            and x.n == y.n and x.n * model.n_parameters < LONG_CALL
+            and x.n == y.n and (x.n == 1 or x.n * model.n_parameters < LONG_CALL)
             and (not x.is_row or self.n_in == 1) and (not y.is_row or self.n_targets == 1)
         ):
             return False
+        if model.n_parameters >= LONG_CALL:
+            self.begin_writing(&call)
+            try:
+                if has_maps(model):          # since the wait
+                    return False
+                self.need_scratch(tape_size(model, 1, 1))
+                with nogil:
+                    loss[0] = learn(model, x.data, y.data, NULL, aligned(self.scratch))
+            finally:
+                self.end_writing(&call)
+            return True
         if not take(&self.writing, n_forks):
             return False
         try:

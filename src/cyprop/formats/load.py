@@ -60,22 +60,8 @@ def load(
     ----------
     cls : type
         Network or a subclass, whose own constructor is not called.
-    path : path
-        What it is called does not matter.
-    activation : str, Activation, or a sequence of these, optional
-        Of all hidden layers, or one for each, where the file does not say it: a state_dict of
-        PyTorch. For a policy of stable-baselines3 in place of the file's.
-    output_activation : str or Activation, optional
-        Of the last layer of such files; by default none, "identity".
-    layers : sequence of str, optional
-        Which modules of a state_dict to take, in which order, if there are several chains.
-    output : str, optional
-        Which output to take where there are several; of a policy "policy" (the default) or "value".
-    loss : str or Loss, optional
-        By default the one that belongs to the output: cross_entropy to softmax,
-        binary_cross_entropy to sigmoid, else mse. A file of cyprop has its own.
-    dtype : "float32" or "float64", optional
-        By default that of the file.
+    path, activation, output_activation, layers, output, loss, dtype
+        As of `cyprop.load`, which says what they may be.
 
     Returns
     -------
@@ -83,14 +69,8 @@ def load(
 
     Raises
     ------
-    FormatError
-        If the file is damaged, of no known kind, or not a chain of affine maps and activations.
-    TypeError, ValueError
-        If an argument is not one of the above, is missing, or does not go with the kind of file.
-    ImportError
-        If the file is of Keras and h5py is not installed.
-    OSError
-        If the file cannot be read.
+    FormatError, TypeError, ValueError, ImportError, OSError
+        As of `cyprop.load`.
 
     Notes
     -----

@@ -44,6 +44,7 @@ class Member(NamedTuple):
     packed: int
     size: int
     offset: int
+    end: int = 0  # where the next one, or the directory, begins
 
 
 class Archive:
@@ -156,8 +157,8 @@ class Archive:
         if self._file.read(n_name) != name.encode("utf-8"):
             raise FormatError(f"its {name!r} has another name in front of its bytes")
         start = member.offset + LOCAL.size + n_name + n_extra
-        if start + member.packed > self._size:
-            raise FormatError(f"its {name!r} is longer than the file")
+        if start + member.packed > member.end:
+            raise FormatError(f"its {name!r} reaches into what stands behind it")
         return start
 
     def _unpacked(self, name: str, member: Member) -> bytes:
@@ -233,6 +234,10 @@ def _directory(file: BinaryIO, size: int) -> dict[str, Member]:
         if name in members:
             raise FormatError(f"it has two members {name!r}")
         members[name] = member
+    end = offset
+    for name, member in sorted(members.items(), key=lambda item: item[1].offset, reverse=True):
+        members[name] = member._replace(end=end)
+        end = member.offset
     return members
 
 

@@ -150,6 +150,9 @@ def _batch_normalization(builder: Builder, layer: KerasLayer, version: str) -> N
     _check_dtype(layer)
     scaled, centred = _switch(layer, "scale", True), _switch(layer, "center", True)
     arrays = [array.astype(np.float64) for array in _all(layer, 2 + scaled + centred)]
+    shapes = {array.shape for array in arrays}
+    if len(shapes) > 1 or builder.n_columns and shapes != {(builder.n_columns,)}:
+        raise FormatError(f"{layer.what} has not one number for each column in all its arrays")
     gamma = arrays.pop(0) if scaled else np.ones(())
     beta = arrays.pop(0) if centred else np.zeros(())
     mean, variance = arrays
@@ -314,5 +317,9 @@ def _weights_and_biases(layer: KerasLayer) -> tuple[Array, Array | None]:
     if found[0].ndim != 2 or found[0].shape[1] != units:
         raise FormatError(
             f"{layer.what} has weights of shape {found[0].shape}, expected (n_in, {said(units)})"
+        )
+    if n == 2 and found[1].shape != found[0].shape[1:]:
+        raise FormatError(
+            f"{layer.what} has biases of shape {found[1].shape}, expected ({said(units)},)"
         )
     return found[0], found[1] if n == 2 else None

@@ -34,6 +34,9 @@ SELU = {"alpha": ALPHA, "gamma": GAMMA}
 
 Affine = tuple[float, float]  # a factor and a shift
 NO_CHANGE: Affine = (1.0, 0.0)
+# A clip between other ends than those of an activation is a hard_tanh between two scales, which
+# round as numbers of the size of its ends do: beyond this one what is small beside them is lost.
+FARTHEST = 64.0
 
 
 def selu(F: Form, alpha: float, gamma: float) -> Form:
@@ -153,7 +156,7 @@ def _single(
     low, high = parameters
     if forms.same(parameters, (0.0, 6.0)):
         return before, "relu6", (), behind
-    if not (math.isfinite(low) and math.isfinite(high)):
+    if not -FARTHEST <= low < high <= FARTHEST:
         return None
     half, middle = (high - low) / 2, (high + low) / 2
     if close(half, 1.0) and middle == 0:

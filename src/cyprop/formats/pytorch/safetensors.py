@@ -163,6 +163,8 @@ def _metadata(header: dict[Any, Any]) -> dict[Any, Any]:
     found = header.get(METADATA, {})
     if not is_dict(found):
         raise FormatError("its metadata is not a JSON object")
+    if not all(isinstance(value, str) for value in found.values()):
+        raise FormatError("its metadata has values that are no texts")
     return found
 
 
