@@ -174,7 +174,9 @@ def _rows(
     _check_shares(own, held, "validate on")
     n = given.n if rows is None else len(rows)
     batch_size = min(batch_size, n)
-    n_parts = threads_for_batches(n_threads, n, batch_size, work_of_row(settings))
+    n_parts = 1
+    if type(n_threads) is not int or n_threads != 1:
+        n_parts = threads_for_batches(n_threads, n, batch_size, work_of_row(settings))
     validation: Held | None = None
     if given.read is not None:
         if held is not None:
@@ -338,8 +340,15 @@ def fit(network: Engine, plan: Plan, n_epochs: int, progress: bool) -> History:
     """`Network.fit`, which see."""
     n_epochs = whole_number(n_epochs, "epochs", low=0)
     training = Training(network, plan, n_epochs)
-    with kept_threads(plan.n_threads):
-        steps = training.epochs()
-        for _ in epoch_lines(steps, n_epochs) if progress else steps:
-            pass
+    if plan.n_threads == 1:  # most programs: not even a context is entered
+        _run(training, progress)
+    else:
+        with kept_threads(plan.n_threads):
+            _run(training, progress)
     return training.history
+
+
+def _run(training: Training, progress: bool) -> None:
+    steps = training.epochs()
+    for _ in epoch_lines(steps, training.n_epochs) if progress else steps:
+        pass
