@@ -4,7 +4,7 @@ from cyprop.engine.model cimport Batch, Model, Part, Sink, Tape
 
 cdef enum:
     STRIP_BYTES = 16384     # of dW at a time while learning: half a first-level cache
-    STRIP_ROWS = 48         # of W at least, and in multiples: what a tile of dA_prev likes
+    STRIP_ROWS = 96         # of W at least, and in multiples: whole tiles of dA_prev and blocks of dW
 
 
 cdef inline Py_ssize_t strip_size(const Model *model) noexcept nogil:
