@@ -14,7 +14,8 @@ from cyprop.engine.pieces cimport (
 cdef enum:
     POLL = 1 << 24          # multiplications between two looks for Ctrl-C
     STRIP_BYTES = 16384     # of dW at a time while learning: half a first-level cache
-    STRIP_ROWS = 48         # of W at least, and in multiples: what a tile of dA_prev likes
+    STRIP_ROWS = 96         # of W at least, and in multiples: whole tiles of dA_prev and blocks of dW
+    ROWS_OF_ONE = 32        # the same of one sample, which is over before W leaves the cache
 
 
 cdef inline Py_ssize_t strip_size(const Model *model) noexcept nogil:
@@ -26,9 +27,11 @@ cdef inline char *strip_of(const Model *model, const Tape *tape, const Part *par
     return tape.strips + part.index * strip_size(model)
 
 
-cdef inline Py_ssize_t strip_rows(const Model *model, const Layer *layer) noexcept nogil:
+cdef inline Py_ssize_t strip_rows(
+    const Model *model, const Layer *layer, Py_ssize_t least,
+) noexcept nogil:
     cdef Py_ssize_t fitting = STRIP_BYTES // (layer.W_stride * model.itemsize)
-    return max(fitting // STRIP_ROWS, 1) * STRIP_ROWS
+    return max(fitting // least, <Py_ssize_t> 1) * least
 
 
 cdef inline void learn_strip(
@@ -50,11 +53,11 @@ cdef inline bint derive_weights(
     true if interrupted."""
     cdef const Layer *layer = link.layer
     cdef char *dW
-    cdef Py_ssize_t n_rows = layer.n_in, work = 0
-    if n_rows > STRIP_ROWS and (sink.target == UPDATE or sink.squares != NULL or (
+    cdef Py_ssize_t n_rows = layer.n_in, least = ROWS_OF_ONE if link.n == 1 else STRIP_ROWS, work = 0
+    if n_rows > least and (sink.target == UPDATE or sink.squares != NULL or (
         part.stoppable and link.n * n_rows * layer.W_stride > POLL
     )):
-        n_rows = strip_rows(model, layer)
+        n_rows = strip_rows(model, layer, least)
     if link.n == 1 and sink.target == UPDATE and link.dA_prev == NULL:
         if step_outer(model, link, k, k_end - k):      # the first layer of one sample needs no strips
             return False

@@ -15,7 +15,9 @@
     #define CYPROP_NO_FMA
 #endif
 
-/* Registers decide how many sums a loop keeps: 32 of 64 bytes, 16 of 32, 16 of 16. */
+/* Registers decide how many sums a loop keeps: 32 of 64 bytes, 16 of 32, 16 of 16. A tile of samples
+   has at most TILE_ROWS rows and TILE_SUMS lines of sums, one of inputs STEP_ROWS rows, or fewer where it
+   has less than LONG_TILE terms. */
 #if defined(__AVX512F__)
     enum { CYPROP_TILE_ROWS = 8, CYPROP_TILE_LINES = 4, CYPROP_TILE_SUMS = 24 };
     enum { CYPROP_STEP_ROWS = 8, CYPROP_STEP_ROWS_OF_FEW = 4, CYPROP_LONG_TILE = 24 };

@@ -1,32 +1,41 @@
 # C = start + A · B for many rows, the one loop nest behind Z, dW and dA_prev of a batch.
 #
-# A is samples, which may lie anywhere: pointers to its rows, or for dW = A_prevᵀ · dZ to its columns. So a
-# shuffled batch needs no copy. The sums start from the rows of `start`, or all from the same if
-# its stride is 0: the biases for Z, or C itself to go on; NULL: from 0.
+# A is samples, which may lie anywhere: pointers to its rows, or for dW = A_prevᵀ · dZ to its
+# columns. So a shuffled batch needs no copy. The sums start from the rows of `start`, or all from the
+# same if its stride is 0: the biases for Z, or C itself to go on; NULL: from 0.
 #
 # Every element of C is one sum, taken in order. Speed comes from computing many sums side by side,
 # never from splitting one, so neither the vector width nor the tile changes a bit. A sum ends
 # with + 0: where terms that are zero were passed over (rows.pxi), it could otherwise end as −0 and
 # the full sum as +0.
 #
-# B is cut into panels of a few columns and as many terms as fit half the first-level cache, C into
-# tiles of rows × lanes (tiles.pxi). A panel is copied when enough rows share it (B's own rows may lie so
-# that they evict one another), and always for Wᵀ, which it transposes. All columns take their share of some
-# terms before the next terms come: so few rows of B are visited at a time, each along its whole length.
+# C is cut into tiles of rows × lanes (tiles.pxi). For Z, B is copied into panels of a few columns and
+# as many terms as fit half the first-level cache, when enough rows share them (B's own rows may lie so
+# that they evict one another); for dA_prev always, since it needs them transposed. Some terms are
+# taken for all columns of Z before the next ones, so that few rows of W are visited at a time.
 #
-# For dW it is A that is copied, into blocks of some inputs that are used for all columns: A's own rows lie
-# a whole sample apart, and those of a batch fill more pages than the processor keeps addresses of.
+# For dW it is A that is copied, into blocks of some inputs that serve all columns: the columns of A
+# lie a whole sample apart, and a batch may fill more pages than the processor keeps addresses of.
 
-cdef enum Product:   # a constant in every call
-    FORWARD          # Z = b + A_prev · W
-    BACKWARD_W       # dW = A_prevᵀ · dZ
-    BACKWARD_A       # dA_prev = dZ · Wᵀ
-    STEP             # W += factor · (A_prevᵀ · dZ): a tile's sums start from 0 and end as steps
+cdef enum Product:      # a constant in every call
+    FORWARD             # Z = b + A_prev · W
+    BACKWARD_A          # dA_prev = dZ · Wᵀ
+    BACKWARD_W          # dW = A_prevᵀ · dZ
+    STEP                # W += factor · (A_prevᵀ · dZ): a tile's sums start from 0 and end as steps
+    STEP_LISTED         # the same by pointers to A_prev's columns, and not from a block of them
 
 
 cdef inline bint by_columns(Product kind) noexcept nogil:
-    """Whether A is given by its columns."""
-    return kind == BACKWARD_W or kind == STEP
+    return kind >= BACKWARD_W
+
+
+cdef inline bint listed(Product kind) noexcept nogil:
+    return kind == STEP_LISTED
+
+
+cdef inline bint steps(Product kind) noexcept nogil:
+    return kind >= STEP
+
 
 include "tiles.pxi"
 
@@ -91,7 +100,7 @@ cdef inline void edge_of_C(
     const floating *panel, const floating *start, Py_ssize_t start_stride,
     const floating *factor, floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    """A panel's part of `width` columns of C, fewer than a tile has, by way of a copy that has as many."""
+    """A panel's part of `width` columns of C, fewer than a tile has: by way of a copy."""
     cdef floating edge[PACKED_ROWS * MAX_LINE]
     cdef const floating *block
     cdef const floating *const *at_row
@@ -102,13 +111,15 @@ cdef inline void edge_of_C(
             for lane in range(lanes):
                 edge[i * lanes + lane] = (
                     start[(row + i) * start_stride + lane] if lane < width else 0)
-        if by_columns(kind):
+        if listed(kind):
+            at_row = A
+        elif by_columns(kind):
             block = A[0] + row
             at_row = &block
         else:
             at_row = A + row
-        any_tiles(kind, lanes, rows, n_terms, at_row, skip, panel, lanes,
-                  edge, lanes, factor, edge, lanes)
+        any_tiles(kind, lanes, rows, n_terms, at_row, skip + row if listed(kind) else skip,
+                  panel, lanes, edge, lanes, factor, edge, lanes)
         for i in range(rows):
             for lane in range(width):
                 C[(row + i) * C_stride + lane] = edge[i * lanes + lane]
@@ -121,8 +132,8 @@ cdef inline void columns_of_C(
     const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
     const floating *factor, floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    """`width` columns of C, at most `lanes`, which is a constant in a call; panel after panel where there
-    are any."""
+    """`width` columns of C, at most `lanes`, which is a constant in a call; in panels where any are
+    needed."""
     cdef floating panel[MAX_PANEL]
     cdef Py_ssize_t most = PANEL_BYTES // sizeof(floating) // lanes, terms
     if start == NULL:
@@ -241,10 +252,22 @@ cdef inline void product_by_columns(
     """
     cdef floating block[PACKED_ROWS * SAMPLES]
     cdef const floating *packed = block
-    cdef Py_ssize_t most = PACKED_ROWS * (SAMPLES // n_terms), row = 0, rows
-    if A_stride > 0 and n_columns * sizeof(floating) <= WIDTH_OF_UNPACKED * LINE_BYTES:
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), most = PACKED_ROWS * (SAMPLES // n_terms)
+    cdef Py_ssize_t row = 0, rows, column
+    cdef floating one = 1
+    cdef bint narrow = n_columns <= WIDTH_OF_UNPACKED * line
+    if narrow and A_stride > 0:
         all_columns(kind, n_rows, n_terms, n_columns, A, A_stride, B, B_stride,
                     start, start_stride, factor, C, C_stride)
+        return
+    if narrow and (kind == STEP or start == NULL and n_columns % line == 0):
+        if kind == BACKWARD_W:          # 0 + 1 · sum has the bits of the sum
+            factor = &one
+            for row in range(n_rows):
+                for column in range(n_columns):
+                    C[row * C_stride + column] = 0
+        all_columns(STEP_LISTED, n_rows, n_terms, n_columns, A, 0, B, B_stride,
+                    <const floating *> NULL, 0, factor, C, C_stride)
         return
     while row < n_rows:
         rows = min(n_rows - row, most)

@@ -1,9 +1,9 @@
 # A panel's part of C = start + A · B: tiles of rows × lanes whose sums stay in registers while the
 # panel's terms go by.
 #
-# A is given by pointers to its rows, from element `skip` on; or, for products by columns, by one pointer
-# to a block of it in which the rows of a term lie side by side and the next term's `skip` elements on. Then
-# one register finds all that a tile needs of A.
+# A is given by pointers to its rows, from element `skip` on, or, where listed, to its columns. Else,
+# for products by columns, one pointer leads to a block in which the rows of a term lie side by side
+# and the next term's `skip` elements on; then one register finds all that a tile needs of A.
 
 
 cdef inline void tile(
@@ -26,18 +26,23 @@ cdef inline void tile(
         return
     for row in range(rows):
         for lane in range(lanes):
-            sums[row][lane] = 0 if kind == STEP else start[row * start_stride + lane]
+            sums[row][lane] = 0 if steps(kind) else start[row * start_stride + lane]
     for term in range(n_terms):
         b = B + term * B_stride
         for row in range(rows):
-            a = block[term * skip + row] if by_columns(kind) else A[row][skip + term]
+            if listed(kind):
+                a = A[term][skip + row]
+            elif by_columns(kind):
+                a = block[term * skip + row]
+            else:
+                a = A[row][skip + term]
             for lane in range(lanes):
                 sums[row][lane] = fma(a, b[lane], sums[row][lane])
     # The factor is read here and not before, when it would take a register from the sums.
-    a = factor[0] if kind == STEP else 0
+    a = factor[0] if steps(kind) else 0
     for row in range(rows):
         for lane in range(lanes):
-            if kind == STEP:
+            if steps(kind):
                 C[row * C_stride + lane] = fma(a, sums[row][lane] + 0, C[row * C_stride + lane])
             else:
                 C[row * C_stride + lane] = sums[row][lane] + 0
@@ -52,7 +57,7 @@ cdef inline void tile_of(
     """A tile of as many rows as any that is asked for."""
     if rows == 1:
         tile(kind, 1, lanes, n_terms, A, skip, B, B_stride, start, start_stride, factor, C, C_stride)
-    elif rows == 2:
+    elif rows == 2 and (STEP_ROWS == 2 or not by_columns(kind)):
         tile(kind, 2, lanes, n_terms, A, skip, B, B_stride, start, start_stride, factor, C, C_stride)
     elif rows == 3 and not by_columns(kind):
         tile(kind, 3, lanes, n_terms, A, skip, B, B_stride, start, start_stride, factor, C, C_stride)
@@ -89,40 +94,45 @@ cdef inline void tiles_of_samples(
 
 
 cdef inline bint all_zero(
-    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *block, Py_ssize_t stride,
+    Product kind, Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
 ) noexcept nogil:
-    """Whether these rows of a block are zero."""
+    """Whether A, given by its columns, is zero in these rows and terms."""
+    cdef const floating *block = A[0]
     cdef Py_ssize_t row, term
     for term in range(n_terms):
         for row in range(n_rows):
-            if is_nonzero(block[term * stride + row]):
+            if is_nonzero(A[term][skip + row] if listed(kind) else block[term * skip + row]):
                 return False
     return True
 
 
 cdef inline void tiles_of_inputs(
     Product kind, Py_ssize_t lanes, Py_ssize_t n_rows, Py_ssize_t n_terms,
-    const floating *block, Py_ssize_t stride,
+    const floating *const *A, Py_ssize_t skip,
     const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
     const floating *factor, floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
     """Rows of dW or W, which are many, over tiles of few sizes. A step by zero is not taken.
 
-    Tiles of six rows leave the processor less to do beside the end of a tile, which only many terms
-    repay.
+    While the last sums of a large tile are stored, the processor finds less to do beside it, which only
+    many terms repay.
     """
     cdef Py_ssize_t most = STEP_ROWS if n_terms >= LONG_TILE else STEP_ROWS_OF_FEW, rows
+    cdef const floating *block = A[0]
+    if not listed(kind):
+        A = &block
     while n_rows:
         rows = most
-        if rows == 6 and n_rows < 6:
-            rows = 4
-        while rows > n_rows:
-            rows //= 2
-        if kind == BACKWARD_W or not all_zero(rows, n_terms, block, stride):
-            tile_of(kind, rows, lanes, n_terms, &block, stride, B, B_stride, start, start_stride,
+        if rows > n_rows:
+            rows = 4 if n_rows >= 4 and STEP_ROWS > 4 else 1
+        if not steps(kind) or not all_zero(kind, rows, n_terms, A, skip):
+            tile_of(kind, rows, lanes, n_terms, A, skip, B, B_stride, start, start_stride,
                     factor, C, C_stride)
-        block = block + rows
-        if kind == BACKWARD_W:
+        if listed(kind):
+            skip += rows
+        else:
+            block = block + rows
+        if not steps(kind):
             start = start + rows * start_stride
         C = C + rows * C_stride
         n_rows -= rows
@@ -160,36 +170,52 @@ cdef void samples_wide(
 
 
 cdef void inputs_line(
-    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *block, Py_ssize_t stride,
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
     const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
     floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    tiles_of_inputs(BACKWARD_W, LINE_BYTES // sizeof(floating), n_rows, n_terms, block, stride,
-                    B, B_stride, start, start_stride, <const floating *> NULL, C, C_stride)
-
-
-cdef void inputs_pair(
-    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *block, Py_ssize_t stride,
-    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
-    floating *C, Py_ssize_t C_stride,
-) noexcept nogil:
-    tiles_of_inputs(BACKWARD_W, 2 * LINE_BYTES // sizeof(floating), n_rows, n_terms, block, stride,
+    tiles_of_inputs(BACKWARD_W, LINE_BYTES // sizeof(floating), n_rows, n_terms, A, skip,
                     B, B_stride, start, start_stride, <const floating *> NULL, C, C_stride)
 
 
 cdef void steps_line(
-    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *block, Py_ssize_t stride,
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
     const floating *B, Py_ssize_t B_stride, const floating *factor, floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    tiles_of_inputs(STEP, LINE_BYTES // sizeof(floating), n_rows, n_terms, block, stride,
+    tiles_of_inputs(STEP, LINE_BYTES // sizeof(floating), n_rows, n_terms, A, skip,
                     B, B_stride, <const floating *> NULL, 0, factor, C, C_stride)
 
 
+cdef void inputs_pair(
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
+    const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
+    floating *C, Py_ssize_t C_stride,
+) noexcept nogil:
+    tiles_of_inputs(BACKWARD_W, 2 * LINE_BYTES // sizeof(floating), n_rows, n_terms, A, skip,
+                    B, B_stride, start, start_stride, <const floating *> NULL, C, C_stride)
+
+
 cdef void steps_pair(
-    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *block, Py_ssize_t stride,
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
     const floating *B, Py_ssize_t B_stride, const floating *factor, floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    tiles_of_inputs(STEP, 2 * LINE_BYTES // sizeof(floating), n_rows, n_terms, block, stride,
+    tiles_of_inputs(STEP, 2 * LINE_BYTES // sizeof(floating), n_rows, n_terms, A, skip,
+                    B, B_stride, <const floating *> NULL, 0, factor, C, C_stride)
+
+
+cdef void steps_line_listed(
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
+    const floating *B, Py_ssize_t B_stride, const floating *factor, floating *C, Py_ssize_t C_stride,
+) noexcept nogil:
+    tiles_of_inputs(STEP_LISTED, LINE_BYTES // sizeof(floating), n_rows, n_terms, A, skip,
+                    B, B_stride, <const floating *> NULL, 0, factor, C, C_stride)
+
+
+cdef void steps_pair_listed(
+    Py_ssize_t n_rows, Py_ssize_t n_terms, const floating *const *A, Py_ssize_t skip,
+    const floating *B, Py_ssize_t B_stride, const floating *factor, floating *C, Py_ssize_t C_stride,
+) noexcept nogil:
+    tiles_of_inputs(STEP_LISTED, 2 * LINE_BYTES // sizeof(floating), n_rows, n_terms, A, skip,
                     B, B_stride, <const floating *> NULL, 0, factor, C, C_stride)
 
 
@@ -201,13 +227,17 @@ cdef inline void any_tiles(
 ) noexcept nogil:
     cdef bint narrow = lanes * sizeof(floating) == LINE_BYTES
     if kind == STEP and narrow:
-        steps_line(n_rows, n_terms, A[0], skip, B, B_stride, factor, C, C_stride)
+        steps_line(n_rows, n_terms, A, skip, B, B_stride, factor, C, C_stride)
     elif kind == STEP:
-        steps_pair(n_rows, n_terms, A[0], skip, B, B_stride, factor, C, C_stride)
+        steps_pair(n_rows, n_terms, A, skip, B, B_stride, factor, C, C_stride)
+    elif kind == STEP_LISTED and narrow:
+        steps_line_listed(n_rows, n_terms, A, skip, B, B_stride, factor, C, C_stride)
+    elif kind == STEP_LISTED:
+        steps_pair_listed(n_rows, n_terms, A, skip, B, B_stride, factor, C, C_stride)
     elif kind == BACKWARD_W and narrow:
-        inputs_line(n_rows, n_terms, A[0], skip, B, B_stride, start, start_stride, C, C_stride)
+        inputs_line(n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
     elif kind == BACKWARD_W:
-        inputs_pair(n_rows, n_terms, A[0], skip, B, B_stride, start, start_stride, C, C_stride)
+        inputs_pair(n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
     elif narrow:
         samples_line(n_rows, n_terms, A, skip, B, B_stride, start, start_stride, C, C_stride)
     elif lanes * sizeof(floating) == 2 * LINE_BYTES:
