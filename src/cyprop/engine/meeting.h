@@ -184,8 +184,9 @@ static inline void cyprop_wake(cyprop_team *team)
 static inline int cyprop_meet(cyprop_team *team)
 {
     long meeting = cyprop_load(&team->meeting);
+    long n_parts = (long)team->n_parts; /* read before arriving: the next task may have another */
     if (team->deserted) return 1;
-    if (cyprop_add(&team->arrived, 1) == team->n_parts) {
+    if (cyprop_add(&team->arrived, 1) == n_parts) {
         if (cyprop_load(&team->wanted)) cyprop_store(&team->stopped, 1);
         cyprop_store(&team->arrived, 0);
         cyprop_store(&team->meeting, meeting + 1);
