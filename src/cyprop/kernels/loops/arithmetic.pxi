@@ -19,6 +19,7 @@ cdef extern from "arithmetic.h" nogil:
         PASS_ROWS "CYPROP_PASS_ROWS"
         STEP_ROWS_OF_FEW "CYPROP_STEP_ROWS_OF_FEW"
         LONG_TILE "CYPROP_LONG_TILE"
+        UNPACKED_LINES "CYPROP_UNPACKED_LINES"
     float fma32 "cyprop_fma32"(float a, float b, float c)
     double fma64 "cyprop_fma64"(double a, double b, double c)
     uint32_t bits32 "cyprop_bits32"(float x)
@@ -67,7 +68,6 @@ cdef enum:
     GLIMPSE = 128          # elements after which it shows whether many are zero
     BLOCK_TERMS = 256      # rows of W for all columns of Z, before the next ones
     PACKED_ROWS = 48       # of A in a block, beside which dZ fits the first-level cache
-    WIDTH_OF_UNPACKED = 2  # lines of dZ for which a block would hardly be used again
     SAMPLES = 128          # taken together; as terms they fit a panel of any width
     MAX_PANEL = 4096       # elements of the smaller dtype in one
 

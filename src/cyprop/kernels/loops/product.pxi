@@ -255,7 +255,7 @@ cdef inline void product_by_columns(
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), most = PACKED_ROWS * (SAMPLES // n_terms)
     cdef Py_ssize_t row = 0, rows, column
     cdef floating one = 1
-    cdef bint narrow = n_columns <= WIDTH_OF_UNPACKED * line
+    cdef bint narrow = UNPACKED_LINES > 0 and n_columns <= UNPACKED_LINES * line
     if narrow and A_stride > 0:
         all_columns(kind, n_rows, n_terms, n_columns, A, A_stride, B, B_stride,
                     start, start_stride, factor, C, C_stride)
