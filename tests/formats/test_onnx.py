@@ -322,6 +322,9 @@ REFUSED = {
     "the node Add 'y' takes 'x', which is no longer at hand": [
         *(node("Gemm", "x Sq", "z"), node("Add", "z x", "y"))
     ],
+    "Gemm 'y' takes values of 3 dimensions, expected 2": [
+        *(node("Unsqueeze", "x axes", "u"), node("Gemm", "u W", "y"))
+    ],
     "Gemm 'y' has transA": [node("Gemm", "x W", "y", transA=1)],
     "Gemm 'y' has the attribute 'gamma'; known are alpha": [node("Gemm", "x W", "y", gamma=1.0)],
     "'alpha' of another kind": [node("Gemm", "x W", "y", alpha=1)],

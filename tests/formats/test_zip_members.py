@@ -141,6 +141,7 @@ def test_damage_is_refused(rng):
         (changed(good, 10, 12), "neither stored nor deflated"),
         (changed(good, 16, 7, "<L"), "CRC is wrong"),
         (changed(good, 20, 99, "<L"), "neither stored"),
+        (changed(good, 8, 0x20), "neither stored"),
         (changed(good, 42, 5, "<L"), "not where the directory says"),
         (changed(good, 42, 1 << 31, "<L"), "not where the directory says"),
         (changed(good, 28, 60_000), "directory is damaged"),

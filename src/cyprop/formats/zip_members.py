@@ -27,7 +27,8 @@ LONGEST_END = 22 + 0xFFFF  # bytes of the end of a zip, with its comment
 MAGIC = b"PK\x03\x04"
 STORED, DEFLATED = 0, 8
 VERSION = 63  # of the format, 6.3: a member that needs a later one is not understood
-ENCRYPTED = 0x2041  # the flags of encrypted members, and of an encrypted directory
+ENCRYPTED = 0x2041  # the flags of encrypted members, and of an encrypted directory,
+PATCHED = 0x20  # and of members that are changes of others
 
 END = struct.Struct("<4s4H2LH")
 END_64 = struct.Struct("<4sQ2H2L4Q")
@@ -303,7 +304,7 @@ def _entry(text: bytes, at: int) -> tuple[str, Member, int]:
         raise FormatError(f"its {name!r} is encrypted")
     extra = text[at + n_name : at + n_name + n_extra]
     size, packed, offset = _in_64_bits(extra, [size, packed, offset])
-    if method not in (STORED, DEFLATED) or (method == STORED and size != packed):
+    if flags & PATCHED or method not in (STORED, DEFLATED) or (method == STORED and size != packed):
         raise FormatError(f"its {name!r} is neither stored nor deflated")
     return name, Member(method, crc, packed, size, offset), end
 

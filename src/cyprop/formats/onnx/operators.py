@@ -41,8 +41,11 @@ def gemm(walk: Walk, node: Node) -> None:
     W = number_of(walk, node, w)
     W = W.T if known["transB"] else W
     b = number_of(walk, node, c) if c else None
-    if walk.live[x].layout.shape is None:
+    shape = walk.live[x].layout.shape
+    if shape is None:
         walk.live[x].layout.shape = (None, None)  # which a Gemm asks for
+    elif len(shape) != 2:
+        raise FormatError(f"{node.what} takes values of {len(shape)} dimensions, expected 2")
     if b is not None and b.ndim == 2 and b.shape[0] == 1:
         b = b[0]
     layout = walk.end_of_expression(x)
