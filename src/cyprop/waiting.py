@@ -56,6 +56,9 @@ class Crew:
 
     died: set[Any]  # keys that were under way on a worker when it went, where someone listens
     woken: threading.Event
+    client: Any
+    patience: float
+    skips: bool
 
     def __init__(self, client: Any, patience: float = PATIENCE, skips: bool = False) -> None:
         self.client, self.patience, self.skips = client, patience, skips

@@ -208,14 +208,17 @@ def rows_of_batch(
     rows = slice(batch * batch_size, (batch + 1) * batch_size)
     if not shuffle:
         return np.arange(n)[rows]
-    return _shuffled(n, seed, number)[rows]
+    return _order_of(n, seed, number)[rows]
 
 
-@lru_cache(maxsize=32)
 def _shuffled(n: int, seed: int, number: int) -> Array:
-    """The order of a partition's rows in one pass; remembered, since each batch asks for it."""
+    """The order of a partition's rows in one pass."""
     order: Array = np.random.Generator(np.random.PCG64([seed, number])).permutation(n)
     return order
+
+
+# Remembered, since each batch asks for it.
+_order_of = lru_cache(maxsize=32)(_shuffled)
 
 
 def evaluate(form: Form, parameters: Array, rows: Rows) -> float:

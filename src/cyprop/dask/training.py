@@ -42,6 +42,16 @@ class Training:
         The round that comes next, or is under way.
     """
 
+    network: Network
+    n_epochs: int
+    kind: Kind
+    outer: Outer | None
+    validation_loss: Callable[[Network], float] | None
+    keeper: Any
+    history: History
+    epoch: int
+    is_over: bool
+
     def __init__(
         self,
         network: Network,
