@@ -1,8 +1,13 @@
 """What the comparisons share."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import scale
 
 torch.set_num_threads(1)
 
@@ -15,3 +20,17 @@ def rng():
 @pytest.fixture(params=["float32", "float64"])
 def dtype(request):
     return np.dtype(request.param)
+
+
+@pytest.fixture
+def short_trainings():
+    """Estimators may end before they have converged."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
+
+
+@pytest.fixture
+def iris():
+    X, y = load_iris(return_X_y=True)
+    return scale(X), np.array(["setosa", "versicolor", "virginica"])[y]

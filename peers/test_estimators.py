@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-import warnings
 
 import joblib
 import numpy as np
@@ -13,8 +12,8 @@ from distributed import Client
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.datasets import load_diabetes, load_iris
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.datasets import load_diabetes
+from sklearn.exceptions import NotFittedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.inspection import permutation_importance
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_val_score
@@ -24,18 +23,7 @@ from sklearn.preprocessing import StandardScaler, scale
 import cyprop
 from cyprop.sklearn import MLPClassifier, MLPRegressor
 
-
-@pytest.fixture(autouse=True)
-def _short():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        yield
-
-
-@pytest.fixture
-def iris():
-    X, y = load_iris(return_X_y=True)
-    return scale(X), np.array(["setosa", "versicolor", "virginica"])[y]
+pytestmark = pytest.mark.usefixtures("short_trainings")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import on_workers
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.datasets import load_diabetes, load_iris
+from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import scale
 
@@ -18,6 +18,8 @@ import cyprop.dask
 from cyprop.engine import memory
 from cyprop.sklearn import MLPClassifier, MLPRegressor
 
+pytestmark = pytest.mark.usefixtures("short_trainings")
+
 
 @pytest.fixture(scope="module", autouse=True)
 def client():
@@ -25,18 +27,10 @@ def client():
         yield client
 
 
-@pytest.fixture(autouse=True)
-def _short():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        yield
-
-
 @pytest.fixture
-def iris():
-    X, y = load_iris(return_X_y=True)
-    order = np.random.default_rng(0).permutation(150)
-    return scale(X)[order], np.array(["setosa", "versicolor", "virginica"])[y][order]
+def iris(iris):
+    order = np.random.default_rng(0).permutation(150)  # or a partition had rows of one class
+    return tuple(part[order] for part in iris)
 
 
 def classifier(**options):

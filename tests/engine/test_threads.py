@@ -14,7 +14,7 @@ from arrays_for_tests import same_bits, sparse
 import cyprop
 from cyprop.engine import memory, threads
 
-COUNTS = (2, 3, 5, 17)
+COUNTS = (2, 3, 5, 8, 16, 17)
 NETWORKS = [
     {"sizes": [1, 1]},
     {"sizes": [3, 70, 1], "activation": "tanh"},

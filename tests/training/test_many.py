@@ -140,6 +140,29 @@ def test_ctrl_c_ends_all_between_two_epochs(rng):
     assert all(np.isfinite(net.parameters).all() for net in nets)
 
 
+@pytest.mark.parametrize("n_given", [0, 1])
+def test_the_threads_that_there_are_do_it_all(rng, monkeypatch, n_given):
+    X, Y = data(rng)
+    start, started = threading.Thread.start, []
+
+    def limited(thread):
+        if len(started) == n_given:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    nets = networks()
+    if n_given:
+        assert all(
+            len(history) == 2 for history in cyprop.fit_many(nets, X, Y, epochs=2, n_threads=3)
+        )
+    else:
+        with pytest.raises(RuntimeError, match="can't start"):
+            cyprop.fit_many(nets, X, Y, epochs=2, n_threads=3)
+    assert not any(thread.is_alive() for thread in started)
+
+
 def test_one_bar_counts_networks(rng, capfd):
     X, labels = data(rng)
     cyprop.fit_many(networks(), X, labels, epochs=1, n_threads=2)

@@ -200,18 +200,11 @@ def rounds_of(
     X: Any,
     Y: Any,
     *,
-    rounds: int,
-    local_epochs: int = 1,
-    batch_size: int = 32,
     sample_weight: Any = None,
     validation_data: tuple[Any, ...] | None = None,
-    outer: Any = "average",
-    mode: str = "local",
-    on_lost: str = "recompute",
-    shuffle: bool = True,
     client: Any = None,
     checkpoint: Any = None,
-    patience: float = PATIENCE,
+    **options: Any,
 ) -> Iterator[History]:
     """`fit`, which see, round by round: the history so far before the first, and after each.
 
@@ -219,9 +212,7 @@ def rounds_of(
     """
     if not isinstance(net, Network):
         raise TypeError(f"net is {shown(net)}, expected a Network")
-    chosen = _checked(
-        net, rounds, local_epochs, batch_size, outer, mode, on_lost, shuffle, patience
-    )
+    chosen = _checked(net, **options)
     if Y is None:
         raise TypeError("Y is None, expected partitions of targets that belong to those of X")
     client = checked_client(client)
@@ -247,7 +238,7 @@ def rounds_of(
             validation = HeldOut(crew, chosen.form, rows)
         elif held is not None:
             assert validation_data is not None
-            validation = validation_of(net, validation_data, batch_size, 1)
+            validation = validation_of(net, validation_data, chosen.form.batch_size, 1)
         _warn(data)
         training = _training(net, chosen, crew, data, validation, keeper)
         yield training.history
@@ -256,14 +247,15 @@ def rounds_of(
 
 def _checked(
     net: Network,
+    *,
     rounds: Any,
-    local_epochs: Any,
-    batch_size: Any,
-    outer: Any,
-    mode: Any,
-    on_lost: Any,
-    shuffle: Any,
-    patience: Any,
+    local_epochs: Any = 1,
+    batch_size: Any = 32,
+    outer: Any = "average",
+    mode: Any = "local",
+    on_lost: Any = "recompute",
+    shuffle: Any = True,
+    patience: Any = PATIENCE,
 ) -> Options:
     for value, name, known in ((mode, "mode", MODES), (on_lost, "on_lost", ON_LOST)):
         if value not in known:

@@ -249,13 +249,17 @@ def _on_threads(
         except BaseException as error:  # a user's callback may raise SystemExit
             done.put(error)
 
-    threads = [
-        threading.Thread(target=work, name=f"fit_many-{i}", daemon=True)
-        for i in range(min(n_threads, len(networks)))
-    ]
-    for thread in threads:
-        thread.start()
+    threads: list[threading.Thread] = []
     try:
+        for i in range(min(n_threads, len(networks))):
+            thread = threading.Thread(target=work, name=f"fit_many-{i}", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the system gives no more: those that there are do it all
+                if not threads:
+                    raise
+                break
+            threads.append(thread)
         for _ in networks:
             error = done.get()
             if error is not None:
