@@ -67,6 +67,12 @@ def test_links_within_a_document_lead_to_a_heading(document):
     assert set(re.findall(r"\]\(#([^)]+)\)", text_of(document))) <= anchors
 
 
+def test_the_size_of_a_wheel_is_the_one_that_is_checked():
+    [most] = re.findall(r"^MOST_BYTES = ([\d_]+)$", text_of("tools/check_wheel.py"), re.M)
+    assert f"a wheel of at most {int(most) / 1e6:g} megabytes" in text_of("README.md")
+    assert f"more than {int(most) / 1e6:g} MB ({int(most):,} bytes" in text_of("docs/wheels.md")
+
+
 def test_every_document_is_in_the_readme():
     linked = set(re.findall(r"\]\((docs/[^)]+\.md)\)", text_of("README.md")))
     assert linked == set(DOCUMENTS) - {"README.md"}

@@ -1,4 +1,4 @@
-"""Pictures, and the tables of docs/performance.md, from result files; nothing is timed."""
+"""Pictures, and the tables of the documents, from result files; nothing is timed."""
 
 import argparse
 from pathlib import Path
@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> None:
     report.add_output(parser)
     parser.add_argument(
         "--write", action="store_true",
-        help=f"renew the tables in docs/{page.PAGE.name} and the picture docs/{FRONT.name}",
+        help=f"renew the tables of the documents and the picture docs/{FRONT.name}",
     )  # fmt: skip
     options = parser.parse_args(arguments)
     documents = report.read_all(options.results)

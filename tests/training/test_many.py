@@ -79,7 +79,7 @@ def test_an_exception_in_one_names_it_and_leaves_the_others(rng, n_threads):
     nets[2].optimizer = cyprop.SGD(3e38)
     for other in others:
         other.fit(X, labels, 3)
-    said = r"^networks\[2\]: DivergenceError: .*; the other 4 are trained$"
+    said = r"^networks\[2\]: DivergenceError: .*; 4 others are trained$"
     with pytest.raises(RuntimeError, match=said) as caught:
         cyprop.fit_many(nets, X, labels, epochs=3, n_threads=n_threads)
     assert isinstance(caught.value.__cause__, cyprop.DivergenceError)
@@ -89,8 +89,24 @@ def test_an_exception_in_one_names_it_and_leaves_the_others(rng, n_threads):
 
 def test_an_option_that_is_wrong_for_all_says_so_once(rng):
     X, labels = data(rng)
-    with pytest.raises(ValueError, match=r"^networks\[0\]: batch_size is 0, .*; so ended 4 others"):
+    with pytest.raises(
+        ValueError, match=r"^networks\[0\]: batch_size is 0, .*; 4 others failed too$"
+    ):
         cyprop.fit_many(networks(), X, labels, batch_size=0, n_threads=2)
+
+
+def test_data_is_looked_at_before_anything_is_trained(rng):
+    X, _ = data(rng)
+    nets = [cyprop.Network([4, 3], loss=loss, seed=1) for loss in ("mse", "binary_cross_entropy")]
+    before = copy.copy(nets[0])
+    with pytest.raises(ValueError, match=r"^networks\[1\]: Y holds 2\.0 at row 0, column 0"):
+        cyprop.fit_many(nets, X, np.full((53, 3), 2.0), n_threads=1)
+    X[40, 2] = np.nan
+    with pytest.raises(ValueError, match=r"^networks\[0\]: X holds nan at row 40, column 2"):
+        cyprop.fit_many(nets, X, np.zeros((53, 3)), n_threads=1)
+    with pytest.raises(ValueError, match=r"^networks\[0\]: X has 53 rows and Y has 52"):
+        cyprop.fit_many(nets, X, np.zeros((52, 3)), n_threads=1)
+    assert same_bits(nets[0].parameters, before.parameters)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +121,7 @@ def test_an_option_that_is_wrong_for_all_says_so_once(rng):
         ({"n_threads": 257}, ValueError, "n_threads is 257, expected at most 256"),
         ({"epoch": 3}, TypeError, "fit_many has no option 'epoch': it has epochs, batch_size"),
         ({"checkpoint": "a"}, TypeError, "fit_many has no option 'checkpoint'"),
+        ({"steps_per_epoch": 3}, TypeError, "fit_many has no option 'steps_per_epoch'"),
     ],
 )
 def test_bad_input_gives_one_sentence_and_leaves_all(rng, change, kind, said):

@@ -244,7 +244,7 @@ def _add_choices(add: Callable[..., Any]) -> None:
         "--output",
         metavar="NAME",
         help="which output to take where there are several: its name in ONNX and Keras, policy"
-        " (the default) or value in stable-baselines3",
+        " (the default) or value in stable-baselines3 (where to write is said by -o)",
     )
     add("--loss", metavar="NAME", help="to go on learning with (default: by the outputs)")
     add("--dtype", choices=DTYPES, help="of the network (default: that of the file)")

@@ -82,13 +82,14 @@ def fit(
         X is, else the n-th partition of one goes with the n-th of the other. A partition is read
         once, and stays in the memory of the worker that has read it.
     rounds : int
-        How often the partitions' weights are brought together.
+        How often the partitions' weights are brought together; 0: not at all.
     local_epochs : int, default 1
         Passes of each partition in a round.
     batch_size : int, default 32
         Rows of a partition that an update learns from.
     sample_weight : as Y, (n,), optional
-        How much each row counts. A partition counts by the sum of its weights, else by its rows.
+        How much each row counts, at least 0, with a positive sum in each partition. A partition
+        counts by that sum, else by its rows.
     validation_data : pair or triple, optional
         X and Y, and weights, evaluated after each round: arrays here, or partitions as above.
     outer : "average" or SGD, default "average"
@@ -113,8 +114,9 @@ def fit(
     progress : bool, default True
         Whether to show each round on standard error.
     patience : float, default 60
-        Seconds without any worker, or without any that has something under way, or without an
-        answer of the scheduler, after which it is given up. A task that is under way is waited for.
+        Above 0: seconds without any worker, or without an answer of the scheduler, after which it
+        is given up; and twice that where workers are there and begin nothing. A task that is under
+        way is waited for.
 
     Returns
     -------
@@ -139,7 +141,7 @@ def fit(
         and cannot be computed again, as what has been scattered is.
     DivergenceError
         If a loss became non-finite, in the round that the message calls an epoch; it names the
-        partition.
+        partition, where one by itself did.
     OSError
         If the checkpoint cannot be written.
 

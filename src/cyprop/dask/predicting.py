@@ -41,7 +41,7 @@ def predict(net: Network, X: Any) -> Any:
     TypeError, ValueError
         If X is no collection of Dask's, has another number of columns, or several blocks of them.
         What only a look into a partition shows is raised when it is computed, as by
-        `Network.predict`.
+        `Network.predict`; and a RuntimeError if a worker has another version of cyprop.
 
     Notes
     -----

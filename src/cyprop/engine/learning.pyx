@@ -30,7 +30,7 @@ from cyprop.engine.trial cimport (
 
 cdef enum:
     SLICE = 1 << 24              # multiplications after which training stops for a look at Ctrl-C
-    TEAM_SLICE = 1 << 27         # the same for each of several threads: longer, to repay their start
+    TEAM_SLICE = 1 << 27         # the same for each of several threads: all of them wait at its end
 
 cdef double TINY = 2.0 ** -600     # of any float64, something whose square is finite
 

@@ -14,8 +14,10 @@ from cyprop.checks.arrays import is_array, matrix
 from cyprop.checks.labels import targets_of_rows
 from cyprop.checks.numbers import is_sequence, shown, whole_number
 from cyprop.engine import memory
+from cyprop.engine.maps import maps_of
 from cyprop.engine.threads import MOST, processors
 from cyprop.training.callbacks import checked_callbacks
+from cyprop.training.data import checked_data, checked_targets
 from cyprop.training.fitting import Fitting
 from cyprop.training.mapped import mapping_of
 from cyprop.training.progress import counting
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     from cyprop.checks.arrays import Array
     from cyprop.training.history import History
 
-OWN = ("self", "X", "Y", "others", "progress", "n_threads", "checkpoint")  # not among the options
+# What `fit` has and this has not, or takes itself; of iterables of batches there are none here.
+OWN = ("self", "X", "Y", "others", "progress", "n_threads", "checkpoint", "steps_per_epoch")
 OPTIONS = tuple(name for name in inspect.signature(Fitting.fit).parameters if name not in OWN)
 
 
@@ -60,7 +63,8 @@ def fit_many(
     networks : sequence of Network
         All of them are trained in place; none may be there twice.
     X, Y : array_like
-        As `Network.fit` takes them, once for all.
+        As `Network.fit` takes them, once for all: arrays, mapped files or CSR matrices, but no
+        iterables of batches.
     n_threads : int, optional
         How many networks are trained at a time, from 1 to 256, each on one thread; by default one
         for each processor.
@@ -85,7 +89,7 @@ def fit_many(
     TypeError, ValueError
         If networks are not networks, or one is there twice, or an option is not one of `fit`'s; and
         as `fit` of a network, whose number the message then begins with. What is wrong with X and Y
-        is found before anything is trained.
+        is found before anything is trained, where they are arrays.
     RuntimeError
         If the training of a network raised anything else, such as a `DivergenceError`, which is
         then its cause; the message names the network. With a client also as `cyprop.dask.fit`.
@@ -96,6 +100,11 @@ def fit_many(
         ``network.history``; the error comes when they are done.
     KeyboardInterrupt
         On Ctrl-C, when the epochs under way have ended; no other is begun.
+
+    Warns
+    -----
+    UserWarning
+        As `Network.fit`, from the thread that trains.
 
     Notes
     -----
@@ -120,7 +129,7 @@ def fit_many(
     data = _Shared(X, Y)
     for i, network in enumerate(networks):
         try:
-            data.of(network)
+            data.check(network)
         except (TypeError, ValueError) as error:
             raise type(error)(f"networks[{i}]: {error}") from error
     errors: dict[int, Exception] = {}
@@ -188,6 +197,7 @@ class _Shared:
             raise TypeError("Y is None, expected targets for the rows of X")
         self._X, self._Y = X, Y
         self._made: dict[Any, tuple[Any, Any]] = {}
+        self._checked: set[Any] = set()
 
     def key(self, network: Fitting) -> Any:
         """What networks have in common that take the data alike."""
@@ -207,6 +217,20 @@ class _Shared:
                     Y = targets_of_rows(Y, "Y", n_targets, dtype, n_classes)
             self._made[key] = X, Y
         return self._made[key]
+
+    def check(self, network: Fitting) -> None:
+        """Raise what its `fit` would say of the data, once for all networks that say the same."""
+        X, Y = self.of(network)
+        settings = memory.settings_of(network)
+        by_itself = None if maps_of(network).outputs is None else id(network)
+        kind = (self.key(network), str(settings.loss), str(settings.activations[-1]), by_itself)
+        if kind in self._checked:
+            return
+        if is_array(X) and mapping_of(X) is None and mapping_of(Y) is None:
+            checked_data(network, X, Y, "X", "Y")
+        elif mapping_of(Y) is None:
+            checked_targets(network, Y, "Y")
+        self._checked.add(kind)
 
 
 def _on_threads(
@@ -337,13 +361,19 @@ def _take(network: Fitting, found: Fitted) -> None:
         network.history = found.history
 
 
+def _counted(n: int) -> str:
+    return "one other" if n == 1 else f"{n} others"
+
+
 def _named(errors: dict[int, Exception], n: int) -> Exception:
     """One error for all, which says whose it is."""
     first = min(errors)
     error = errors[first]
     others = len(errors) - 1
-    also = f"; so ended {others} others" if others else ""
-    rest = f"{also}; the other {n - len(errors)} are trained" if n > len(errors) else also
+    also = f"; {_counted(others)} failed too" if others else ""
+    trained = n - len(errors)
+    verb = "is" if trained == 1 else "are"
+    rest = f"{also}; {_counted(trained)} {verb} trained" if trained else also
     made: Exception
     if type(error) in (TypeError, ValueError):
         made = type(error)(f"networks[{first}]: {error}{rest}")
