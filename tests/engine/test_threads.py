@@ -208,6 +208,52 @@ def test_two_threads_of_python_have_teams_of_their_own(rng):
         assert same_bits(found[seed], trained(seed, 1))
 
 
+@pytest.mark.usefixtures("eager")
+def test_teams_may_be_let_go_in_any_order(rng):
+    """As greenlets of one thread do, which take turns while callbacks run."""
+    X, _ = data(rng, 150, [5, 3], np.float32)
+    net = cyprop.Network([5, 8, 3], seed=1)
+    expected = net.predict(X)
+    before = threads_of_this_process()
+    teams = [threads.kept_threads(3) for _ in range(3)]
+    for team in teams:
+        team.__enter__()
+    for left in (1, 0):
+        teams[left].__exit__(None, None, None)
+        assert same_bits(net.predict(X, n_threads=3), expected)
+        assert threads_of_this_process() == before + 2  # which the last one keeps
+    teams[2].__exit__(None, None, None)
+    assert same_bits(net.predict(X, n_threads=3), expected)
+    assert back_to(before)
+
+
+AT_THE_END = """
+import sys, threading, time
+import numpy as np, cyprop
+from cyprop.engine import threads
+threads.processors = lambda: 2
+X, Y = np.zeros((60_000, 200), "f4"), np.zeros((60_000, 3), "f4")
+def work():
+    net = cyprop.Network([200, 300, 200, 3])
+    while True:
+        if sys.argv[1] == "predict":
+            net.predict(X, n_threads=2)
+        else:
+            net.gradients(X, Y, n_threads=2)
+for _ in range(8):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.3)
+"""
+
+
+@pytest.mark.parametrize("name", ["predict", "gradients"])
+def test_python_may_end_in_the_midst_of_a_call_of_a_daemon_thread(name):
+    """It ends threads that ask for its lock then; others of their team still work on their task."""
+    command = [sys.executable, "-c", AT_THE_END, name]
+    done = subprocess.run(command, timeout=60, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # how many
 
 
