@@ -113,7 +113,7 @@ class Idle:
 def test_a_handler_that_trains_another_network_leaves_the_team_it_interrupted_whole(
     kind, n_threads
 ):
-    """Between the tasks of its own it ends threads: those of the task that waits are not its own."""
+    """Between its own tasks it ends threads, but not those of the task that waits."""
     calls, said = Calls(2), []
     x, y = calls.X[:8], calls.Y[:8]
 
