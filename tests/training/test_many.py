@@ -77,7 +77,11 @@ def test_weights_that_are_none_are_refused_before_anything_is_trained(rng):
     X, labels = data(rng)
     nets = networks()
     for given, kind, said in (
-        ([[1.0] * 53, [1.0] * 52] + [[1.0] * 53] * 3, ValueError, "sample_weight is a ragged sequence: row 0 has 53"),
+        (
+            [[1.0] * 53, [1.0] * 52] + [[1.0] * 53] * 3,
+            ValueError,
+            "sample_weight is a ragged sequence: row 0 has 53",
+        ),
         ([["one"] * 53] * 5, TypeError, "sample_weight "),
     ):
         with pytest.raises(kind, match=said):

@@ -26,7 +26,6 @@ from cyprop.training.stopping import StopTraining
 from cyprop.waiting import Crew, Sent, checked_client
 
 if TYPE_CHECKING:
-    from cyprop.checks.arrays import Array
     from cyprop.training.history import History
 
 # What `fit` has and this has not, or takes itself; of iterables of batches there are none here.
