@@ -52,7 +52,7 @@ def fit(estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
         If a parameter has no meaning here, or the collections do not fit each other.
     """
     _check_parameters(estimator)
-    own: dict[str, Any] = vars(estimator)
+    own: dict[str, Any] = estimator.__dict__
     before = dict(own)
     try:
         form, steps = _begun(estimator, X, y, sample_weight)
