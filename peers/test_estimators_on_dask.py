@@ -168,7 +168,9 @@ def test_warm_start_refuses_what_it_cannot_go_on_with(iris):
     assert said.startswith("warm_start goes on with 3 outputs, and y has other targets")
     said = refused(model, X, *arrays(X[:, :3], y))
     assert said == "X has 3 columns, and warm_start goes on with 4, expected the same"
-    regressor = MLPRegressor(hidden_layer_sizes=(3,), max_iter=2, warm_start=True).fit(*arrays(X, X[:, 0]))
+    regressor = MLPRegressor(hidden_layer_sizes=(3,), max_iter=2, warm_start=True).fit(
+        *arrays(X, X[:, 0])
+    )
     with pytest.raises(ValueError, match="warm_start goes on with 1 outputs, and y has other"):
         regressor.fit(*arrays(X, X[:, :2]))
 

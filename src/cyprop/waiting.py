@@ -75,11 +75,21 @@ class Crew:
         return f"cyprop-{what}-{self._token}-{self._n_keys}"
 
     def submit(self, what: str, function: Any, *arguments: Any) -> Any:
-        """The future of a call of a pure function; among the arguments may be other futures."""
+        """The future of a call of a pure function; among the arguments may be other futures.
+
+        Raises
+        ------
+        TypeError
+            If an argument cannot be pickled.
+        """
         config: Any = import_module("dask.config")
-        # Weights of any size are what is sent here: Dask's advice is not for them.
-        with config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
-            return self.client.submit(function, *arguments, key=self.key(what), pure=True)
+        try:
+            # Weights of any size are what is sent here: Dask's advice is not for them.
+            with config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+                return self.client.submit(function, *arguments, key=self.key(what), pure=True)
+        except TypeError as error:
+            said = error if error.__cause__ is None else error.__cause__
+            raise TypeError(f"what a worker needs cannot be sent there: {said}") from error
 
     def run(
         self,
