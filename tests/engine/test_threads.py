@@ -254,6 +254,37 @@ def test_python_may_end_in_the_midst_of_a_call_of_a_daemon_thread(name):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+AFTER_THE_END = """
+import gc, sys, threading, time
+import numpy as np, cyprop
+X, Y = np.zeros((60_000, 200), "f4"), np.zeros((60_000, 3), "f4")
+net = cyprop.Network([200, 300, 3])
+class Saving:
+    def __init__(self):
+        self.net, self.x, self.write, self.me = net, X[0], sys.stdout.write, self
+    def __del__(self):
+        try:
+            self.net.learn_one(self.x, self.x[:3])
+        except RuntimeError as error:
+            self.write(str(error))
+gc.set_threshold(10**6)
+Saving()
+def work():
+    while True:
+        getattr(net, sys.argv[1])(X, *[Y][: sys.argv[1] != "predict"])
+threading.Thread(target=work, daemon=True).start()
+time.sleep(0.2)
+"""
+
+
+@pytest.mark.parametrize("name", ["predict", "train_on_batch"])
+def test_a_finaliser_does_not_wait_for_a_thread_that_python_has_ended(name):
+    command = [sys.executable, "-c", AFTER_THE_END, name]
+    done = subprocess.run(command, timeout=60, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Python is ending, and has ended a thread in the midst of")
+
+
 # how many
 
 

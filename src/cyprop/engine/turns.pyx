@@ -30,6 +30,14 @@ from cyprop.engine.team cimport nap
 cdef extern from "Python.h" nogil:
     unsigned long PyThread_get_thread_ident()
 
+cdef extern from *:
+    """
+    #if PY_VERSION_HEX < 0x030D0000
+    #define Py_IsFinalizing _Py_IsFinalizing
+    #endif
+    """
+    bint Py_IsFinalizing()
+
 cdef Call *latest = NULL             # of the calls under way
 cdef unsigned long main_thread = threading.main_thread().ident
 n_forks = 1
@@ -43,6 +51,8 @@ cdef bint is_main_thread() noexcept nogil:
 cdef void enter(Turns turns, Call *call, Doing doing) noexcept:
     """Put a call into the list."""
     global latest
+    if latest != NULL and Py_IsFinalizing():
+        latest = NULL                # calls of threads that Python has ended, on stacks that are gone
     call.turns = <void *> turns
     call.thread = <long> PyThread_get_thread_ident()
     call.doing = doing
@@ -135,6 +145,11 @@ cdef class Turns:
         """Return when all that came before have had their turn and the way is free."""
         cdef Call call
         cdef long found
+        if Py_IsFinalizing():
+            raise RuntimeError(
+                "Python is ending, and has ended a thread in the midst of a call of this network,"
+                " for which a finaliser would wait for ever"
+            )
         if interrupts_itself(self):
             raise RuntimeError(
                 "a signal handler interrupted a call of this network and cannot use it meanwhile"
