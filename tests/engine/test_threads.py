@@ -288,6 +288,25 @@ def test_a_finaliser_does_not_wait_for_a_thread_that_python_has_ended(name):
 # how many
 
 
+@pytest.mark.usefixtures("eager")
+def test_the_number_may_be_of_any_kind_that_is_whole(rng):
+    X, Y = data(rng, 60, [5, 3], np.float32)
+
+    class Two:
+        def __index__(self):
+            return 2
+
+    found = []
+    for n_threads in (1, Two(), np.int8(2), np.array(2)):
+        net = cyprop.Network([5, 8, 3], seed=1)
+        net.fit(X, Y, epochs=1, n_threads=n_threads, validation_split=0.2)
+        net.fit([(X, Y)], epochs=1, n_threads=n_threads)
+        net.fit(X, Y, optimizer=cyprop.LBFGS(max_iterations=2), n_threads=n_threads)
+        found.append(net.parameters)
+    for parameters in found:
+        assert same_bits(parameters, found[0])
+
+
 def test_small_networks_of_many_rows_use_threads(monkeypatch):
     monkeypatch.setattr(threads, "processors", lambda: 2)
     work = threads.work_of_row(cyprop.Network([4, 32, 16, 4]).settings)
