@@ -232,17 +232,20 @@ import sys, threading, time
 import numpy as np, cyprop
 from cyprop.engine import threads
 threads.processors = lambda: 2
-X, Y = np.zeros((60_000, 200), "f4"), np.zeros((60_000, 3), "f4")
+n = 60_000 if sys.argv[1] == "predict" else 10_000
+X, Y = np.zeros((n, 200), "f4"), np.zeros((n, 3), "f4")
+go_on = threading.Barrier(9)
 def work():
     net = cyprop.Network([200, 300, 200, 3])
+    call = lambda: getattr(net, sys.argv[1])(X, *[Y][: sys.argv[1] != "predict"], n_threads=2)
+    call()
+    go_on.wait()
     while True:
-        if sys.argv[1] == "predict":
-            net.predict(X, n_threads=2)
-        else:
-            net.gradients(X, Y, n_threads=2)
+        call()
 for _ in range(8):
     threading.Thread(target=work, daemon=True).start()
-time.sleep(0.3)
+go_on.wait()
+time.sleep(0.02)
 """
 
 
@@ -269,11 +272,14 @@ class Saving:
             self.write(str(error))
 gc.set_threshold(10**6)
 Saving()
+goes_on = threading.Event()
 def work():
     while True:
         getattr(net, sys.argv[1])(X, *[Y][: sys.argv[1] != "predict"])
+        goes_on.set()
 threading.Thread(target=work, daemon=True).start()
-time.sleep(0.2)
+goes_on.wait()
+time.sleep(0.02)
 """
 
 
