@@ -162,7 +162,8 @@ def fit(
     have the order of ``Generator(PCG64([seed + p, i])).permutation(n)``.
 
     Between the workers and the client nothing travels but vectors as long as ``net.parameters``,
-    and losses.
+    and losses. Called in a task, it gives up the place that the task has on its worker, as
+    ``distributed.secede`` does, or the only worker would wait for itself.
     Thread-safety: any thread; no other may train the network meanwhile.
 
     Examples
