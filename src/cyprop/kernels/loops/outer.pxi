@@ -80,8 +80,8 @@ cdef void step_along_rows(
 ) noexcept nogil:
     """W ← W − rate · A_prevᵀ·dZ of one sample, for whole lines of outputs.
 
-    Row after row, since memory is rewritten fastest in the order it lies in; from the last one on, which
-    the forward pass has just read.
+    Row after row, since memory is rewritten fastest in the order it lies in; from the last one on,
+    which the forward pass has just read.
     """
     cdef Py_ssize_t lanes = LINE_BYTES // sizeof(floating), j, lane
     cdef floating *restrict w
@@ -97,7 +97,9 @@ cdef void step_along_rows(
                 w[j + lane] = fma(-rate, a * dZ[j + lane] + 0, w[j + lane])
 
 
-cdef inline bint steps_along_rows(Py_ssize_t n_in, Py_ssize_t n_out, Py_ssize_t itemsize) noexcept nogil:
+cdef inline bint steps_along_rows(
+    Py_ssize_t n_in, Py_ssize_t n_out, Py_ssize_t itemsize,
+) noexcept nogil:
     """Whether reading dZ again for each row costs less than visiting each row several times, which is
     cheap where they lie in the first-level cache."""
     return n_out * itemsize > LONG_STEP * LINE_BYTES and n_in * n_out * itemsize >= (

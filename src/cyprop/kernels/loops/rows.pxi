@@ -99,8 +99,8 @@ cdef inline Py_ssize_t add_wide(
     Py_ssize_t n_terms, Py_ssize_t n_columns,
     const floating *A, const floating *B, Py_ssize_t B_stride, floating *restrict C,
 ) noexcept nogil:
-    """C += A · B along whole rows of B, or long parts of them where B does not fit the second-level cache:
-    memory is read fastest in the order it lies in. How many columns were done.
+    """C += A · B along whole rows of B, or long parts of them where B does not fit the second-level
+    cache: memory is read fastest in the order it lies in. How many columns were done.
 
     Columns come by WIDE lines. Those of whole rows may end in the row that comes next, and so the last
     term is added by itself; of rows in parts, what is left of a row is left.
