@@ -23,14 +23,17 @@
     enum { CYPROP_TILE_ROWS = 8, CYPROP_TILE_LINES = 4, CYPROP_TILE_SUMS = 24 };
     enum { CYPROP_STEP_ROWS = 8, CYPROP_STEP_ROWS_OF_FEW = 4, CYPROP_LONG_TILE = 24, CYPROP_UNPACKED_LINES = 2 };
     enum { CYPROP_COPY_ROWS = 1 << 30, CYPROP_ROW_LINES = 4, CYPROP_NARROW_ROWS = 4 };
+    enum { CYPROP_SPARSE_LINES = 10 };
 #elif defined(__AVX2__) || defined(__aarch64__)
     enum { CYPROP_TILE_ROWS = 6, CYPROP_TILE_LINES = 1, CYPROP_TILE_SUMS = 6 };
     enum { CYPROP_STEP_ROWS = 6, CYPROP_STEP_ROWS_OF_FEW = 4, CYPROP_LONG_TILE = 64, CYPROP_UNPACKED_LINES = 2 };
     enum { CYPROP_COPY_ROWS = 40, CYPROP_ROW_LINES = 4, CYPROP_NARROW_ROWS = 1 };
+    enum { CYPROP_SPARSE_LINES = 7 };
 #else
     enum { CYPROP_TILE_ROWS = 3, CYPROP_TILE_LINES = 1, CYPROP_TILE_SUMS = 3 };
     enum { CYPROP_STEP_ROWS = 2, CYPROP_STEP_ROWS_OF_FEW = 2, CYPROP_LONG_TILE = 0, CYPROP_UNPACKED_LINES = 0 };
     enum { CYPROP_COPY_ROWS = 16, CYPROP_ROW_LINES = 1, CYPROP_NARROW_ROWS = 1 };
+    enum { CYPROP_SPARSE_LINES = 3 };
 #endif
 
 #if defined(_MSC_VER)
@@ -63,6 +66,7 @@
 
 #undef INLINE
 
+#include "sparse.h"
 #include "transpose.h"
 #include "narrow.h"
 

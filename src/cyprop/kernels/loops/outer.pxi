@@ -88,31 +88,6 @@ cdef inline void step_few(
             W[k * W_stride + lane] = fma(-rate, A_prev[k] * dZ[lane] + 0, W[k * W_stride + lane])
 
 
-cdef void step_of_terms(
-    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, floating rate,
-    const floating *const *A_prev, const floating *dZ, Py_ssize_t dZ_stride,
-    floating *restrict W, Py_ssize_t W_stride,
-) noexcept nogil:
-    """W ← W − rate · A_prevᵀ·dZ for n_out of at most MAX_PANEL, passing over the terms where A_prev is
-    zero, and the rows of W that have no others."""
-    cdef floating column[SAMPLES]
-    cdef floating dw[MAX_PANEL]
-    cdef int index[SAMPLES]
-    cdef floating *restrict w
-    cdef Py_ssize_t i, j, k, count
-    for k in range(n_in):
-        for i in range(n):
-            column[i] = A_prev[i][k]
-        count = list_nonzero(n, column, index)
-        if count:
-            for j in range(n_out):
-                dw[j] = 0
-            add_listed(count, n_out, index, column, dZ, dZ_stride, dw)
-            w = W + k * W_stride
-            for j in range(n_out):
-                w[j] = fma(-rate, dw[j] + 0, w[j])
-
-
 cdef bint sgd_step_outer(
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
     const floating *A_prev, Py_ssize_t A_prev_stride, const Py_ssize_t *order,
@@ -143,16 +118,16 @@ cdef bint sgd_step_outer(
         return True
     if n_out * sizeof(floating) % LINE_BYTES:
         return False
-    if n > 1 and mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride, order):
-        if n_out > MAX_PANEL:
-            return False
-        step_of_terms(n, n_in, n_out, rate, samples, dZ, dZ_stride, W, W_stride)
-        return True
     if n > 1:
         factor = -rate
-        product_by_columns(
-            STEP, n_in, n, n_out, samples, A_prev_stride if order == NULL else 0,
-            dZ, dZ_stride, <const floating *> NULL, 0, &factor, W, W_stride)
+        if mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride, order):
+            columns_of_terms(
+                n, n_in, n_out, samples, dZ, dZ_stride, <const floating *> NULL, 0,
+                &factor, W, W_stride)
+        else:
+            product_by_columns(
+                STEP, n_in, n, n_out, samples, A_prev_stride if order == NULL else 0,
+                dZ, dZ_stride, <const floating *> NULL, 0, &factor, W, W_stride)
         return True
     A_prev = samples[0]
     if 4 * count_zeros(n_in, A_prev) <= n_in:
