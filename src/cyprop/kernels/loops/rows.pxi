@@ -41,7 +41,7 @@ cdef inline Py_ssize_t list_nonzero(
     return found
 
 
-cdef inline bint mostly_zeros(
+cdef bint mostly_zeros(
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, const floating *A_prev, Py_ssize_t stride,
     const Py_ssize_t *order,
 ) noexcept nogil:

@@ -101,20 +101,17 @@ cdef void add_block(
     const floating *B, Py_ssize_t B_stride, const floating *start, Py_ssize_t start_stride,
     const floating *factor, floating *C, Py_ssize_t C_stride,
 ) noexcept nogil:
-    """The same for any number of lines of columns, in groups of even size; B has n_terms rows."""
+    """The same for four lines of columns or more, in groups of even size; B has n_terms rows."""
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), lines
     cdef Py_ssize_t most = min(
         <Py_ssize_t> SPARSE_LINES, <Py_ssize_t> SPARSE_BYTES // (n_terms * LINE_BYTES))
     cdef Py_ssize_t left = n_columns // line, groups = (left + most - 1) // most
     while left:
         lines = (left + groups - 1) // groups
-        if lines == 1:
-            add_lines(1, 1, bits, A, skip, A_stride, B, B_stride, start, start_stride,
-                      factor, C, C_stride)
-        elif lines == 2:
+        if SPARSE_LINES < 4 and lines == 2:
             add_lines(1, 2, bits, A, skip, A_stride, B, B_stride, start, start_stride,
                       factor, C, C_stride)
-        elif lines == 3:
+        elif SPARSE_LINES < 4 and lines == 3:
             add_lines(1, 3, bits, A, skip, A_stride, B, B_stride, start, start_stride,
                       factor, C, C_stride)
         elif lines == 4:
