@@ -2,8 +2,9 @@
 #
 # The order of every sum, the same for one sample and for a batch: an element of Z starts from b and
 # takes the inputs one after the other, one of dW and db the samples, one of dA_prev the outputs. The
-# loops that hold to it are in product.pxi, for many rows, sparse.pxi, for many that are mostly zeros, and
-# rows.pxi, for one. Only where the outputs fit a cache line, Z is made of four such sums (narrow.pxi).
+# loops that hold to it are in product.pxi, for many rows, sparse.pxi, for many that are mostly zeros,
+# and rows.pxi, for one. Only where the outputs fit a cache line, Z is made of four such sums
+# (narrow.pxi).
 
 
 cdef void rows_forward(

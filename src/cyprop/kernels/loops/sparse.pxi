@@ -1,10 +1,10 @@
-# C = start + A · B for many rows where A is mostly zeros: only the terms that are not zero are visited.
+# C = start + A · B for many rows where half of A or more is zero: only the other terms are visited.
 #
-# The sums are those of product.pxi, in the same order. A is taken in blocks, whose part of B is read from
-# the first-level cache by all rows. Which terms of a row are not zero is found once, as words of bits;
-# then some lines of columns are summed in registers, for one row after the other. These lines are as many
-# as there are registers for, since the processor seldom foresees where a row's terms end, and loses there
-# what several terms take.
+# The sums are those of product.pxi, in the same order. A is taken in blocks, whose part of B is read
+# from the first-level cache by all rows. Which terms of a row are not zero is found once, as words of
+# bits; then some lines of columns are summed in registers, for one row after the other. These lines are
+# as many as there are registers for, since the processor seldom foresees where a row's terms end, and
+# loses there what several terms take.
 
 cdef enum:
     WORD = 64              # terms whose bits one word has
@@ -39,9 +39,9 @@ cdef inline void add_lines(
 ) noexcept nogil:
     """C = start + A · B or, with a factor, C += factor · (A · B), for parts × lines of columns.
 
-    A's terms lie A_stride apart: side by side from `skip` on in a row of its own for each row of C, or
-    else in the columns of one block. parts and lines are constants in a call, and two, since the compiler
-    unrolls loops of up to eight passes only.
+    A's terms lie A_stride apart: side by side from `skip` on, in a row of its own for each row of C, or
+    else in the columns of one block. parts and lines are constants in a call, and two, since the
+    compiler unrolls loops of up to eight passes only.
     """
     cdef floating sums[3][8][MAX_LINE]
     cdef Py_ssize_t lanes = LINE_BYTES // sizeof(floating), row, i, term, part, line, lane, at
