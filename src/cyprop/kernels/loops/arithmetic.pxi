@@ -69,7 +69,8 @@ cdef enum:
     LONG_PASS = 8          # inputs that repay four passes over a few rows of them
     SPARSE_COLUMNS = 64    # fewer than this are done sooner than the terms are looked at
     COUNT_LANES = 64       # counts side by side, which are several vectors
-    GLIMPSE = 128          # elements after which it shows whether many are zero
+    HALF_COLUMNS = 160     # from which on half of the terms have to be zero, and not more
+    GLIMPSE = 512          # elements after which it shows whether many are zero
     BLOCK_TERMS = 256      # rows of W for all columns of Z, before the next ones
     PACKED_ROWS = 48       # of A in a block, beside which dZ fits the first-level cache
     SAMPLES = 128          # taken together; as terms they fit a panel of any width

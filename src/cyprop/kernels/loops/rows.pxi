@@ -47,7 +47,8 @@ cdef bint mostly_zeros(
 ) noexcept nogil:
     """Whether visiting only the terms that are not zero (sparse.pxi) beats the tiles.
 
-    It does where half of them are zero, of columns in whole lines. Of dense data a glimpse is enough.
+    It does where half of the terms are zero, or seven tenths where few columns share what is found, which
+    have to be whole lines. Of dense data a glimpse is enough.
     """
     cdef const floating *samples[SAMPLES]
     cdef Py_ssize_t i, count, total = 0, seen = 0, first = 0
@@ -58,10 +59,10 @@ cdef bint mostly_zeros(
         for i in range(count):
             total += count_zeros(n_in, samples[i])
             seen += n_in
-            if seen >= GLIMPSE and 3 * total < seen:
+            if seen >= GLIMPSE and 2 * total < seen:
                 return False
         first += count
-    return 2 * total > n * n_in
+    return 10 * total > (5 if n_out >= HALF_COLUMNS else 7) * n * n_in
 
 
 cdef inline void add_in_registers(
