@@ -47,8 +47,8 @@ cdef bint mostly_zeros(
 ) noexcept nogil:
     """Whether visiting only the terms that are not zero (sparse.pxi) beats the tiles.
 
-    It does where half of the terms are zero, or seven tenths where few columns share what is found, which
-    have to be whole lines. Of dense data a glimpse is enough.
+    It does where half of the terms are zero, or seven tenths where few columns share what is found;
+    columns have to be whole lines. Of dense data a glimpse is enough.
     """
     cdef const floating *samples[SAMPLES]
     cdef Py_ssize_t i, count, total = 0, seen = 0, first = 0
