@@ -25,6 +25,7 @@ cdef extern from "arithmetic.h" nogil:
         STEP_ROWS_OF_FEW "CYPROP_STEP_ROWS_OF_FEW"
         LONG_TILE "CYPROP_LONG_TILE"
         UNPACKED_LINES "CYPROP_UNPACKED_LINES"
+        SPARSE_LINES "CYPROP_SPARSE_LINES"
     float fma32 "cyprop_fma32"(float a, float b, float c)
     double fma64 "cyprop_fma64"(double a, double b, double c)
     uint32_t bits32 "cyprop_bits32"(float x)
@@ -53,6 +54,14 @@ cdef extern from "arithmetic.h" nogil:
     bint few_outputs64 "cyprop_few_outputs64"(
         Py_ssize_t n, Py_ssize_t n_in, const double *const *A, const double *W, Py_ssize_t W_stride,
         const double *b, double *Z, Py_ssize_t Z_stride)
+    int take_lowest "cyprop_take_lowest"(uint64_t *word)
+    uint64_t nonzero32 "cyprop_nonzero32"(const float *x)
+    uint64_t nonzero64 "cyprop_nonzero64"(const double *x)
+    enum:
+        COMPRESSES "CYPROP_COMPRESSES"
+        LINE_OF_PLACES "CYPROP_LINE_OF_PLACES"
+    Py_ssize_t list_nonzero32 "cyprop_list_nonzero32"(Py_ssize_t n, const float *x, int *places)
+    Py_ssize_t list_nonzero64 "cyprop_list_nonzero64"(Py_ssize_t n, const double *x, int *places)
     double fabs(double x)
     float sqrtf(float x)
     double sqrt(double x)
@@ -73,9 +82,10 @@ cdef enum:
     MAX_ROW_LINES = 7      # of any width
     MAX_LINE = 16          # elements in a cache line
     LONG_PASS = 8          # inputs that repay four passes over a few rows of them
-    SPARSE_COLUMNS = 64    # fewer than this are done sooner than a list is made
+    SPARSE_COLUMNS = 64    # fewer than this are done sooner than the terms are looked at
     COUNT_LANES = 64       # counts side by side, which are several vectors
-    GLIMPSE = 128          # elements after which it shows whether many are zero
+    HALF_COLUMNS = 160     # from which on half of the terms have to be zero, and not more
+    GLIMPSE = 512          # elements after which it shows whether many are zero
     BLOCK_TERMS = 256      # rows of W for all columns of Z, before the next ones
     PACKED_ROWS = 48       # of A in a block, beside which dZ fits the first-level cache
     SAMPLES = 128          # taken together; as terms they fit a panel of any width

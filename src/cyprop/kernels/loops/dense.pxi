@@ -2,8 +2,9 @@
 #
 # The order of every sum, the same for one sample and for a batch: an element of Z starts from b and
 # takes the inputs one after the other, one of dW and db the samples, one of dA_prev the outputs. The
-# loops that hold to it are in product.pxi, for many rows, and rows.pxi, for one. Only where the outputs
-# fit a cache line, Z is made of four such sums (narrow.pxi).
+# loops that hold to it are in product.pxi, for many rows, sparse.pxi, for many that are mostly zeros,
+# and rows.pxi, for one. Only where the outputs fit a cache line, Z is made of four such sums
+# (narrow.pxi).
 
 
 cdef void rows_forward(
@@ -14,7 +15,7 @@ cdef void rows_forward(
 ) noexcept nogil:
     """Z = A_prev · W + b for any number of rows"""
     cdef const floating *samples[SAMPLES]
-    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), first = 0, i, count
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), first = 0, count
     cdef bint sparse = mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride, order)
     while first < n:
         count = list_samples(first, n, A_prev, A_prev_stride, order, samples)
@@ -23,8 +24,7 @@ cdef void rows_forward(
         elif n_out == line:
             narrow_forward(count, n_in, samples, W, W_stride, b, Z, Z_stride)
         elif sparse:
-            for i in range(count):
-                row_of_terms(n_in, n_out, samples[i], W, W_stride, b, Z + i * Z_stride)
+            rows_of_terms(count, n_in, n_out, samples, W, W_stride, b, Z, Z_stride)
         else:
             product(FORWARD, count, n_in, n_out, samples, W, W_stride, b, 0, Z, Z_stride)
         Z = Z + count * Z_stride
@@ -67,19 +67,15 @@ cdef void dense_backward_W(
 ) noexcept nogil:
     """dW = A_prevᵀ · dZ"""
     cdef const floating *samples[SAMPLES]
-    cdef floating column[SAMPLES]
     cdef const floating *start = NULL
-    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), first = 0, i, k, count
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), first = 0, count
     cdef bint sparse = mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride, order)
     while first < n:
         count = list_samples(first, n, A_prev, A_prev_stride, order, samples)
         if sparse:
-            for k in range(n_in):
-                for i in range(count):
-                    column[i] = samples[i][k]
-                row_of_terms(
-                    count, n_out, column, dZ, dZ_stride,
-                    start + k * dW_stride if start != NULL else start, dW + k * dW_stride)
+            columns_of_terms(
+                count, n_in, n_out, samples, dZ, dZ_stride, start, dW_stride,
+                <const floating *> NULL, dW, dW_stride)
         elif FOUR_LINES and n_out < line <= n_in:
             narrow_gradient(count, n_in, n_out, samples, dZ, dZ_stride, start, dW, dW_stride)
         elif n == 1:

@@ -125,7 +125,7 @@ cdef void step_of_one(
     const floating *A_prev, const floating *dZ, floating *restrict W, Py_ssize_t W_stride,
 ) noexcept nogil:
     """W ← W − rate · A_prevᵀ·dZ of one sample, for whole lines of outputs."""
-    cdef int index[LIST_SIZE]
+    cdef int index[LIST_SIZE + LINE_OF_PLACES]
     cdef Py_ssize_t k = 0, rows
     if 4 * count_zeros(n_in, A_prev) <= n_in:
         if steps_along_rows(n_in, n_out, sizeof(floating)):
@@ -139,31 +139,6 @@ cdef void step_of_one(
             list_nonzero(rows, A_prev + k, index), n_out, index, rate,
             A_prev + k, dZ, W + k * W_stride, W_stride)
         k += rows
-
-
-cdef void step_of_terms(
-    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, floating rate,
-    const floating *const *A_prev, const floating *dZ, Py_ssize_t dZ_stride,
-    floating *restrict W, Py_ssize_t W_stride,
-) noexcept nogil:
-    """W ← W − rate · A_prevᵀ·dZ for n_out of at most MAX_PANEL, passing over the terms where A_prev is
-    zero, and the rows of W that have no others."""
-    cdef floating column[SAMPLES]
-    cdef floating dw[MAX_PANEL]
-    cdef int index[SAMPLES]
-    cdef floating *restrict w
-    cdef Py_ssize_t i, j, k, count
-    for k in range(n_in):
-        for i in range(n):
-            column[i] = A_prev[i][k]
-        count = list_nonzero(n, column, index)
-        if count:
-            for j in range(n_out):
-                dw[j] = 0
-            add_listed(count, n_out, index, column, dZ, dZ_stride, dw)
-            w = W + k * W_stride
-            for j in range(n_out):
-                w[j] = fma(-rate, dw[j] + 0, w[j])
 
 
 cdef bint sgd_step_outer(
@@ -194,16 +169,16 @@ cdef bint sgd_step_outer(
         return True
     if n_out * sizeof(floating) % LINE_BYTES:
         return False
-    if n > 1 and mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride, order):
-        if n_out > MAX_PANEL:
-            return False
-        step_of_terms(n, n_in, n_out, rate, samples, dZ, dZ_stride, W, W_stride)
-        return True
     if n > 1:
         factor = -rate
-        product_by_columns(
-            STEP, n_in, n, n_out, samples, A_prev_stride if order == NULL else 0,
-            dZ, dZ_stride, <const floating *> NULL, 0, &factor, W, W_stride)
+        if mostly_zeros(n, n_in, n_out, A_prev, A_prev_stride, order):
+            columns_of_terms(
+                n, n_in, n_out, samples, dZ, dZ_stride, <const floating *> NULL, 0,
+                &factor, W, W_stride)
+        else:
+            product_by_columns(
+                STEP, n_in, n, n_out, samples, A_prev_stride if order == NULL else 0,
+                dZ, dZ_stride, <const floating *> NULL, 0, &factor, W, W_stride)
         return True
     step_of_one(n_in, n_out, rate, samples[0], dZ, W, W_stride)
     return True

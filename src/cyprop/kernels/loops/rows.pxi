@@ -27,9 +27,16 @@ cdef inline Py_ssize_t count_zeros(Py_ssize_t n, const floating *A) noexcept nog
 cdef inline Py_ssize_t list_nonzero(
     Py_ssize_t n, const floating *A, int *restrict index,
 ) noexcept nogil:
-    """Where A is not zero, at n places; how many are found. Zeros come in runs, skipped by eights;
-    the rest has no branch to be mispredicted."""
+    """Where A is not zero, at n places; how many are found. index has room for LINE_OF_PLACES more.
+
+    Zeros come in runs, skipped by eights; the rest has no branch to be mispredicted.
+    """
     cdef Py_ssize_t i = 0, end, found = 0
+    if COMPRESSES:
+        if floating is float:
+            return list_nonzero32(n, A, index)
+        else:
+            return list_nonzero64(n, A, index)
     while i < n:
         end = min(n, i + 8)
         if i + 8 <= n and eight_zeros(A + i):
@@ -41,17 +48,18 @@ cdef inline Py_ssize_t list_nonzero(
     return found
 
 
-cdef inline bint mostly_zeros(
+cdef bint mostly_zeros(
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, const floating *A_prev, Py_ssize_t stride,
     const Py_ssize_t *order,
 ) noexcept nogil:
-    """Whether visiting only the terms that are not zero beats the tiles.
+    """Whether visiting only the terms that are not zero (sparse.pxi) beats the tiles.
 
-    Of dense data a glimpse is enough.
+    It does where half of the terms are zero, or seven tenths where few columns share what is found;
+    columns have to be whole lines. Of dense data a glimpse is enough.
     """
     cdef const floating *samples[SAMPLES]
     cdef Py_ssize_t i, count, total = 0, seen = 0, first = 0
-    if n_out < SPARSE_COLUMNS:
+    if n_out < SPARSE_COLUMNS or n_out * sizeof(floating) % LINE_BYTES:
         return False
     while first < n:
         count = list_samples(first, n, A_prev, stride, order, samples)
@@ -61,7 +69,7 @@ cdef inline bint mostly_zeros(
             if seen >= GLIMPSE and 2 * total < seen:
                 return False
         first += count
-    return 10 * total > 7 * n * n_in
+    return 10 * total > (5 if n_out >= HALF_COLUMNS else 7) * n * n_in
 
 
 cdef inline void add_in_registers(
@@ -211,7 +219,7 @@ cdef void row_of_terms(
     const floating *A, const floating *B, Py_ssize_t B_stride, const floating *start, floating *C,
 ) noexcept nogil:
     """One row of C = start + A · B, passing over the terms where A is zero. start NULL: 0"""
-    cdef int index[LIST_SIZE]
+    cdef int index[LIST_SIZE + LINE_OF_PLACES]
     cdef Py_ssize_t term = 0, terms, i
     for i in range(n_columns):
         C[i] = start[i] if start != NULL else 0
