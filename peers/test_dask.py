@@ -1,6 +1,7 @@
 """cyprop.dask beside the same arithmetic written out in one process: the same bits, anywhere."""
 
 import copy
+import threading
 
 import dask
 import dask.array as da
@@ -286,3 +287,6 @@ def test_an_exception_on_a_worker_names_the_network(client):
     assert [len(net.history) for net in nets][::2] == [2, 2]
     with pytest.raises(ValueError, match="callbacks are for threads"):
         cyprop.fit_many(nets, X, labels, client=client, callbacks=cyprop.Callback())
+    lock = threading.Lock()
+    with pytest.raises(TypeError, match="^what a worker needs cannot be sent there: cannot p"):
+        cyprop.fit_many(nets, X, labels, client=client, schedule=lambda epoch: lock)

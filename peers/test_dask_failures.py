@@ -15,6 +15,7 @@ import kill_workers
 import numpy as np
 import on_workers
 import pytest
+import scipy.sparse
 from dask.distributed import Client, LocalCluster
 from on_workers import SIZES, bits, network, parted, rows
 
@@ -425,6 +426,9 @@ def test_bad_data_gives_one_sentence(client, case):
         ({"local_epochs": 0}, ValueError, "local_epochs is 0, expected at least 1"),
         ({"batch_size": 0}, ValueError, "batch_size is 0"),
         ({"mode": "ring"}, ValueError, "mode is 'ring', expected one of local, gradient"),
+        ({"mode": np.array(["local", "ring"])}, ValueError, r"mode is array\(\['local', 'ring'\]"),
+        ({"on_lost": np.zeros(2)}, ValueError, r"on_lost is array\(\[0., 0.\]\), expected one of"),
+        ({"outer": np.zeros(2)}, TypeError, r"outer is array\(\[0., 0.\]\), expected 'average'"),
         ({"on_lost": "cry"}, ValueError, "on_lost is 'cry', expected one of recompute, skip"),
         ({"outer": "adam"}, TypeError, "outer is 'adam', expected 'average' or an SGD"),
         ({"outer": cyprop.Adam()}, TypeError, "outer is Adam"),
@@ -451,6 +455,33 @@ def test_bad_options_give_one_sentence(client, options, kind, said):
     with pytest.raises(kind, match=said):
         fit(net, *parted(X, LABELS), **options)
     assert bits(net) == before
+
+
+@pytest.mark.parametrize(
+    ("partition", "kind", "said"),
+    [
+        (np.ma.masked_greater(X, 0.5), TypeError, "X is a masked array, expected"),
+        (scipy.sparse.csr_matrix(X), TypeError, "X is a scipy.sparse csr_matrix, expected an arr"),
+        (None, TypeError, "X is None, expected an array of shape"),
+        ([[0.0] * 6, [0.0] * 5], ValueError, "X is a ragged sequence: row 0 has 6 entries"),
+        (X[:, :5], ValueError, r"X has shape \(170, 5\), expected \(6,\) or \(n, 6\)"),
+    ],
+)
+def test_bad_partitions_to_predict_give_one_sentence(client, partition, kind, said):
+    asked = cyprop.dask.predict(network(), [dask.delayed(lambda: partition)()])
+    with pytest.raises(kind, match=said):
+        dask.compute(*asked)
+
+
+def test_a_training_inside_of_a_task_does_not_wait_for_itself():
+    def train():
+        net = network()
+        fit(net, *parted(X, LABELS))
+        return bits(net)
+
+    with on_workers.threads(1) as client:
+        found = client.submit(train, pure=False).result(60)
+        assert found == train()
 
 
 def test_a_client_that_is_closed_or_missing_is_refused(client):

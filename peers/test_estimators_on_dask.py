@@ -136,6 +136,62 @@ def test_warm_start_goes_on(iris):
     assert len(model.loss_curve_) == 4
 
 
+def refused(model, X, *rows):
+    """What fit raises, which leaves the estimator as it was."""
+    before, fitted = model.predict_proba(X), dict(vars(model))
+    with pytest.raises((TypeError, ValueError)) as caught:
+        model.fit(*rows)
+    assert vars(model).keys() == fitted.keys()
+    assert_array_equal(model.predict_proba(X), before)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_partitions_that_are_refused_leave_the_estimator_as_it_was(iris, warm_start):
+    X, y = iris
+    model = classifier(max_iter=2, warm_start=warm_start).fit(*arrays(X, y))
+    wrong = X.copy()
+    wrong[77, 2] = np.nan
+    said = refused(model, X, *arrays(wrong, y))
+    assert said.startswith("partition 1 of X holds nan at row 37, column 2")
+    assert refused(model, X, *arrays(X, np.zeros(150))) == "y has 1 class, expected at least 2"
+
+
+def test_warm_start_refuses_what_it_cannot_go_on_with(iris):
+    X, y = iris
+    model = classifier(max_iter=2, warm_start=True).fit(*arrays(X, y))
+    numbers = np.unique(y, return_inverse=True)[1]
+    for labels in (np.char.add(y, "s"), numbers, np.where(numbers == 0, "virginica", y)):
+        said = refused(model, X, *arrays(X, labels))
+        assert said.startswith("warm_start can only be used where `y` has the same classes")
+    said = refused(model, X, *arrays(X, (X[:, :3] > 0).astype(int)))
+    assert said.startswith("warm_start goes on with 3 outputs, and y has other targets")
+    said = refused(model, X, *arrays(X[:, :3], y))
+    assert said == "X has 3 columns, and warm_start goes on with 4, expected the same"
+    regressor = MLPRegressor(hidden_layer_sizes=(3,), max_iter=2, warm_start=True).fit(
+        *arrays(X, X[:, 0])
+    )
+    with pytest.raises(ValueError, match="warm_start goes on with 1 outputs, and y has other"):
+        regressor.fit(*arrays(X, X[:, :2]))
+
+
+@pytest.mark.parametrize("options", [{"early_stopping": True}, {"solver": "lbfgs"}])
+def test_warm_start_goes_on_with_what_arrays_were_fitted_by(iris, options):
+    X, y = iris
+    model = classifier(warm_start=True, **options).fit(X, y)
+    model.set_params(early_stopping=False, solver="adam", max_iter=2).fit(*arrays(X, y))
+    assert len(model.loss_curve_) >= 2
+
+
+def test_targets_in_other_blocks_belong_to_the_same_rows(iris):
+    X, y = iris
+    model, other = classifier(max_iter=2), classifier(max_iter=2)
+    model.fit(*arrays(X, y), sample_weight=da.ones(150, chunks=150))
+    other.fit(arrays(X)[0], da.from_array(y, chunks=33), sample_weight=da.ones(150, chunks=7))
+    for mine, theirs in zip(model.coefs_, other.coefs_, strict=True):
+        assert_array_equal(mine, theirs)
+
+
 def test_it_ends_where_the_loss_gets_no_better(iris):
     model = classifier(max_iter=50, tol=10.0, n_iter_no_change=3)
     with warnings.catch_warnings():
@@ -168,3 +224,28 @@ def test_other_input_is_refused(iris):
         classifier().partial_fit(*arrays(X, y), classes=np.unique(y))
     with pytest.raises(ValueError, match="y has 1 class, expected at least 2"):
         classifier().fit(*arrays(X, np.zeros(150)))
+    with pytest.raises(ValueError, match=r"X has shape \(150,\), expected \(n, n_features\)"):
+        classifier().fit(*arrays(X[:, 0], y))
+    with pytest.raises(ValueError, match=r"y has shape \(150, 2, 2\), expected \(n,\) or"):
+        classifier().fit(*arrays(X, np.zeros((150, 2, 2))))
+    with pytest.raises(ValueError, match=r"partition 2 of y holds 0.5 at row 3, column 1, expec"):
+        classifier().fit(*arrays(X, np.where(np.arange(300) == 167, 0.5, 1.0).reshape(150, 2)))
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ([1, "a"] * 75, "partition 0 of y holds labels of the kinds int, str, expected one"),
+        (
+            ["a", "b"] * 60 + ["a", None] * 15,
+            "partition 3 of y holds labels of the kinds NoneType",
+        ),
+        (["a", "b"] * 40 + [0, 1] * 35, "y has 'a' in partition 0 and 0 in partition 2, expected"),
+    ],
+)
+def test_labels_of_several_kinds_are_refused(iris, labels, said):
+    masked = da.ma.masked_equal(arrays(np.arange(150) % 3)[0], 2)
+    with pytest.raises(TypeError, match="partition 0 of y is a masked array, expected labels"):
+        classifier().fit(arrays(iris[0])[0], masked)
+    with pytest.raises(TypeError, match=said):
+        classifier().fit(*arrays(iris[0], np.array(labels, object)))

@@ -63,6 +63,7 @@ class Crew:
     def __init__(self, client: Any, patience: float = PATIENCE, skips: bool = False) -> None:
         self.client, self.patience, self.skips = client, patience, skips
         self.died, self.woken = set(), threading.Event()
+        self.own: Any = None  # the key of the task that waits here, if it is one of a worker's
         self._token = uuid4().hex[:12]
         self._n_keys = 0
         self._checked: set[str] = set()  # addresses of workers
@@ -74,11 +75,21 @@ class Crew:
         return f"cyprop-{what}-{self._token}-{self._n_keys}"
 
     def submit(self, what: str, function: Any, *arguments: Any) -> Any:
-        """The future of a call of a pure function; among the arguments may be other futures."""
+        """The future of a call of a pure function; among the arguments may be other futures.
+
+        Raises
+        ------
+        TypeError
+            If an argument cannot be pickled.
+        """
         config: Any = import_module("dask.config")
-        # Weights of any size are what is sent here: Dask's advice is not for them.
-        with config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
-            return self.client.submit(function, *arguments, key=self.key(what), pure=True)
+        try:
+            # Weights of any size are what is sent here: Dask's advice is not for them.
+            with config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+                return self.client.submit(function, *arguments, key=self.key(what), pure=True)
+        except TypeError as error:
+            said = error if error.__cause__ is None else error.__cause__
+            raise TypeError(f"what a worker needs cannot be sent there: {said}") from error
 
     def run(
         self,
@@ -111,6 +122,7 @@ class Crew:
         Exception
             What a task raised; of several the one with the lowest number.
         """
+        self.own = key_of_this_task()
         if time.monotonic() - self._last_check >= SIGN:
             self.check_versions()
         return _Wait(self, numbers, submit, what, where, seen).until_all_are_there(skips)
@@ -176,6 +188,19 @@ class Crew:
             if isinstance(answer, str) and answer != __version__:
                 raise RuntimeError(other_version(f"the worker {address}", answer, __version__))
             self._checked.add(address)
+
+
+def key_of_this_task() -> Any:
+    """The key of the task that calls, which gives up its place on its worker; None outside of one.
+
+    The only worker there is would wait for itself.
+    """
+    worker: Any = import_module("distributed.worker")
+    if not hasattr(worker.thread_state, "start_time"):
+        return None
+    with suppress(KeyError):  # it has given it up before
+        worker.secede()
+    return worker.thread_state.key
 
 
 def without_cyprop(worker: str) -> str:
@@ -366,7 +391,9 @@ class _Wait:
             self.last_question = now
             working = self.crew.working()
             self.n_workers = -1 if working is None else len(working)
-            if working is not None and any(working.values()):
+            if working is not None and any(
+                set(keys) - {self.crew.own} for keys in working.values()
+            ):
                 self.last_sign = time.monotonic()
         if now - self.last_sign <= self.crew.patience:
             return

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from interruptions import NAMES, Calls, LightningError, alarm_after, goes_on, repeating
 
+import cyprop
+
 pytestmark = [
     pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer"),
     pytest.mark.usefixtures("eager"),
@@ -99,3 +101,33 @@ def test_a_handler_that_uses_the_network_gets_an_answer_or_the_error(name, n_thr
     assert set(said) <= {None, sentence}
     calls.net.learn_one(calls.x, calls.y)
     getattr(calls, name)()
+
+
+class Idle:
+    def on_epoch_end(self, epoch, logs):
+        pass
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("kind", ["callbacks", "an iterable"])
+def test_a_handler_that_trains_another_network_leaves_the_team_it_interrupted_whole(
+    kind, n_threads
+):
+    """Between its own tasks it ends threads, but not those of the task that waits."""
+    calls, said = Calls(2), []
+    x, y = calls.X[:8], calls.Y[:8]
+
+    def train():
+        net = cyprop.Network([*calls.net.settings.sizes], seed=1)
+        if kind == "callbacks":
+            net.fit(x, y, epochs=1, batch_size=8, callbacks=Idle(), n_threads=n_threads)
+        else:
+            net.fit([(x, y)], epochs=1, n_threads=n_threads)
+        said.append(net.parameters.tobytes())
+        raise LightningError
+
+    with pytest.raises(LightningError):
+        train()
+    interrupted(calls, "fit", train)
+    assert said[0] == said[1]
+    calls.fit()

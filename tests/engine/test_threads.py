@@ -208,7 +208,109 @@ def test_two_threads_of_python_have_teams_of_their_own(rng):
         assert same_bits(found[seed], trained(seed, 1))
 
 
+@pytest.mark.usefixtures("eager")
+def test_teams_may_be_let_go_in_any_order(rng):
+    """As greenlets of one thread do, which take turns while callbacks run."""
+    X, _ = data(rng, 150, [5, 3], np.float32)
+    net = cyprop.Network([5, 8, 3], seed=1)
+    expected = net.predict(X)
+    teams, kept = [threads.kept_threads(3) for _ in range(3)], []
+    for team in teams:
+        team.__enter__()
+    for left in (1, 0):
+        teams[left].__exit__(None, None, None)
+        assert same_bits(net.predict(X, n_threads=3), expected)
+        kept.append(threads_of_this_process())
+    teams[2].__exit__(None, None, None)
+    assert back_to(min(kept) - 2)
+    assert same_bits(net.predict(X, n_threads=3), expected)
+    assert back_to(min(kept) - 2)
+
+
+AT_THE_END = """
+import sys, threading, time
+import numpy as np, cyprop
+from cyprop.engine import threads
+threads.processors = lambda: 2
+n = 60_000 if sys.argv[1] == "predict" else 10_000
+X, Y = np.zeros((n, 200), "f4"), np.zeros((n, 3), "f4")
+go_on = threading.Barrier(9)
+def work():
+    net = cyprop.Network([200, 300, 200, 3])
+    call = lambda: getattr(net, sys.argv[1])(X, *[Y][: sys.argv[1] != "predict"], n_threads=2)
+    call()
+    go_on.wait()
+    while True:
+        call()
+for _ in range(8):
+    threading.Thread(target=work, daemon=True).start()
+go_on.wait()
+time.sleep(0.02)
+"""
+
+
+@pytest.mark.parametrize("name", ["predict", "gradients"])
+def test_python_may_end_in_the_midst_of_a_call_of_a_daemon_thread(name):
+    """It ends threads that ask for its lock then; others of their team still work on their task."""
+    command = [sys.executable, "-c", AT_THE_END, name]
+    done = subprocess.run(command, timeout=60, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+AFTER_THE_END = """
+import gc, sys, threading, time
+import numpy as np, cyprop
+X, Y = np.zeros((60_000, 200), "f4"), np.zeros((60_000, 3), "f4")
+net = cyprop.Network([200, 300, 3])
+class Saving:
+    def __init__(self):
+        self.net, self.x, self.write, self.me = net, X[0], sys.stdout.write, self
+    def __del__(self):
+        try:
+            self.net.learn_one(self.x, self.x[:3])
+        except RuntimeError as error:
+            self.write(str(error))
+gc.set_threshold(10**6)
+Saving()
+goes_on = threading.Event()
+def work():
+    while True:
+        getattr(net, sys.argv[1])(X, *[Y][: sys.argv[1] != "predict"])
+        goes_on.set()
+threading.Thread(target=work, daemon=True).start()
+goes_on.wait()
+time.sleep(0.02)
+"""
+
+
+@pytest.mark.parametrize("name", ["predict", "train_on_batch"])
+def test_a_finaliser_does_not_wait_for_a_thread_that_python_has_ended(name):
+    command = [sys.executable, "-c", AFTER_THE_END, name]
+    done = subprocess.run(command, timeout=60, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Python is ending, and has ended a thread in the midst of")
+
+
 # how many
+
+
+@pytest.mark.usefixtures("eager")
+def test_the_number_may_be_of_any_kind_that_is_whole(rng):
+    X, Y = data(rng, 60, [5, 3], np.float32)
+
+    class Two:
+        def __index__(self):
+            return 2
+
+    found = []
+    for n_threads in (1, Two(), np.int8(2), np.array(2)):
+        net = cyprop.Network([5, 8, 3], seed=1)
+        net.fit(X, Y, epochs=1, n_threads=n_threads, validation_split=0.2)
+        net.fit([(X, Y)], epochs=1, n_threads=n_threads)
+        net.fit(X, Y, optimizer=cyprop.LBFGS(max_iterations=2), n_threads=n_threads)
+        found.append(net.parameters)
+    for parameters in found:
+        assert same_bits(parameters, found[0])
 
 
 def test_small_networks_of_many_rows_use_threads(monkeypatch):

@@ -76,7 +76,17 @@ def shapes(rng):
                 shape = [int(other) for other in others]
                 shape.insert(place, size)
                 yield shape
-    for n, n_in, n_out in ((1, 300, 130), (3, 270, 90), (130, 5, 257), (18, 129, 131)):
+    for n, n_in, n_out in (
+        (1, 300, 130),
+        (1, 2, 97),
+        (1, 40, 300),
+        (1, 1, 448),
+        (1, 9, 449),
+        (1, 33, 225),
+        (3, 270, 90),
+        (130, 5, 257),
+        (18, 129, 131),
+    ):
         yield [n, n_in, n_out]
 
 

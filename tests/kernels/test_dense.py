@@ -111,6 +111,15 @@ class TestNumbers:
                 assert same_bits(some[0], Z[-n:])
                 assert same_bits(some[1], dA_prev[-n:])
 
+    def test_a_row_of_more_weights_than_caches_hold_has_the_bits_of_a_batch(self, rng, dtype):
+        _, W, b, dZ = layer(rng, 5, 260, 1100, dtype)
+        A_prev = rng.normal(size=(5, 260)).astype(dtype)
+        Z, one = np.empty_like(dZ), np.empty_like(dZ[0])
+        dense.forward(A_prev, W, b, Z)
+        for row, expected in zip(A_prev, Z, strict=True):
+            dense.forward_one(row, W, b, one)
+            assert same_bits(one, expected)
+
     def test_sums_of_minus_zeros_are_zero_and_not_minus_zero(self, dtype):
         # A sum that passes over zeros must end like one that does not.
         n, n_in, n_out = 3, 5, 17

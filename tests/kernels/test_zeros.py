@@ -11,7 +11,7 @@ import cyprop
 from cyprop.kernels import dense, update
 
 # (n_in, n_out): few columns, many, and more terms than a list of non-zero ones holds.
-SHAPES = ((1, 1), (5, 3), (17, 64), (64, 70), (300, 66), (520, 8))
+SHAPES = ((1, 1), (5, 3), (17, 64), (64, 70), (300, 66), (520, 8), (7, 225), (3, 460))
 OPTIMIZERS = (cyprop.SGD(0.05), cyprop.SGD(0.05, momentum=0.9), cyprop.Adam(0.01))
 
 

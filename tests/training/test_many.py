@@ -4,6 +4,7 @@ import copy
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -70,6 +71,45 @@ def test_weights_may_be_those_of_all_or_of_each(rng):
         assert_same(nets, others)
     with pytest.raises(ValueError, match="sample_weight has 4 rows, expected 5, one for each"):
         cyprop.fit_many(nets, X, labels, sample_weight=folds[:4])
+
+
+def test_weights_that_are_none_are_refused_before_anything_is_trained(rng):
+    X, labels = data(rng)
+    nets = networks()
+    for given, kind, said in (
+        (
+            [[1.0] * 53, [1.0] * 52] + [[1.0] * 53] * 3,
+            ValueError,
+            "sample_weight is a ragged sequence: row 0 has 53",
+        ),
+        ([["one"] * 53] * 5, TypeError, "sample_weight "),
+    ):
+        with pytest.raises(kind, match=said):
+            cyprop.fit_many(nets, X, labels, sample_weight=given)
+    assert [net.history for net in nets] == [None] * 5
+
+
+@pytest.mark.parametrize("started", [True, False])
+def test_ctrl_c_while_threads_start_leaves_none_behind(rng, monkeypatch, started):
+    X, labels = data(rng)
+    start = threading.Thread.start
+
+    class Slow:
+        def on_epoch_begin(self, epoch, logs):
+            time.sleep(0.1)
+
+    def start_and_stop(thread):
+        if started or not thread.name.endswith("1"):
+            start(thread)
+        if thread.name.endswith("1"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", start_and_stop)
+    nets = networks()
+    with pytest.raises(KeyboardInterrupt):
+        cyprop.fit_many(nets, X, labels, epochs=9, n_threads=3, callbacks=Slow())
+    assert not [thread for thread in threading.enumerate() if "fit_many" in thread.name]
+    assert sum(len(net.history) for net in nets if net.history is not None) <= 2
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])

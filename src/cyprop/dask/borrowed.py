@@ -29,6 +29,7 @@ def is_frame(value: Any) -> bool:
     """Whether it is a dask dataframe or series, which to import takes pandas."""
     return (
         is_dask_collection(value)
+        and not isinstance(value, Delayed)  # which has any attribute that it is asked for
         and hasattr(value, "map_partitions")
         and hasattr(value, "npartitions")
         and hasattr(value, "divisions")

@@ -162,7 +162,8 @@ def fit(
     have the order of ``Generator(PCG64([seed + p, i])).permutation(n)``.
 
     Between the workers and the client nothing travels but vectors as long as ``net.parameters``,
-    and losses.
+    and losses. Called in a task, it gives up the place that the task has on its worker, as
+    ``distributed.secede`` does, or the only worker would wait for itself.
     Thread-safety: any thread; no other may train the network meanwhile.
 
     Examples
@@ -260,14 +261,14 @@ def _checked(
     patience: Any = PATIENCE,
 ) -> Options:
     for value, name, known in ((mode, "mode", MODES), (on_lost, "on_lost", ON_LOST)):
-        if value not in known:
+        if not isinstance(value, str) or value not in known:
             raise ValueError(f"{name} is {shown(value)}, expected one of {', '.join(known)}")
     if not isinstance(shuffle, bool):
         raise TypeError(f"shuffle is {shown(shuffle)}, expected True or False")
     optimizer: SGD | None = None
     if isinstance(outer, SGD):
         optimizer = outer
-    elif outer != "average" or not isinstance(outer, str):
+    elif not isinstance(outer, str) or outer != "average":
         raise TypeError(
             f"outer is {shown(outer)}, expected 'average' or an SGD, such as"
             " cyprop.SGD(0.7, momentum=0.9, nesterov=True)"

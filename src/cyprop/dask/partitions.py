@@ -44,7 +44,7 @@ def partitions_of(
         if value is None and value is sample_weight:
             columns.append([None] * len(columns[0]))
             continue
-        blocks = blocks_of(_as_cut(value, name, X, f"{prefix}X"), name)
+        blocks = blocks_of(as_cut(value, name, X, f"{prefix}X"), name)
         if len(blocks) != len(columns[0]):
             raise ValueError(
                 f"{prefix}X has {len(columns[0])} partitions and {name} has {len(blocks)},"
@@ -87,10 +87,10 @@ def check_width(X: Any, name: str, n_in: int) -> None:
     elif is_frame(X) and X.ndim == 2:
         shape = (math.nan, len(X.columns))
     if shape[1:] != (n_in,) and not (len(shape) == 1 and n_in == 1):
-        raise ValueError(f"{name} has shape {_counts(shape)}, expected (n, {n_in})")
+        raise ValueError(f"{name} has shape {shown_shape(shape)}, expected (n, {n_in})")
 
 
-def _counts(shape: Any) -> str:
+def shown_shape(shape: Any) -> str:
     """A shape, with n for a number of rows that nobody knows."""
     texts = ["n" if isinstance(n, float) and math.isnan(n) else str(n) for n in shape]
     return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
@@ -109,8 +109,14 @@ def _check_chunks(array: Any, name: str) -> None:
         )
 
 
-def _as_cut(value: Any, name: str, X: Any, x_name: str) -> Any:
-    """Y or weights with the rows of X's blocks, where both are arrays."""
+def as_cut(value: Any, name: str, X: Any, x_name: str) -> Any:
+    """Y or weights with the rows of X's blocks, where both are arrays.
+
+    Raises
+    ------
+    ValueError
+        If they have other numbers of rows, or X has chunks of unknown sizes.
+    """
     if not (isinstance(value, Array) and isinstance(X, Array)):
         return value
     _check_chunks(X, x_name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cyprop.checks.arrays import read_array
 from cyprop.checks.numbers import shown
 from cyprop.dask.borrowed import Array, delayed, is_frame
 from cyprop.dask.partitions import blocks_of, check_width
@@ -132,7 +133,8 @@ def answers(net: Network, rows: Any, version: str) -> Any:
     """`Network.predict`, of no rows too."""
     if version != __version__:
         raise RuntimeError(other_version("a worker", __version__, version))
-    if len(rows) == 0:
-        settings = memory.settings_of(net)
+    settings = memory.settings_of(net)
+    X = read_array(rows, "X", f"an array of shape (n, {settings.sizes[0]})")
+    if X.shape[:1] == (0,):
         return np.empty((0, settings.sizes[-1]), settings.dtype)
-    return np.atleast_2d(net.predict(np.asarray(rows)))
+    return np.atleast_2d(net.predict(X))

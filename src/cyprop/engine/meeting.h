@@ -54,6 +54,7 @@ struct cyprop_team {
 #endif
     long process;          /* that the members were started in */
     long busy;             /* with a task */
+    cyprop_team *before;   /* that the caller keeps too, and has kept for longer */
     ptrdiff_t n_members;   /* with the caller, who is the first */
     cyprop_member *members[CYPROP_MOST_MEMBERS];
 };

@@ -1,7 +1,7 @@
 """What the parts of a task do beside their share of it: wait for each other, and look for Ctrl-C."""
 
 from cyprop.engine.team cimport LOOK, desert, now, stop, stops
-from cyprop.engine.turns cimport n_forks
+from cyprop.engine.turns cimport is_main_thread, n_forks
 
 cdef extern from "Python.h":
     int PyErr_CheckSignals()
@@ -13,10 +13,13 @@ cdef bint interrupted(const Part *part) noexcept nogil:
 
     The first part looks, in the thread that Python has called. The others learn of it here, or
     when they next wait for each other. A handler may fork, and a child has no team.
+
+    Handlers run in the main thread alone, and no other asks for the GIL here: when Python ends, it
+    ends whatever thread asks for it, in the midst of a task that others still work on.
     """
     cdef bint found = False
     cdef long n_forks_before = n_forks
-    if part.index == 0:
+    if part.index == 0 and is_main_thread():
         with gil:
             found = PyErr_CheckSignals() != 0
             if n_forks != n_forks_before and part.n_parts > 1:

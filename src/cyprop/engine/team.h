@@ -195,8 +195,32 @@ static inline void cyprop_work(
     team->busy = 0;
 }
 
-/* The team that this thread keeps, if it does. */
+/* The team that this thread has kept last, if it keeps one. */
 static CYPROP_OF_A_THREAD cyprop_team *cyprop_kept;
+
+static inline void cyprop_keep(cyprop_team *team)
+{
+    cyprop_begin(team);
+    team->before = cyprop_kept;
+    cyprop_kept = team;
+}
+
+/* Keep it no longer. Others may have been kept since and still be: greenlets of one thread take turns
+   as they like. */
+static inline void cyprop_keep_no_longer(cyprop_team *team)
+{
+    cyprop_team **place = &cyprop_kept;
+    while (*place != NULL && *place != team) place = &(*place)->before;
+    if (*place == team) *place = team->before;
+    cyprop_dismiss(team);
+}
+
+/* End the threads of the team that is kept; the next task starts others. They stay where a signal
+   handler asks, which has interrupted a task: they wait for the thread that it runs in. */
+static inline void cyprop_rest(void)
+{
+    if (cyprop_kept != NULL && !cyprop_kept->busy) cyprop_dismiss(cyprop_kept);
+}
 
 /* Do a task in n_parts shares, or in fewer where the system gives no more threads, with the team that
    is kept or one for this task alone. A signal handler that interrupts a task has to do without the

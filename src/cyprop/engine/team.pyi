@@ -18,5 +18,6 @@ class Kept:
 def dismiss() -> None:
     """End the threads of the team that this thread keeps, if it does; the next task starts others.
 
-    A user's code that runs in between may fork, and Python warns where it sees threads.
+    A user's code that runs in between may fork, and Python warns where it sees threads. A signal
+    handler's may run in the midst of a task: then they stay.
     """

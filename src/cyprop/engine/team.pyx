@@ -7,9 +7,9 @@ keeps its team between them; no call leaves a thread behind.
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 
 cdef extern from "team.h" nogil:
-    Team *kept "cyprop_kept"
-    void begin "cyprop_begin"(Team *team) noexcept
-    void end "cyprop_dismiss"(Team *team) noexcept
+    void keep "cyprop_keep"(Team *team) noexcept
+    void keep_no_longer "cyprop_keep_no_longer"(Team *team) noexcept
+    void rest "cyprop_rest"() noexcept
     void give "cyprop_run"(Task task, void *work, Py_ssize_t n_parts, bint apart) noexcept
 
 
@@ -33,22 +33,17 @@ cdef class Kept:
     """
 
     cdef Team *team
-    cdef Team *before
 
     def __enter__(self):
-        global kept
         self.team = <Team *> PyMem_RawMalloc(sizeof(Team))
         if self.team == NULL:
             raise MemoryError("no memory for a team of threads")
-        begin(self.team)
-        self.before, kept = kept, self.team
+        keep(self.team)
         return self
 
     def __exit__(self, *_):
-        global kept
-        kept = self.before
         with nogil:
-            end(self.team)
+            keep_no_longer(self.team)
         PyMem_RawFree(self.team)
         self.team = NULL
 
@@ -56,8 +51,8 @@ cdef class Kept:
 def dismiss():
     """End the threads of the team that this thread keeps, if it does; the next task starts others.
 
-    A user's code that runs in between may fork, and Python warns where it sees threads.
+    A user's code that runs in between may fork, and Python warns where it sees threads. A signal
+    handler's may run in the midst of a task: then they stay.
     """
     with nogil:
-        if kept != NULL:
-            end(kept)
+        rest()

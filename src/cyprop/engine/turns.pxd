@@ -35,6 +35,8 @@ cdef int raise_what_is_set() except -1
 
 cdef long n_forks                    # 1 in the first process; what a holder of the flag puts there
 
+cdef bint is_main_thread() noexcept nogil
+
 
 cdef inline bint is_open(Turns turns) noexcept:
     """Whether a caller that keeps the GIL may read at once, without joining the readers."""

@@ -18,22 +18,41 @@ handler or a finaliser could run there unseen.
 """
 
 import os
+import threading
 from _thread import allocate_lock
 from time import sleep
 
 from cpython.exc cimport PyErr_Occurred
-from cpython.pythread cimport PyThread_get_thread_ident
 
 from cyprop.engine.flag cimport add, give, holder, take
 from cyprop.engine.team cimport nap
 
+cdef extern from "Python.h" nogil:
+    unsigned long PyThread_get_thread_ident()
+
+cdef extern from *:
+    """
+    #if PY_VERSION_HEX < 0x030D0000
+    #define Py_IsFinalizing _Py_IsFinalizing
+    #endif
+    """
+    bint Py_IsFinalizing()
+
 cdef Call *latest = NULL             # of the calls under way
+cdef unsigned long main_thread = threading.main_thread().ident
 n_forks = 1
+
+
+cdef bint is_main_thread() noexcept nogil:
+    """Whether this is the thread in which Python runs signal handlers."""
+    return PyThread_get_thread_ident() == main_thread
 
 
 cdef void enter(Turns turns, Call *call, Doing doing) noexcept:
     """Put a call into the list."""
     global latest
+    if latest != NULL and Py_IsFinalizing():
+        latest = NULL                # calls of threads that Python has ended, on stacks that are gone
     call.turns = <void *> turns
     call.thread = <long> PyThread_get_thread_ident()
     call.doing = doing
@@ -126,6 +145,11 @@ cdef class Turns:
         """Return when all that came before have had their turn and the way is free."""
         cdef Call call
         cdef long found
+        if Py_IsFinalizing():
+            raise RuntimeError(
+                "Python is ending, and has ended a thread in the midst of a call of this network,"
+                " for which a finaliser would wait for ever"
+            )
         if interrupts_itself(self):
             raise RuntimeError(
                 "a signal handler interrupted a call of this network and cannot use it meanwhile"
@@ -187,11 +211,12 @@ def _forget_other_threads():
 
     What one of them was in the midst of writing stays taken: the flag has the parent's count.
     """
-    global n_forks
+    global n_forks, main_thread
     cdef Call *call = latest
     cdef Call *before
     cdef long me = <long> PyThread_get_thread_ident()
     n_forks += 1
+    main_thread = PyThread_get_thread_ident()
     while call != NULL:
         before = call.before
         if call.thread != me:

@@ -6,6 +6,7 @@ learning ends by scikit-learn's rule on the loss.
 
 from __future__ import annotations
 
+import math
 import warnings
 from copy import copy
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ import numpy as np
 
 from cyprop.dask.borrowed import Array, delayed, is_frame
 from cyprop.dask.fitting import rounds_of
-from cyprop.dask.partitions import blocks_of
+from cyprop.dask.partitions import as_cut, blocks_of, shown_shape
 from cyprop.dask.predicting import mapped
 from cyprop.engine import memory
 from cyprop.errors import DivergenceError
@@ -25,9 +26,10 @@ from cyprop.version import __version__
 from cyprop.waiting import Crew, checked_client, other_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from cyprop.network import Network
+    from cyprop.training.history import History
 
 BATCH_SIZE = 200  # where it is "auto", as of scikit-learn where there are so many rows
 # What needs to see all rows at once, or goes from epoch to epoch in another way.
@@ -50,12 +52,35 @@ def fit(estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
         If a parameter has no meaning here, or the collections do not fit each other.
     """
     _check_parameters(estimator)
-    blocks = _blocks(X, "X")
-    targets, n_outputs, labels = _targets(estimator, y)
+    own: dict[str, Any] = estimator.__dict__
+    before = dict(own)
+    try:
+        form, steps = _begun(estimator, X, y, sample_weight)
+        next(steps)  # when partitions have been looked at, and nothing has been learned
+    except BaseException:
+        own.clear()  # so that it is as fitted as it was
+        own.update(before)
+        raise
+    _go_through(estimator, form, steps)
+
+
+def _begun(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Iterator[History]]:
+    """The form of the network that is to learn, and its rounds."""
+    _check_kind(X, "X", (2,))
+    blocks = blocks_of(X, "X")
+    targets, n_outputs, labels = _targets(estimator, y, X)
+    weights = None
+    if sample_weight is not None:
+        weights = _blocks(as_cut(sample_weight, "sample_weight", X, "X"), "sample_weight")
     first = not (estimator.warm_start and hasattr(estimator, "coefs_"))
     hidden_sizes(estimator.hidden_layer_sizes)
     n_features = len(X.columns) if is_frame(X) else X.shape[1]
-    _learn_classes(estimator, labels, first)
+    if not first:
+        _check_same(estimator, n_features, n_outputs, labels)
+    elif labels is not None:
+        seen = np.zeros((2, labels), int) if isinstance(labels, int) else labels
+        estimator._label_binarizer = LabelBinarizer().fit(seen)
+        estimator.classes_ = estimator._label_binarizer.classes_
     estimator.n_features_in_, estimator.n_outputs_ = n_features, n_outputs
     if hasattr(estimator, "feature_names_in_"):
         del estimator.feature_names_in_
@@ -70,8 +95,14 @@ def fit(estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
     network = estimator._prepare(form, dtype, float(batch_size), False)
     seed = int(estimator._random_state.randint(1 << 31))
     memory.set_rng(network, np.random.Generator(np.random.PCG64(seed)))
-    weights = None if sample_weight is None else _blocks(sample_weight, "sample_weight")
-    _rounds(estimator, network, form, (blocks, targets, weights), batch_size)
+    estimator._go_on_with_curve(False)
+    return form, rounds_of(
+        *(network, blocks, targets),
+        rounds=estimator.max_iter,
+        batch_size=int(batch_size),
+        sample_weight=weights,
+        shuffle=bool(estimator.shuffle),
+    )
 
 
 def _check_parameters(estimator: Any) -> None:
@@ -84,20 +115,10 @@ def _check_parameters(estimator: Any) -> None:
             raise ValueError(f"{name} is {value!r}, which has no meaning with a dask collection")
 
 
-def _rounds(estimator: Any, network: Network, form: Any, rows: Any, batch_size: int) -> None:
-    X, Y, weights = rows
-    steps = rounds_of(
-        *(network, X, Y),
-        rounds=estimator.max_iter,
-        batch_size=int(batch_size),
-        sample_weight=weights,
-        shuffle=bool(estimator.shuffle),
-    )
+def _go_through(estimator: Any, form: Any, steps: Any) -> None:
     estimator.n_iter_, converged = 0, False
     try:
         for history in steps:
-            if not len(history):
-                continue
             loss = history.loss[-1] * form.loss_scale
             estimator.n_iter_ += 1
             estimator.loss_ = loss
@@ -113,7 +134,7 @@ def _rounds(estimator: Any, network: Network, form: Any, rows: Any, batch_size: 
     except DivergenceError as error:
         raise ValueError(NOT_FINITE) from error
     finally:
-        steps.close()  # type: ignore[attr-defined]
+        steps.close()
     if not converged:
         warnings.warn(
             f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the"
@@ -124,12 +145,21 @@ def _rounds(estimator: Any, network: Network, form: Any, rows: Any, batch_size: 
 
 
 def _blocks(value: Any, name: str) -> list[Any]:
+    _check_kind(value, name)
+    return blocks_of(value, name)
+
+
+def _check_kind(value: Any, name: str, n_dims: tuple[int, ...] = (1, 2)) -> None:
+    """Raise TypeError for what is no array or frame of Dask's, ValueError for other dimensions."""
     if not isinstance(value, Array) and not is_frame(value):
         kind = type(value).__name__
         raise TypeError(
             f"{name} is of {kind}, expected a dask array or dataframe, as the others are"
         )
-    return blocks_of(value, name)
+    if value.ndim not in n_dims:
+        shape = value.shape if isinstance(value, Array) else (math.nan,)
+        expected = "(n,) or (n, n_outputs)" if 1 in n_dims else "(n, n_features)"
+        raise ValueError(f"{name} has shape {shown_shape(shape)}, expected {expected}")
 
 
 def _dtype_of(X: Any) -> Any:
@@ -138,21 +168,23 @@ def _dtype_of(X: Any) -> Any:
     return np.dtype(np.float32 if all(kind == np.float32 for kind in kinds) else np.float64)
 
 
-def _targets(estimator: Any, y: Any) -> tuple[list[Any], int, Any]:
+def _targets(estimator: Any, y: Any, X: Any) -> tuple[list[Any], int, Any]:
     """The targets of each partition, how many outputs they need, and the classes if there are."""
-    blocks = _blocks(y, "y")
+    _check_kind(y, "y")
+    blocks = blocks_of(as_cut(y, "y", X, "X"), "y")
     n_columns = 1 if y.ndim == 1 else (len(y.columns) if is_frame(y) else y.shape[1])
     if not hasattr(estimator, "classes_") and not hasattr(estimator, "predict_proba"):
         return blocks, n_columns, None
     if n_columns > 1:
-        return blocks, n_columns, n_columns
+        check = delayed(zeros_and_ones, pure=False)
+        return [check(block, i) for i, block in enumerate(blocks)], n_columns, n_columns
     crew = Crew(checked_client(None))
 
     def submit(number: int, attempt: int) -> Any:
-        return crew.client.compute(delayed(distinct, pure=False)(blocks[number]))
+        return crew.client.compute(delayed(distinct, pure=False)(blocks[number], number))
 
     found = crew.run(range(len(blocks)), submit, "partition", "while looking for the classes of y")
-    classes = np.unique(np.concatenate([found.results[i] for i in range(len(blocks))]))
+    classes = _together([found.results[i] for i in range(len(blocks))])
     if len(classes) < 2:
         raise ValueError(f"y has {len(classes)} class, expected at least 2")
     encode = delayed(numbers_of, pure=False)
@@ -160,9 +192,36 @@ def _targets(estimator: Any, y: Any) -> tuple[list[Any], int, Any]:
     return [encode(block, classes) for block in blocks], n_outputs, classes
 
 
-def distinct(y: Any) -> Any:
-    """The labels that a partition has."""
-    return np.unique(np.asarray(y))
+def _together(found: list[Any]) -> Any:
+    """The classes of all partitions; NumPy would make texts of numbers, where some have these."""
+    kinds: dict[str, tuple[int, Any]] = {}
+    for number, labels in enumerate(found):
+        if len(labels):
+            first = labels[0]
+            kinds.setdefault("text" if isinstance(first, str) else "number", (number, first))
+    if len(kinds) > 1:
+        has = " and ".join(f"{label!r} in partition {number}" for number, label in kinds.values())
+        raise TypeError(f"y has {has}, expected labels of one kind")
+    return np.unique(np.concatenate(found))
+
+
+def distinct(y: Any, number: int) -> Any:
+    """The labels that a partition has.
+
+    Raises
+    ------
+    TypeError
+        If they are of several kinds, one is missing among texts, or some are behind a mask.
+    """
+    _refuse_mask(y, number)
+    labels = np.asarray(y).ravel()
+    try:
+        return np.unique(labels)
+    except TypeError:
+        kinds = sorted({type(label).__name__ for label in labels.tolist()})
+        raise TypeError(
+            f"partition {number} of y holds labels of the kinds {', '.join(kinds)}, expected one"
+        ) from None
 
 
 def numbers_of(y: Any, classes: Any) -> Any:
@@ -171,20 +230,51 @@ def numbers_of(y: Any, classes: Any) -> Any:
     return numbers.astype(np.float64)[:, None] if len(classes) == 2 else numbers
 
 
-def _learn_classes(estimator: Any, labels: Any, first: bool) -> None:
-    if labels is None:
-        return
-    if not first:
-        known = estimator.classes_
-        if len(known) != np.size(labels) and not isinstance(labels, int):
-            raise ValueError(
-                f"warm_start goes on with the classes {known}, and y has {labels}, expected the"
-                " same"
-            )
-        return
-    seen = np.zeros((2, labels), int) if isinstance(labels, int) else labels
-    estimator._label_binarizer = LabelBinarizer().fit(seen)
-    estimator.classes_ = estimator._label_binarizer.classes_
+def zeros_and_ones(y: Any, number: int) -> Any:
+    """The targets of a partition, where several labels may be true at once.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one is neither 0 nor 1, or some are behind a mask.
+    """
+    _refuse_mask(y, number)
+    Y = np.asarray(y)
+    wrong = np.argwhere(~((Y == 0) | (Y == 1)))
+    if len(wrong):
+        row, column = wrong[0].tolist()
+        raise ValueError(
+            f"partition {number} of y holds {Y[row, column]} at row {row}, column {column},"
+            " expected 0 or 1 for each label"
+        )
+    return y
+
+
+def _refuse_mask(y: Any, number: int) -> None:
+    if isinstance(y, np.ma.MaskedArray):
+        raise TypeError(
+            f"partition {number} of y is a masked array, expected labels without a mask"
+        )
+
+
+def _check_same(estimator: Any, n_features: int, n_outputs: int, labels: Any) -> None:
+    """Raise ValueError for rows that an estimator cannot go on with."""
+    if n_features != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {n_features} columns, and warm_start goes on with"
+            f" {estimator.n_features_in_}, expected the same"
+        )
+    several = isinstance(labels, int)
+    if labels is not None:
+        if several != estimator._label_binarizer.y_type_.startswith("multilabel"):
+            n_outputs = -1  # another kind, be there as many
+        elif not several:
+            estimator._check_classes(labels)
+    if n_outputs != estimator.n_outputs_:
+        raise ValueError(
+            f"warm_start goes on with {estimator.n_outputs_} outputs, and y has other targets,"
+            " expected the same"
+        )
 
 
 def ask(estimator: Any, method: str, X: Any) -> Any:
@@ -213,7 +303,7 @@ def _asking(
     def answer(network: Network, rows: Any, version: str) -> Any:
         if version != __version__:
             raise RuntimeError(other_version("a worker", __version__, version))
-        if len(rows) == 0:
+        if np.shape(rows)[0] == 0:  # of a sparse matrix too
             return np.empty((0,) if columns is None else (0, len(columns)), dtype)
         return getattr(estimator, method)(rows)
 

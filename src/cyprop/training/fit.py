@@ -67,6 +67,8 @@ def plan(
     A warning of targets that are out of reach names the line that called the caller.
     """
     batch_size = whole_number(batch_size, "batch_size")
+    if type(n_threads) is not int:
+        n_threads = whole_number(n_threads, "n_threads")
     clips = Clips(*_bounds(clip_norm, clip_value))
     settings = memory.settings_of(network)
     if validation_data is not None and validation_split is not None:
@@ -175,7 +177,7 @@ def _rows(
     n = given.n if rows is None else len(rows)
     batch_size = min(batch_size, n)
     n_parts = 1
-    if type(n_threads) is not int or n_threads != 1:
+    if n_threads != 1:
         n_parts = threads_for_batches(n_threads, n, batch_size, work_of_row(settings))
     validation: Held | None = None
     if given.read is not None:

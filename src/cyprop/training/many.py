@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cyprop.checks.arrays import is_array, matrix
+from cyprop.checks.arrays import is_array, matrix, read_array
 from cyprop.checks.labels import targets_of_rows
 from cyprop.checks.numbers import is_sequence, shown, whole_number
 from cyprop.engine import memory
@@ -26,7 +26,6 @@ from cyprop.training.stopping import StopTraining
 from cyprop.waiting import Crew, Sent, checked_client
 
 if TYPE_CHECKING:
-    from cyprop.checks.arrays import Array
     from cyprop.training.history import History
 
 # What `fit` has and this has not, or takes itself; of iterables of batches there are none here.
@@ -178,14 +177,16 @@ def _threads(n_threads: Any) -> int:
 
 def _weights_of_each(weights: Any, n: int) -> list[Any]:
     """Those of each network: all have the same, or a row of their own."""
-    if weights is None or getattr(weights, "ndim", np.ndim(weights)) != 2:
+    if weights is None:
+        return [None] * n
+    rows = read_array(weights, "sample_weight", f"an array of shape (n,) or ({n}, n)")
+    if rows.ndim != 2:
         return [weights] * n
-    if len(weights) != n:
+    if len(rows) != n:
         raise ValueError(
-            f"sample_weight has {len(weights)} rows, expected {n}, one for each network, or a"
+            f"sample_weight has {len(rows)} rows, expected {n}, one for each network, or a"
             " vector for all"
         )
-    rows: Array = np.asarray(weights)
     return [rows[i] for i in range(n)]
 
 
@@ -277,13 +278,14 @@ def _on_threads(
     try:
         for i in range(min(n_threads, len(networks))):
             thread = threading.Thread(target=work, name=f"fit_many-{i}", daemon=True)
+            threads.append(thread)  # before it starts: Ctrl-C may come before `start` returns
             try:
                 thread.start()
             except RuntimeError:  # the system gives no more: those that there are do it all
+                threads.pop()
                 if not threads:
                     raise
                 break
-            threads.append(thread)
         for _ in networks:
             error = done.get()
             if error is not None:
@@ -292,7 +294,8 @@ def _on_threads(
     finally:
         stop.set()
         for thread in threads:
-            thread.join()
+            if thread.is_alive():  # one that has not begun finds that it is to stop
+                thread.join()
 
 
 class _Stop:

@@ -4,7 +4,11 @@
 
 from cython cimport floating
 
+cdef extern from "kernels/cpu.h" nogil:
+    bint has_wide_shuffles "cyprop_has_wide_shuffles"()
+
 cdef extern from "arithmetic.h" nogil:
+    int *wide_shuffles "cyprop_wide_shuffles"()
     ctypedef unsigned int uint32_t
     ctypedef unsigned long long uint64_t
     enum:
@@ -13,6 +17,7 @@ cdef extern from "arithmetic.h" nogil:
         TILE_SUMS "CYPROP_TILE_SUMS"
         COPY_ROWS "CYPROP_COPY_ROWS"
         ROW_LINES "CYPROP_ROW_LINES"
+        WHOLE_ROWS "CYPROP_WHOLE_ROWS"
         NARROW_ROWS "CYPROP_NARROW_ROWS"
         STEP_ROWS "CYPROP_STEP_ROWS"
         FOUR_LINES "CYPROP_FOUR_LINES"
@@ -62,9 +67,14 @@ cdef enum:
     PANEL_BYTES = 16384    # half a first-level cache
     LIST_SIZE = 256        # of terms that are not zero, at a time
     LONG_ROW = 16384       # weights from which on inputs are searched for zeros
+    NEAR_BYTES = 48 << 10  # of weights: more than the first-level cache holds
     LARGE_BYTES = 1 << 20  # of weights: more than the second-level cache holds
     ROWS_OF_LARGE = 16     # of such weights at a time
-    MAX_ROW_LINES = 4
+    WIDE = 4               # lines of columns that go together where rows are read whole,
+    MAX_WIDE = 28          # of which there may be so many,
+    PART_OF_ROW = 16       # or else a part of a row has so many
+    LONG_STEP = 8          # lines of dZ above which rows of W may be updated one after the other
+    MAX_ROW_LINES = 7      # of any width
     MAX_LINE = 16          # elements in a cache line
     LONG_PASS = 8          # inputs that repay four passes over a few rows of them
     SPARSE_COLUMNS = 64    # fewer than this are done sooner than the terms are looked at

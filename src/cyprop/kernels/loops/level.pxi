@@ -51,6 +51,8 @@ include "rmsprop.pxi"
 include "adagrad.pxi"
 include "adam_of_sklearn.pxi"
 
+wide_shuffles()[0] = has_wide_shuffles()
+
 table.dense_forward[0] = <DenseForward> dense_forward[float]
 table.dense_forward[1] = <DenseForward> dense_forward[double]
 table.dense_backward_W[0] = <DenseBackwardW> dense_backward_W[float]

@@ -74,6 +74,38 @@ cdef void step_listed(
         left -= lines
 
 
+cdef void step_along_rows(
+    Py_ssize_t n_rows, Py_ssize_t n_out, floating rate,
+    const floating *A_prev, const floating *dZ, floating *restrict W, Py_ssize_t W_stride,
+) noexcept nogil:
+    """W ← W − rate · A_prevᵀ·dZ of one sample, for whole lines of outputs.
+
+    Row after row, since memory is rewritten fastest in the order it lies in; from the last one on,
+    which the forward pass has just read.
+    """
+    cdef Py_ssize_t lanes = LINE_BYTES // sizeof(floating), j, lane
+    cdef floating *restrict w
+    cdef floating a
+    while n_rows:
+        n_rows -= 1
+        a = A_prev[n_rows]
+        w = W + n_rows * W_stride
+        j = n_out
+        while j:
+            j -= lanes
+            for lane in range(lanes):
+                w[j + lane] = fma(-rate, a * dZ[j + lane] + 0, w[j + lane])
+
+
+cdef inline bint steps_along_rows(
+    Py_ssize_t n_in, Py_ssize_t n_out, Py_ssize_t itemsize,
+) noexcept nogil:
+    """Whether reading dZ again for each row costs less than visiting each row several times, which is
+    cheap where they lie in the first-level cache."""
+    return n_out * itemsize > LONG_STEP * LINE_BYTES and n_in * n_out * itemsize >= (
+        NEAR_BYTES if WHOLE_ROWS else LARGE_BYTES)
+
+
 cdef inline void step_few(
     Py_ssize_t lanes, Py_ssize_t n_rows, floating rate,
     const floating *A_prev, const floating *dZ, floating *restrict W, Py_ssize_t W_stride,
@@ -88,6 +120,27 @@ cdef inline void step_few(
             W[k * W_stride + lane] = fma(-rate, A_prev[k] * dZ[lane] + 0, W[k * W_stride + lane])
 
 
+cdef void step_of_one(
+    Py_ssize_t n_in, Py_ssize_t n_out, floating rate,
+    const floating *A_prev, const floating *dZ, floating *restrict W, Py_ssize_t W_stride,
+) noexcept nogil:
+    """W ← W − rate · A_prevᵀ·dZ of one sample, for whole lines of outputs."""
+    cdef int index[LIST_SIZE]
+    cdef Py_ssize_t k = 0, rows
+    if 4 * count_zeros(n_in, A_prev) <= n_in:
+        if steps_along_rows(n_in, n_out, sizeof(floating)):
+            step_along_rows(n_in, n_out, rate, A_prev, dZ, W, W_stride)
+        else:
+            step_all(n_in, n_out, rate, A_prev, dZ, W, W_stride)
+        return
+    while k < n_in:
+        rows = min(n_in - k, <Py_ssize_t> LIST_SIZE)
+        step_listed(
+            list_nonzero(rows, A_prev + k, index), n_out, index, rate,
+            A_prev + k, dZ, W + k * W_stride, W_stride)
+        k += rows
+
+
 cdef bint sgd_step_outer(
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
     const floating *A_prev, Py_ssize_t A_prev_stride, const Py_ssize_t *order,
@@ -99,10 +152,8 @@ cdef bint sgd_step_outer(
     It takes whole lines of outputs or, of one sample, less than a line. False: nothing was done.
     """
     cdef const floating *samples[SAMPLES]
-    cdef int index[LIST_SIZE]
     cdef floating rate = <floating> hyperparameters[0]
     cdef floating factor
-    cdef Py_ssize_t k = 0, rows
     if hyperparameters[1] != 0 or n > SAMPLES:
         return False
     list_samples(0, n, A_prev, A_prev_stride, order, samples)
@@ -129,16 +180,5 @@ cdef bint sgd_step_outer(
                 STEP, n_in, n, n_out, samples, A_prev_stride if order == NULL else 0,
                 dZ, dZ_stride, <const floating *> NULL, 0, &factor, W, W_stride)
         return True
-    A_prev = samples[0]
-    if 4 * count_zeros(n_in, A_prev) <= n_in:
-        rows = ROWS_OF_LARGE if n_in * n_out * sizeof(floating) > LARGE_BYTES else n_in
-        while k < n_in:
-            step_all(min(rows, n_in - k), n_out, rate, A_prev + k, dZ, W + k * W_stride, W_stride)
-            k += rows
-    while k < n_in:
-        rows = min(n_in - k, <Py_ssize_t> LIST_SIZE)
-        step_listed(
-            list_nonzero(rows, A_prev + k, index), n_out, index, rate,
-            A_prev + k, dZ, W + k * W_stride, W_stride)
-        k += rows
+    step_of_one(n_in, n_out, rate, samples[0], dZ, W, W_stride)
     return True

@@ -66,21 +66,20 @@ cdef bint mostly_zeros(
 
 
 cdef inline void add_in_registers(
-    Py_ssize_t lines, Py_ssize_t n_terms, const int *index,
+    Py_ssize_t lines, Py_ssize_t lanes, Py_ssize_t n_terms, const int *index,
     const floating *A, const floating *B, Py_ssize_t B_stride,
     floating *restrict C,
 ) noexcept nogil:
-    """C += Σ a · b over the terms in index (NULL: over all), for some lines of columns.
+    """C += Σ a · b over the terms in index (NULL: over all), for some lines of so many columns.
 
-    lines is a constant in a call, and so is whether there is an index.
+    lines and lanes are constants in a call, and so is whether there is an index.
     """
-    cdef floating sums[MAX_ROW_LINES][MAX_LINE]
-    cdef Py_ssize_t lanes = LINE_BYTES // sizeof(floating)
+    cdef floating sums[MAX_ROW_LINES][WIDE * MAX_LINE]
     cdef floating a
     cdef const floating *b
     cdef Py_ssize_t i, term, line, lane
     # This never happens; it lets the compiler drop the other sizes.
-    if lines > ROW_LINES:
+    if lines > MAX_ROW_LINES or lanes > WIDE * MAX_LINE:
         return
     for line in range(lines):
         for lane in range(lanes):
@@ -97,6 +96,53 @@ cdef inline void add_in_registers(
             C[line * lanes + lane] = sums[line][lane]
 
 
+cdef inline Py_ssize_t add_wide(
+    Py_ssize_t n_terms, Py_ssize_t n_columns,
+    const floating *A, const floating *B, Py_ssize_t B_stride, floating *restrict C,
+) noexcept nogil:
+    """C += A · B along whole rows of B, or long parts of them where B does not fit the second-level
+    cache: memory is read fastest in the order it lies in. How many columns were done.
+
+    Columns come by WIDE lines. Those of whole rows may end in the row that comes next, and so the last
+    term is added by itself; of rows in parts, what is left of a row is left.
+    """
+    cdef floating sums[MAX_WIDE * MAX_LINE]
+    cdef const int *all_terms = NULL
+    cdef Py_ssize_t lanes = WIDE * LINE_BYTES // sizeof(floating), most = MAX_WIDE // WIDE
+    cdef Py_ssize_t left = (n_columns + lanes - 1) // lanes, groups, columns, column, done = 0
+    if left > most:
+        if n_terms * n_columns * sizeof(floating) < LARGE_BYTES:
+            return 0
+        left = n_columns // lanes
+        most = PART_OF_ROW // WIDE
+    while left:
+        groups = (left + (left - 1) // most) // ((left + most - 1) // most)
+        columns = min(groups * lanes, n_columns - done)
+        for column in range(groups * lanes):
+            sums[column] = C[column] if column < columns else 0
+        if groups == 1:
+            add_in_registers(1, lanes, n_terms - 1, all_terms, A, B, B_stride, sums)
+        elif groups == 2:
+            add_in_registers(2, lanes, n_terms - 1, all_terms, A, B, B_stride, sums)
+        elif groups == 3:
+            add_in_registers(3, lanes, n_terms - 1, all_terms, A, B, B_stride, sums)
+        elif groups == 4:
+            add_in_registers(4, lanes, n_terms - 1, all_terms, A, B, B_stride, sums)
+        elif groups == 5:
+            add_in_registers(5, lanes, n_terms - 1, all_terms, A, B, B_stride, sums)
+        elif groups == 6:
+            add_in_registers(6, lanes, n_terms - 1, all_terms, A, B, B_stride, sums)
+        else:
+            add_in_registers(7, lanes, n_terms - 1, all_terms, A, B, B_stride, sums)
+        for column in range(columns):
+            C[column] = fma(A[n_terms - 1], B[(n_terms - 1) * B_stride + column], sums[column])
+        B = B + columns
+        C = C + columns
+        done += columns
+        left -= groups
+    return done
+
+
 cdef void add_all(
     Py_ssize_t n_terms, Py_ssize_t n_columns,
     const floating *A, const floating *B, Py_ssize_t B_stride,
@@ -104,19 +150,25 @@ cdef void add_all(
 ) noexcept nogil:
     """C += A · B for any number of columns: whole lines in groups of even size, then the rest."""
     cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
-    cdef Py_ssize_t left = n_columns // line, groups = (left + ROW_LINES - 1) // ROW_LINES
-    cdef Py_ssize_t lines, i, column
+    cdef Py_ssize_t left, groups, lines, i, column
     cdef floating total
+    if WHOLE_ROWS and n_columns > WIDE * line:
+        i = add_wide(n_terms, n_columns, A, B, B_stride, C)
+        B = B + i
+        C = C + i
+        n_columns -= i
+    left = n_columns // line
+    groups = (left + ROW_LINES - 1) // ROW_LINES
     while left:
         lines = (left + groups - 1) // groups
         if lines == 1:
-            add_in_registers(1, n_terms, <const int *> NULL, A, B, B_stride, C)
+            add_in_registers(1, line, n_terms, <const int *> NULL, A, B, B_stride, C)
         elif lines == 2:
-            add_in_registers(2, n_terms, <const int *> NULL, A, B, B_stride, C)
+            add_in_registers(2, line, n_terms, <const int *> NULL, A, B, B_stride, C)
         elif lines == 3:
-            add_in_registers(3, n_terms, <const int *> NULL, A, B, B_stride, C)
+            add_in_registers(3, line, n_terms, <const int *> NULL, A, B, B_stride, C)
         elif lines == 4:
-            add_in_registers(4, n_terms, <const int *> NULL, A, B, B_stride, C)
+            add_in_registers(4, line, n_terms, <const int *> NULL, A, B, B_stride, C)
         B = B + lines * line
         C = C + lines * line
         left -= lines
@@ -139,11 +191,11 @@ cdef void add_listed(
     while left and n_terms:
         lines = 4 if left >= 4 and ROW_LINES >= 4 else 2 if left >= 2 and ROW_LINES >= 2 else 1
         if lines == 4:
-            add_in_registers(4, n_terms, index, A, B, B_stride, C)
+            add_in_registers(4, line, n_terms, index, A, B, B_stride, C)
         elif lines == 2:
-            add_in_registers(2, n_terms, index, A, B, B_stride, C)
+            add_in_registers(2, line, n_terms, index, A, B, B_stride, C)
         else:
-            add_in_registers(1, n_terms, index, A, B, B_stride, C)
+            add_in_registers(1, line, n_terms, index, A, B, B_stride, C)
         B = B + lines * line
         C = C + lines * line
         left -= lines
@@ -181,8 +233,8 @@ cdef void one_row(
 ) noexcept nogil:
     """One row of C = start + A · B, in one read of B at most.
 
-    Where B is too large for the second-level cache, some rows of it at a time: memory is read fastest
-    along a few rows.
+    Where B is too large for the second-level cache and registers are few, some rows of it at a time:
+    memory is read fastest along a few rows.
     """
     cdef Py_ssize_t i, term = 0, terms, at_once = n_terms
     if n_terms * n_columns >= LONG_ROW and 4 * count_zeros(n_terms, A) > n_terms:
@@ -190,7 +242,7 @@ cdef void one_row(
         return
     for i in range(n_columns):
         C[i] = start[i]
-    if n_terms * n_columns * sizeof(floating) > LARGE_BYTES:
+    if not WHOLE_ROWS and n_terms * n_columns * sizeof(floating) >= LARGE_BYTES:
         at_once = ROWS_OF_LARGE
     while term < n_terms:
         terms = min(n_terms - term, at_once)

@@ -9,6 +9,13 @@
 
 #include <stddef.h>
 
+/* Whether two shuffles of 64 bytes begin in a cycle; else those of 32 bytes are as fast or faster. */
+static inline int *cyprop_wide_shuffles(void)
+{
+    static int wide = 0;
+    return &wide;
+}
+
 #if defined(__AVX2__) && (defined(__FMA__) || defined(_MSC_VER))
 
 #include <immintrin.h>
@@ -100,9 +107,81 @@ CYPROP_ADD_TRANSPOSED(64, double, __m256d, _mm256_set1_pd, _mm256_loadu_pd, _mm2
 CYPROP_ADD_TRANSPOSED(64, double, __m256d, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd,
                       _mm256_fmadd_pd, 4, 2, 2)
 
+#if defined(__AVX512F__)
+
+/* columns[c] = in[0..15][c] of halves of rows: rows[i] has eight columns of row i and, behind them, of
+   row i + 8. The rows in a column come as 0..3, 8..11, 4..7, 12..15. */
+static inline void cyprop_columns_of_halves(const __m512 *rows, __m512 *columns)
+{
+    __m512 fours[8], low01, high01, low23, high23;
+    for (int i = 0; i < 8; i += 4) {
+        low01 = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
+        high01 = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
+        low23 = _mm512_unpacklo_ps(rows[i + 2], rows[i + 3]);
+        high23 = _mm512_unpackhi_ps(rows[i + 2], rows[i + 3]);
+        fours[i] = _mm512_shuffle_ps(low01, low23, 0x44);
+        fours[i + 1] = _mm512_shuffle_ps(low01, low23, 0xee);
+        fours[i + 2] = _mm512_shuffle_ps(high01, high23, 0x44);
+        fours[i + 3] = _mm512_shuffle_ps(high01, high23, 0xee);
+    }
+    for (int c = 0; c < 4; c++) {
+        columns[c] = _mm512_shuffle_f32x4(fours[c], fours[c + 4], 0x88);
+        columns[c + 4] = _mm512_shuffle_f32x4(fours[c], fours[c + 4], 0xdd);
+    }
+}
+
+/* The same as below for 16 terms of 16 rows: sixteen loads and 64 shuffles of whole registers. */
+static inline __m512 cyprop_add_square(const float *in, ptrdiff_t stride, const float *a, __m512 sum)
+{
+    __m512 first[8], second[8], columns[8];
+    for (int i = 0; i < 8; i++) {
+        const __m512 row = _mm512_loadu_ps(in + i * stride);
+        const __m512 other = _mm512_loadu_ps(in + (i + 8) * stride);
+        first[i] = _mm512_insertf32x8(row, _mm512_castps512_ps256(other), 1);
+        second[i] = _mm512_shuffle_f32x4(row, other, 0xee);
+    }
+    cyprop_columns_of_halves(first, columns);
+    for (int c = 0; c < 8; c++) sum = _mm512_fmadd_ps(_mm512_set1_ps(a[c]), columns[c], sum);
+    cyprop_columns_of_halves(second, columns);
+    for (int c = 0; c < 8; c++) sum = _mm512_fmadd_ps(_mm512_set1_ps(a[8 + c]), columns[c], sum);
+    return sum;
+}
+
+/* The first terms of 32 rows, as many as come by sixteens; how many they are. */
+static inline ptrdiff_t cyprop_add_squares(
+    ptrdiff_t n_terms, const float *in, ptrdiff_t stride, const float *a, float *sums)
+{
+    const ptrdiff_t whole = n_terms / 16 * 16;
+    __m512 sum = _mm512_loadu_ps(sums), other = _mm512_loadu_ps(sums + 16);
+    sum = _mm512_shuffle_f32x4(sum, sum, 0xd8);
+    other = _mm512_shuffle_f32x4(other, other, 0xd8);
+    for (ptrdiff_t t = 0; t < whole; t += 16) {
+        sum = cyprop_add_square(in + t, stride, a + t, sum);
+        other = cyprop_add_square(in + 16 * stride + t, stride, a + t, other);
+    }
+    _mm512_storeu_ps(sums, _mm512_shuffle_f32x4(sum, sum, 0xd8));
+    _mm512_storeu_ps(sums + 16, _mm512_shuffle_f32x4(other, other, 0xd8));
+    return whole;
+}
+
+#else
+
+static inline ptrdiff_t cyprop_add_squares(
+    ptrdiff_t n_terms, const float *in, ptrdiff_t stride, const float *a, float *sums)
+{
+    (void)n_terms, (void)in, (void)stride, (void)a, (void)sums;
+    return 0;
+}
+
+#endif
+
 static inline void cyprop_add_transposed32(
     int rows, ptrdiff_t n_terms, const float *in, ptrdiff_t stride, const float *a, float *sums)
 {
+    if (rows == 32 && *cyprop_wide_shuffles()) {
+        const ptrdiff_t added = cyprop_add_squares(n_terms, in, stride, a, sums);
+        in += added, a += added, n_terms -= added;
+    }
     if (rows == 32) cyprop_add_transposed32_4(n_terms, in, stride, a, sums);
     else cyprop_add_transposed32_1(n_terms, in, stride, a, sums);
 }
