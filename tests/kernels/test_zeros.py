@@ -53,6 +53,23 @@ def test_kernels_have_the_bits_of_sums_over_every_term(rng, dtype, level, n_in, 
     assert same_bits(dA_prev, expected_dA_prev)
 
 
+@pytest.mark.parametrize(("share", "n_out"), [(0.6, 160), (0.6, 144), (0.85, 64), (0.85, 240)])
+@pytest.mark.parametrize("n", [33, 65, 130])
+def test_large_batches_have_the_bits_of_sums_over_every_term(rng, dtype, level, n, share, n_out):
+    # Which terms of so many rows are zero takes more than one word of 64 bits, and more than one block.
+    madd = plain_sums.multiply_add(level)
+    A_prev = troublesome(rng, (n, 5), dtype, share)
+    W = troublesome(rng, (5, n_out), dtype, 0.2)
+    b = troublesome(rng, n_out, dtype, 0.5)
+    dZ = troublesome(rng, (n, n_out), dtype, 0.3)
+    Z, dW = np.empty_like(dZ), np.empty_like(W)
+    dense.forward(A_prev, W, b, Z)
+    dense.backward_W(A_prev, dZ, dW)
+    with np.errstate(under="ignore"):
+        assert same_bits(Z, plain_sums.forward(madd, A_prev, W, b))
+        assert same_bits(dW, plain_sums.backward_W(madd, A_prev, dZ))
+
+
 def network(rng, dtype, optimizer, sizes):
     """A network some of whose weights and biases are −0.0 or underflow in products."""
     net = cyprop.Network(sizes, "relu", "identity", optimizer=optimizer, dtype=dtype)
