@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,7 @@ def draw_front(document: dict[str, Any], path: Path) -> None:
         _save(plt, front(plt, document), path)
 
 
+@cache
 def _plot() -> Any:
     """Matplotlib's pyplot without a window, or None with a plain message."""
     try:

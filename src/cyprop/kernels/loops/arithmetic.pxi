@@ -74,11 +74,11 @@ cdef enum:
     LONG_ROW = 16384       # weights from which on inputs are searched for zeros
     NEAR_BYTES = 48 << 10  # of weights: more than the first-level cache holds
     LARGE_BYTES = 1 << 20  # of weights: more than the second-level cache holds
-    ROWS_OF_LARGE = 16     # of such weights at a time
+    ROWS_OF_LARGE = 16     # of such weights at a time,
+    ROWS_OF_FAR = 32       # and of those in between where registers are many
     WIDE = 4               # lines of columns that go together where rows are read whole,
     MAX_WIDE = 28          # of which there may be so many,
     PART_OF_ROW = 16       # or else a part of a row has so many
-    LONG_STEP = 8          # lines of dZ above which rows of W may be updated one after the other
     MAX_ROW_LINES = 7      # of any width
     MAX_LINE = 16          # elements in a cache line
     LONG_PASS = 8          # inputs that repay four passes over a few rows of them

@@ -5,20 +5,20 @@
 
 
 cdef inline void step_in_registers(
-    Py_ssize_t lines, Py_ssize_t n_rows, const int *index, floating rate,
+    Py_ssize_t lines, Py_ssize_t lanes, Py_ssize_t n_rows, const int *index, floating rate,
     const floating *A_prev, const floating *dZ, floating *restrict W, Py_ssize_t W_stride,
 ) noexcept nogil:
-    """w ← w − rate · (a · dZ) for the rows of W in index (NULL: for all), and some lines of columns.
+    """w ← w − rate · (a · dZ) for the rows of W in index (NULL: for all), and some lines of so many
+    columns.
 
-    lines is a constant in a call, and so is whether there is an index.
+    lines and lanes are constants in a call, and so is whether there is an index.
     """
-    cdef floating dz[MAX_ROW_LINES][MAX_LINE]
-    cdef Py_ssize_t lanes = LINE_BYTES // sizeof(floating)
+    cdef floating dz[MAX_ROW_LINES][WIDE * MAX_LINE]
     cdef floating a
     cdef floating *restrict w
     cdef Py_ssize_t i, k, line, lane
     # This never happens; it lets the compiler drop the other sizes.
-    if lines > ROW_LINES:
+    if lines > MAX_ROW_LINES or lanes > WIDE * MAX_LINE:
         return
     for line in range(lines):
         for lane in range(lanes):
@@ -32,27 +32,75 @@ cdef inline void step_in_registers(
                 w[line * lanes + lane] = fma(-rate, a * dz[line][lane] + 0, w[line * lanes + lane])
 
 
+cdef inline Py_ssize_t step_wide(
+    Py_ssize_t n_rows, Py_ssize_t n_out, floating rate,
+    const floating *A_prev, const floating *dZ, floating *restrict W, Py_ssize_t W_stride,
+) noexcept nogil:
+    """W ← W − rate · A_prevᵀ·dZ of one sample along long parts of rows, since memory is rewritten fastest
+    in the order it lies in. How many outputs were done; some lines may be left."""
+    cdef Py_ssize_t lanes = WIDE * LINE_BYTES // sizeof(floating), done = 0, groups
+    cdef const int *all_rows = NULL
+    while n_out - done >= lanes:
+        groups = min((n_out - done) // lanes, <Py_ssize_t> PART_OF_ROW // WIDE)
+        if groups == 1:
+            step_in_registers(1, lanes, n_rows, all_rows, rate, A_prev, dZ, W, W_stride)
+        elif groups == 2:
+            step_in_registers(2, lanes, n_rows, all_rows, rate, A_prev, dZ, W, W_stride)
+        elif groups == 3:
+            step_in_registers(3, lanes, n_rows, all_rows, rate, A_prev, dZ, W, W_stride)
+        else:
+            step_in_registers(4, lanes, n_rows, all_rows, rate, A_prev, dZ, W, W_stride)
+        dZ = dZ + groups * lanes
+        W = W + groups * lanes
+        done += groups * lanes
+    return done
+
+
 cdef void step_all(
     Py_ssize_t n_rows, Py_ssize_t n_out, floating rate,
     const floating *A_prev, const floating *dZ, floating *restrict W, Py_ssize_t W_stride,
 ) noexcept nogil:
-    """W ← W − rate · A_prevᵀ·dZ of one sample, for whole lines of outputs: in groups of even size."""
-    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating)
-    cdef Py_ssize_t left = n_out // line, groups = (left + ROW_LINES - 1) // ROW_LINES, lines
+    """W ← W − rate · A_prevᵀ·dZ of one sample, for whole lines of outputs: in groups of even size, or
+    as wide as registers allow."""
+    cdef Py_ssize_t line = LINE_BYTES // sizeof(floating), left, groups, lines
+    if WHOLE_ROWS and n_out > WIDE * line:
+        left = step_wide(n_rows, n_out, rate, A_prev, dZ, W, W_stride)
+        dZ = dZ + left
+        W = W + left
+        n_out -= left
+    left = n_out // line
+    groups = (left + ROW_LINES - 1) // ROW_LINES
     while left:
         lines = (left + groups - 1) // groups
         if lines == 1:
-            step_in_registers(1, n_rows, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
+            step_in_registers(1, line, n_rows, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
         elif lines == 2:
-            step_in_registers(2, n_rows, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
+            step_in_registers(2, line, n_rows, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
         elif lines == 3:
-            step_in_registers(3, n_rows, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
+            step_in_registers(3, line, n_rows, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
         elif lines == 4:
-            step_in_registers(4, n_rows, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
+            step_in_registers(4, line, n_rows, <const int *> NULL, rate, A_prev, dZ, W, W_stride)
         dZ = dZ + lines * line
         W = W + lines * line
         left -= lines
         groups -= 1
+
+
+cdef inline void step_some_at_a_time(
+    Py_ssize_t n_in, Py_ssize_t n_out, floating rate,
+    const floating *A_prev, const floating *dZ, floating *restrict W, Py_ssize_t W_stride,
+) noexcept nogil:
+    """The same for some rows at a time where all do not fit a cache, and from the last ones on, which
+    the forward pass has just read."""
+    cdef Py_ssize_t rows = n_in, bytes = n_in * n_out * sizeof(floating)
+    if WHOLE_ROWS and n_out * sizeof(floating) > WIDE * LINE_BYTES and bytes >= NEAR_BYTES:
+        rows = ROWS_OF_FAR
+    elif not WHOLE_ROWS and bytes >= LARGE_BYTES:
+        rows = ROWS_OF_LARGE
+    while n_in:
+        rows = min(rows, n_in)
+        n_in -= rows
+        step_all(rows, n_out, rate, A_prev + n_in, dZ, W + n_in * W_stride, W_stride)
 
 
 cdef void step_listed(
@@ -64,46 +112,14 @@ cdef void step_listed(
     while left and n_rows:
         lines = 4 if left >= 4 and ROW_LINES >= 4 else 2 if left >= 2 and ROW_LINES >= 2 else 1
         if lines == 4:
-            step_in_registers(4, n_rows, index, rate, A_prev, dZ, W, W_stride)
+            step_in_registers(4, line, n_rows, index, rate, A_prev, dZ, W, W_stride)
         elif lines == 2:
-            step_in_registers(2, n_rows, index, rate, A_prev, dZ, W, W_stride)
+            step_in_registers(2, line, n_rows, index, rate, A_prev, dZ, W, W_stride)
         else:
-            step_in_registers(1, n_rows, index, rate, A_prev, dZ, W, W_stride)
+            step_in_registers(1, line, n_rows, index, rate, A_prev, dZ, W, W_stride)
         dZ = dZ + lines * line
         W = W + lines * line
         left -= lines
-
-
-cdef void step_along_rows(
-    Py_ssize_t n_rows, Py_ssize_t n_out, floating rate,
-    const floating *A_prev, const floating *dZ, floating *restrict W, Py_ssize_t W_stride,
-) noexcept nogil:
-    """W ← W − rate · A_prevᵀ·dZ of one sample, for whole lines of outputs.
-
-    Row after row, since memory is rewritten fastest in the order it lies in; from the last one on,
-    which the forward pass has just read.
-    """
-    cdef Py_ssize_t lanes = LINE_BYTES // sizeof(floating), j, lane
-    cdef floating *restrict w
-    cdef floating a
-    while n_rows:
-        n_rows -= 1
-        a = A_prev[n_rows]
-        w = W + n_rows * W_stride
-        j = n_out
-        while j:
-            j -= lanes
-            for lane in range(lanes):
-                w[j + lane] = fma(-rate, a * dZ[j + lane] + 0, w[j + lane])
-
-
-cdef inline bint steps_along_rows(
-    Py_ssize_t n_in, Py_ssize_t n_out, Py_ssize_t itemsize,
-) noexcept nogil:
-    """Whether reading dZ again for each row costs less than visiting each row several times, which is
-    cheap where they lie in the first-level cache."""
-    return n_out * itemsize > LONG_STEP * LINE_BYTES and n_in * n_out * itemsize >= (
-        NEAR_BYTES if WHOLE_ROWS else LARGE_BYTES)
 
 
 cdef inline void step_few(
@@ -120,19 +136,14 @@ cdef inline void step_few(
             W[k * W_stride + lane] = fma(-rate, A_prev[k] * dZ[lane] + 0, W[k * W_stride + lane])
 
 
-cdef void step_of_one(
+cdef void step_of_nonzero(
     Py_ssize_t n_in, Py_ssize_t n_out, floating rate,
     const floating *A_prev, const floating *dZ, floating *restrict W, Py_ssize_t W_stride,
 ) noexcept nogil:
-    """W ← W − rate · A_prevᵀ·dZ of one sample, for whole lines of outputs."""
+    """W ← W − rate · A_prevᵀ·dZ of one sample, for whole lines of outputs and the inputs that are not
+    zero."""
     cdef int index[LIST_SIZE + LINE_OF_PLACES]
     cdef Py_ssize_t k = 0, rows
-    if 4 * count_zeros(n_in, A_prev) <= n_in:
-        if steps_along_rows(n_in, n_out, sizeof(floating)):
-            step_along_rows(n_in, n_out, rate, A_prev, dZ, W, W_stride)
-        else:
-            step_all(n_in, n_out, rate, A_prev, dZ, W, W_stride)
-        return
     while k < n_in:
         rows = min(n_in - k, <Py_ssize_t> LIST_SIZE)
         step_listed(
@@ -180,5 +191,8 @@ cdef bint sgd_step_outer(
                 STEP, n_in, n, n_out, samples, A_prev_stride if order == NULL else 0,
                 dZ, dZ_stride, <const floating *> NULL, 0, &factor, W, W_stride)
         return True
-    step_of_one(n_in, n_out, rate, samples[0], dZ, W, W_stride)
+    if 4 * count_zeros(n_in, samples[0]) > n_in:
+        step_of_nonzero(n_in, n_out, rate, samples[0], dZ, W, W_stride)
+    else:
+        step_some_at_a_time(n_in, n_out, rate, samples[0], dZ, W, W_stride)
     return True
