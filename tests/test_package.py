@@ -171,8 +171,8 @@ def test_importing_loads_nothing_optional():
     optional += ["cyprop.cli", "cyprop.training.fit", "cyprop.training.history"]
     optional += ["cyprop.training.schedules", "cyprop.checking"]
     optional += ["cyprop.storage", "cyprop.formats.atomic", "cyprop.formats.load", "cyprop.tables"]
-    optional += ["cyprop.sklearn", "sklearn"]
-    optional += ["dataclasses", "inspect", "copy", "json", "numpy.typing"]
+    optional += ["cyprop.sklearn", "sklearn", "cyprop.dask", "dask"]
+    optional += ["dataclasses", "inspect", "copy", "json", "numpy.typing", "numpy.random"]
     loaded = run(
         "import numpy, sys; before = set(sys.modules); import cyprop;"
         f" print([m for m in {optional} if m in set(sys.modules) - before])"

@@ -56,7 +56,7 @@ def test_kernels_have_the_bits_of_sums_over_every_term(rng, dtype, level, n_in, 
 @pytest.mark.parametrize(("share", "n_out"), [(0.6, 160), (0.6, 144), (0.85, 64), (0.85, 240)])
 @pytest.mark.parametrize("n", [33, 65, 130])
 def test_large_batches_have_the_bits_of_sums_over_every_term(rng, dtype, level, n, share, n_out):
-    # Which terms of so many rows are zero takes more than one word of 64 bits, and more than one block.
+    # Which terms of so many rows are zero takes more than a word of 64 bits, and more than a block.
     madd = plain_sums.multiply_add(level)
     A_prev = troublesome(rng, (n, 5), dtype, share)
     W = troublesome(rng, (5, n_out), dtype, 0.2)

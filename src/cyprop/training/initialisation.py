@@ -33,7 +33,7 @@ InitializerName = Literal[
     "orthogonal",
     "zeros",
 ]
-Draw = Callable[[int, int, np.random.Generator], "Array"]
+Draw = Callable[[int, int, "np.random.Generator"], "Array"]
 
 
 def glorot_uniform(n_in: int, n_out: int, rng: np.random.Generator) -> Array:

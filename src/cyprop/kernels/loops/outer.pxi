@@ -36,8 +36,8 @@ cdef inline Py_ssize_t step_wide(
     Py_ssize_t n_rows, Py_ssize_t n_out, floating rate,
     const floating *A_prev, const floating *dZ, floating *restrict W, Py_ssize_t W_stride,
 ) noexcept nogil:
-    """W ← W − rate · A_prevᵀ·dZ of one sample along long parts of rows, since memory is rewritten fastest
-    in the order it lies in. How many outputs were done; some lines may be left."""
+    """W ← W − rate · A_prevᵀ·dZ of one sample along long parts of rows, since memory is rewritten
+    fastest in the order it lies in. How many outputs were done; some lines may be left."""
     cdef Py_ssize_t lanes = WIDE * LINE_BYTES // sizeof(floating), done = 0, groups
     cdef const int *all_rows = NULL
     while n_out - done >= lanes:
