@@ -138,7 +138,7 @@ from Cython.Build import cythonize
 from setuptools import Distribution, Extension
 
 name, folder, loops = "cyprop.kernels.loops.baseline", {folder!r}, {loops!r}
-level = Extension(name, [f"{{loops}}/baseline.pyx"], include_dirs=[loops])
+level = Extension(name, [f"{{loops}}/baseline.pyx"], include_dirs=[loops, "src/cyprop"])
 level.extra_compile_args = ["-O0", "-g0", "-w"]
 modules = cythonize([level], include_path=[loops, "src"], build_dir=folder, quiet=True,
                     compiler_directives={{"language_level": 3}})
