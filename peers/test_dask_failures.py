@@ -62,6 +62,14 @@ class Background(threading.Thread):
             raise self.error
         return self.found
 
+    def until(self, condition, timeout=60):
+        """Wait for something that is to happen while it runs."""
+        end = time.monotonic() + timeout
+        while not condition():
+            assert self.is_alive(), f"it ended before: {self.error!r}"
+            assert time.monotonic() < end, "nothing has happened"
+            time.sleep(0.01)
+
 
 # Workers that die
 
@@ -157,7 +165,7 @@ def test_scattered_data_that_is_lost_gives_a_sentence(processes):
     os.kill(pid, signal.SIGKILL)
     with pytest.raises(RuntimeError, match="partition . was cancelled, or has lost data that Dask"):
         running.end()
-    processes.wait_for_workers(4)
+    kill_workers.see_that_there_are_four(processes)
 
 
 def test_a_partition_that_takes_its_workers_with_it_gives_a_sentence(processes):
@@ -232,8 +240,7 @@ def test_a_client_that_is_closed_meanwhile_gives_a_sentence():
         other = Client(client.cluster, set_as_default=False)
         net = network()
         running = Background(lambda: fit(net, *parted(*rows()), rounds=10**6, client=other))
-        while not len(net.history or ()):
-            time.sleep(0.01)
+        running.until(lambda: len(net.history or ()))
         other.close()
         with pytest.raises(RuntimeError, match=r"the client was closed in round \d+"):
             running.end()
@@ -258,8 +265,7 @@ def test_a_scheduler_that_goes_gives_a_sentence():
         running = Background(
             lambda: fit(net, *parted(*rows()), rounds=10**6, client=client, patience=3)
         )
-        while not len(net.history or ()):
-            time.sleep(0.01)
+        running.until(lambda: len(net.history or ()))
         child.kill()
         with pytest.raises(
             RuntimeError, match="the scheduler has not answered for 3 seconds|client was closed"
@@ -293,7 +299,9 @@ def test_a_killed_client_goes_on_from_its_checkpoint(client, tmp_path):
             [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=tmp_path
         )
         before = path.stat().st_mtime_ns if path.exists() else 0
+        end = time.monotonic() + 120
         while child.poll() is None and (not path.exists() or path.stat().st_mtime_ns == before):
+            assert time.monotonic() < end, "it writes nothing"
             time.sleep(0.001)
         if kills < 2:
             time.sleep(0.1)
@@ -338,15 +346,14 @@ def test_workers_need_the_same_cyprop(kind, when):
             net = network()
             if when == "before":
                 child = join()
-                client.wait_for_workers(1)
+                client.wait_for_workers(1, timeout=60)
                 with pytest.raises(RuntimeError, match=f"the worker tcp://.* {said}"):
                     fit(net, *parted(*rows()), client=client)
             else:
                 expected = network()
                 fit(expected, *parted(*rows()), rounds=300, client=client)
                 running = Background(lambda: fit(net, *parted(*rows()), rounds=300, client=client))
-                while not len(net.history or ()):
-                    time.sleep(0.01)
+                running.until(lambda: len(net.history or ()))
                 child = join()
                 running.join(120)
                 assert not running.is_alive(), "it hangs"
@@ -560,9 +567,21 @@ def test_a_worker_that_is_asked_twice_answers_the_same(client):
     assert tasks.learn(form, vectors, data, 8, 3).loss != one.loss
 
 
-def test_workers_are_left_with_nothing(client):
-    fit(network(), *parted(X, LABELS), rounds=2, on_lost="skip")
-    deadline = time.monotonic() + 10
-    while any(client.has_what().values()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(client.has_what().values())
+@pytest.mark.parametrize("mode", ["local", "gradient"])
+@pytest.mark.parametrize("rate", [1e-3, 20.0])  # with the second it ends in an error
+def test_workers_are_left_with_nothing(mode, rate):
+    net = cyprop.Network(
+        [6, 3], output_activation="identity", optimizer=cyprop.SGD(rate), dtype="float64"
+    )
+    data = parted(X, np.eye(3)[LABELS])
+    kept = None
+    with on_workers.threads(2) as client:
+        try:
+            fit(net, *data, rounds=2 if rate < 1 else 200, mode=mode, on_lost="skip")
+        except cyprop.DivergenceError as error:
+            kept = error  # with its frames, and what is in them
+        assert (kept is not None) == (rate > 1)
+        deadline = time.monotonic() + 10
+        while any(client.has_what().values()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not any(client.has_what().values())

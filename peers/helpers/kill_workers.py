@@ -86,21 +86,24 @@ class Training:
         thread = threading.Thread(target=train)
         thread.start()
         time.sleep(draw.uniform(0.05, 0.8) * undisturbed)
-        address, key = self._kill_one(draw, thread)
-        thread.join(timeout=20 * undisturbed + 60)
+        patience = 20 * undisturbed + 60
+        address, key = self._kill_one(draw, thread, time.monotonic() + patience)
+        thread.join(timeout=patience)
         assert not thread.is_alive(), "it hangs"
         [ended] = done
         if isinstance(ended, BaseException):
             raise ended
         return ended, key if self._died_with(address, key) else ""
 
-    def _kill_one(self, draw: random.Random, thread: threading.Thread) -> tuple[str, str]:
+    def _kill_one(
+        self, draw: random.Random, thread: threading.Thread, end: float
+    ) -> tuple[str, str]:
         """Kill a worker that says it executes a task of a round; its address, and the task."""
 
         def executing(dask_worker: Any) -> tuple[int, list[str]]:
             return os.getpid(), [task.key for task in dask_worker.state.executing]
 
-        while thread.is_alive():
+        while thread.is_alive() and time.monotonic() < end:
             found = self.client.run(executing, on_error="ignore")
             busy = [
                 (address, pid, key)

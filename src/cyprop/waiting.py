@@ -8,22 +8,17 @@ alive; where nothing has been under way for some time, a sentence says what is m
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from cyprop.checks.numbers import is_dict, shown
-from cyprop.version import __version__
+from cyprop.workers import ANSWER, PATIENCE, Workers, key_of_this_task, without_cyprop
 
 Submit = Callable[[int, int], Any]  # of the number of a task, and of the attempt: its future
 
 ATTEMPTS = 8  # of one task, before it is given up
-PATIENCE = 60.0  # seconds without a sign of life
-ANSWER = 30.0  # seconds for an answer of the scheduler, or for results to come
 LOOK = 0.25  # seconds between two looks at what there is
 SIGN = 1.0  # seconds between two questions whether the cluster is alive
 
@@ -42,32 +37,30 @@ class Found(NamedTuple):
     lost: tuple[int, ...]
 
 
-class Crew:
-    """The workers of a client.
+class Crew(Workers):
+    """The workers of a client, who are given tasks.
 
     Parameters
     ----------
-    client : dask.distributed.Client
-    patience : float
-        Seconds without a sign of life after which waiting ends.
+    client, patience
+        As those of `Workers`.
     skips : bool
         Whether tasks may be left out whose worker died, inside of `listening`.
     """
 
-    died: set[Any]  # keys that were under way on a worker when it went, where someone listens
-    woken: threading.Event
-    client: Any
-    patience: float
     skips: bool
 
     def __init__(self, client: Any, patience: float = PATIENCE, skips: bool = False) -> None:
-        self.client, self.patience, self.skips = client, patience, skips
-        self.died, self.woken = set(), threading.Event()
-        self.own: Any = None  # the key of the task that waits here, if it is one of a worker's
+        super().__init__(client, patience)
+        self.skips = skips
         self._token = uuid4().hex[:12]
         self._n_keys = 0
-        self._checked: set[str] = set()  # addresses of workers
-        self._last_check = 0.0
+        self._sent: list[Sent] = []
+
+    def send(self, what: str, value: Any) -> Sent:
+        """What the tasks of one `run` need; the workers may forget it when that ends."""
+        self._sent.append(Sent(self, what, value))
+        return self._sent[-1]
 
     def key(self, what: str) -> str:
         """A key for a task, which no other has."""
@@ -123,136 +116,14 @@ class Crew:
             What a task raised; of several the one with the lowest number.
         """
         self.own = key_of_this_task()
-        if time.monotonic() - self._last_check >= SIGN:
+        if time.monotonic() - self.last_check >= SIGN:
             self.check_versions()
-        return _Wait(self, numbers, submit, what, where, seen).until_all_are_there(skips)
-
-    @contextmanager
-    def listening(self) -> Generator[None, None, None]:
-        """Hear which tasks were under way on a worker when it went."""
-        client = self.client
-        handlers: dict[str, Any] = getattr(client, "_event_handlers", {})
-        others = handlers.get("all", ignore)  # whoever else of this client listens
-
-        def hear(event: Any) -> None:
-            said = event[1]
-            if is_dict(said) and said.get("action") == "remove-worker":
-                self.died.update(said["processing-tasks"])
-                self.woken.set()
-            others(event)
-
-        client.subscribe_topic("all", hear)
         try:
-            yield
-        finally:
-            with suppress(Exception):  # of a client that is closed now
-                client.subscribe_topic("all", others)
-                if others is ignore:
-                    client.unsubscribe_topic("all")
-
-    def working(self) -> dict[str, Any] | None:
-        """What each worker has under way; None if the scheduler does not say."""
-        with suppress(Exception):  # of connections: there are many
-            found: dict[str, Any] = self.client.sync(
-                self.client.scheduler.processing,
-                workers=None,
-                callback_timeout=min(ANSWER, self.patience),
-            )
-            return found
-        return None
-
-    def check_versions(self) -> None:
-        """Raise RuntimeError if a worker that is new has no cyprop, or another version of it."""
-        new = sorted(set(self.working() or ()) - self._checked)
-        self._last_check = time.monotonic()
-        if not new:
-            return
-
-        def version() -> str | None:  # pickled by value, since it may find no cyprop there
-            try:
-                from cyprop.version import __version__
-            except ImportError:
-                return None
-            return __version__
-
-        try:
-            found: dict[str, Any] = self.client.sync(
-                lambda: self.client.run(version, workers=new, on_error="return"),
-                callback_timeout=min(ANSWER, self.patience),
-            )
-        except Exception:  # workers that went meanwhile; tasks look again
-            return
-        for address, answer in sorted(found.items()):
-            if answer is None:
-                raise RuntimeError(without_cyprop(f"the worker {address}"))
-            if isinstance(answer, str) and answer != __version__:
-                raise RuntimeError(other_version(f"the worker {address}", answer, __version__))
-            self._checked.add(address)
-
-
-def key_of_this_task() -> Any:
-    """The key of the task that calls, which gives up its place on its worker; None outside of one.
-
-    The only worker there is would wait for itself.
-    """
-    worker: Any = import_module("distributed.worker")
-    if not hasattr(worker.thread_state, "start_time"):
-        return None
-    with suppress(KeyError):  # it has given it up before
-        worker.secede()
-    return worker.thread_state.key
-
-
-def without_cyprop(worker: str) -> str:
-    """The sentence for a worker that cannot import cyprop."""
-    return (
-        f"{worker} has no cyprop, expected version {__version__} on every worker:"
-        f" pip install cyprop=={__version__} there"
-    )
-
-
-def other_version(worker: str, there: str, here: str) -> str:
-    """The sentence for a worker with another version than the client's."""
-    return f"{worker} has cyprop {there}, expected {here} as here, since bits may differ"
-
-
-def checked_client(client: Any) -> Any:
-    """The client, or the current one if it is None.
-
-    Raises
-    ------
-    ImportError
-        If dask.distributed is not installed.
-    TypeError
-        If it is no client, or one of asynchronous programs.
-    ValueError
-        If there is none, or it is closed.
-    """
-    try:
-        distributed: Any = import_module("dask.distributed")
-    except ImportError:
-        raise ImportError(
-            "a client needs Dask, which is not installed: pip install 'cyprop[dask]'"
-        ) from None
-    if client is None:
-        try:
-            client = distributed.get_client()
-        except ValueError:
-            raise ValueError(
-                "there is no client, expected one: make it by dask.distributed.Client(…) first,"
-                " or give client="
-            ) from None
-    if not isinstance(client, distributed.Client):
-        raise TypeError(f"client is {shown(client)}, expected a dask.distributed.Client")
-    if client.asynchronous:
-        raise TypeError("client is asynchronous, expected one made with asynchronous=False")
-    if client.status not in ("running", "connecting"):
-        raise ValueError(f"client is {client.status}, expected one that is connected")
-    return client
-
-
-def ignore(event: Any) -> None:
-    """Hear nothing: what is on its way when listening ends must find someone."""
+            return Wait(self, numbers, submit, what, where, seen).until_all_are_there(skips)
+        finally:  # not later, as an error that is kept would keep them
+            for sent in self._sent:
+                sent.release()
+            self._sent.clear()
 
 
 def as_is(value: Any) -> Any:
@@ -274,12 +145,22 @@ class Sent:
             self._future = self._crew.submit(self._what, as_is, self._value)
         return self._future
 
+    def release(self) -> None:
+        """Let the workers forget it."""
+        self._future = None
 
-class _Wait:
+
+class Wait:
     """One waiting, for all tasks of one kind."""
 
     def __init__(
-        self, crew: Crew, numbers: Iterable[int], submit: Submit, what: str, where: str, seen: Any
+        self,
+        crew: Workers,
+        numbers: Iterable[int],
+        submit: Submit,
+        what: str,
+        where: str,
+        seen: Any,
     ) -> None:
         self.crew, self.client, self.submit = crew, crew.client, submit
         self.what, self.where, self.seen = what, where, seen

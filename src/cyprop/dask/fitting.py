@@ -22,7 +22,8 @@ from cyprop.training.data import check_parameters
 from cyprop.training.fit import validation_of
 from cyprop.training.history import History
 from cyprop.training.progress import showing
-from cyprop.waiting import PATIENCE, Crew, checked_client
+from cyprop.waiting import Crew
+from cyprop.workers import PATIENCE, checked_client
 
 if TYPE_CHECKING:
     import os

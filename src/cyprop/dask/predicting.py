@@ -14,7 +14,7 @@ from cyprop.dask.partitions import blocks_of, check_width
 from cyprop.engine import maps, memory
 from cyprop.network import Network
 from cyprop.version import __version__
-from cyprop.waiting import other_version
+from cyprop.workers import other_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from cyprop.engine import derivatives, memory
 from cyprop.errors import DivergenceError
 from cyprop.network import Network
 from cyprop.optimizers import SGD
-from cyprop.waiting import Crew, Sent
+from cyprop.waiting import Crew
 
 if TYPE_CHECKING:
     from cyprop.checks.arrays import Array
@@ -61,7 +61,7 @@ class Local:
         divided by the mean of these, is unbiased for partitions of any sizes.
         """
         _, parameters, states, tally = memory.state(self._network)
-        sent = Sent(self._crew, "weights", tasks.Vectors(parameters, states, tally))
+        sent = self._crew.send("weights", tasks.Vectors(parameters, states, tally))
 
         def submit(partition: int, attempt: int) -> Any:
             vectors, rows = sent.future(attempt), self._data.future(partition, attempt)
@@ -191,7 +191,7 @@ class Stepwise:
     ) -> tuple[list[tasks.Derived], tuple[int, ...]]:
         """Those of all partitions that have such a batch, in order; and which were lost."""
         _, parameters, _, tally = memory.state(self._network)
-        sent = Sent(self._crew, "weights", parameters)
+        sent = self._crew.send("weights", parameters)
 
         def submit(partition: int, attempt: int) -> Any:
             vector, rows = sent.future(attempt), self._data.future(partition, attempt)

@@ -23,7 +23,7 @@ from cyprop.training.loop import Plan, Training
 from cyprop.training.sources import Arrays, Clips, sampled
 from cyprop.training.targets import out_of_reach
 from cyprop.version import __version__
-from cyprop.waiting import other_version
+from cyprop.workers import other_version
 
 if TYPE_CHECKING:
     from cyprop.checks.arrays import Array

@@ -11,7 +11,7 @@ from cyprop.dask.held import Data
 from cyprop.dask.rounds import Kind, Outer, Round
 from cyprop.engine import memory
 from cyprop.training.history import History
-from cyprop.waiting import Crew, Sent
+from cyprop.waiting import Crew
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -175,7 +175,7 @@ class HeldOut:
         """The mean over all partitions."""
         parameters = memory.empty_like_parameters(network)
         memory.read_parameters(network, parameters)
-        sent = Sent(self._crew, "weights", parameters)
+        sent = self._crew.send("weights", parameters)
 
         def submit(partition: int, attempt: int) -> Any:
             vector, rows = sent.future(attempt), self._data.future(partition, attempt)

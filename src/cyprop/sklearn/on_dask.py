@@ -23,7 +23,8 @@ from cyprop.sklearn.borrowed import ConvergenceWarning, LabelBinarizer, check_ra
 from cyprop.sklearn.form import hidden_sizes
 from cyprop.sklearn.stochastic import NOT_FINITE
 from cyprop.version import __version__
-from cyprop.waiting import Crew, checked_client, other_version
+from cyprop.waiting import Crew
+from cyprop.workers import checked_client, other_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

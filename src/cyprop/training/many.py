@@ -23,7 +23,8 @@ from cyprop.training.mapped import mapping_of
 from cyprop.training.progress import counting
 from cyprop.training.sparse import is_sparse
 from cyprop.training.stopping import StopTraining
-from cyprop.waiting import Crew, Sent, checked_client
+from cyprop.waiting import Crew, Sent
+from cyprop.workers import checked_client
 
 if TYPE_CHECKING:
     from cyprop.training.history import History
@@ -331,7 +332,7 @@ def _on_workers(
         network = networks[number]
         key = data.key(network)
         if key not in sent:
-            sent[key] = Sent(crew, "data", data.of(network))
+            sent[key] = crew.send("data", data.of(network))
         rows = sent[key].future(attempt)
         return crew.submit("fit", fit_one, network, rows, weights[number], options)
 
