@@ -66,6 +66,7 @@ def of_suites(documents: dict[str, Document]) -> dict[str, str]:
         "latency": latency,
         "mnist": mnist,
         "options": options,
+        "loss": loss,
         "online": online,
         "elsewhere": elsewhere,
         "large": large,
@@ -177,6 +178,17 @@ def gradient(document: Document) -> str:
         ratio = f"{best['times_ours']:.2f} ({best['label']})"
         rows.append([case["case"], time(named(case, "cyprop")), ratio])
     return markdown(["float64", "`gradients`", "fastest peer ÷ that"], rows)
+
+
+def loss(document: Document) -> str:
+    """A row of each loss, and PyTorch's forward by ours."""
+    rows = []
+    for case in document["cases"]:
+        peers = [row for row in case["results"] if row["kind"] == "peer"]
+        ratio = f"{peers[0]['times_ours']:.2f}" if peers else ""
+        ours = [time(named(case, label)) for label in ("forward", "backward")]
+        rows.append([case["case"], *ours, ratio])
+    return markdown(["", "C", "its derivative", "PyTorch's C ÷ that"], rows)
 
 
 def train(document: Document) -> str:

@@ -20,6 +20,7 @@ TITLES = {
     "simplechains": "SimpleChains.jl's task",
     "gradient": "Gradients",
     "options": "Options of a training",
+    "loss": "What a loss costs, a row of 1,000",
     "online": "A stream, row by row",
     "latency": "The slowest calls",
     "elsewhere": "Networks from elsewhere",

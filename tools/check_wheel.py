@@ -12,7 +12,7 @@ from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
-MOST_BYTES = 1_550_000
+MOST_BYTES = 1_570_000
 NEWEST_GLIBC = (2, 17)
 # Not libm, whose functions differ from one release to the next, and not libgomp.
 LIBRARIES = re.compile(r"lib(c|pthread)\.so\.\d|libc\.musl-\w+\.so\.1|ld-(linux|musl)[\w.-]*")

@@ -58,6 +58,7 @@ def steps(options: argparse.Namespace, seconds: float) -> Iterator[Step]:
     yield Step("learn", 3, (*relu, *mnist), "learn relu")
     yield Step("dtypes", 6)
     yield Step("options", 4)
+    yield Step("loss", 2)
     yield Step("online", 3)
     yield Step("import", 1, ("--repeats", "9"))
     yield Step("latency", 5, ("--seconds", f"{seconds / 1200:.2f}"))

@@ -118,6 +118,18 @@ class TestNumbers:
             np.testing.assert_allclose(C[1:-1], entry.expected(Z, A, Y), rtol=1e-14, atol=1e-15)
             assert C[0] == C[-1] == 7.0
 
+    @pytest.mark.parametrize("n_targets", [1, 2, 3, 10, 43, 127, 128, 129, 300])
+    def test_rows_of_a_batch_cost_what_each_costs_alone(self, rng, dtype, entry, n_targets):
+        # Terms are worked out some rows, or some columns of one, at a time: no part changes a bit.
+        n = 5 + 300 // n_targets
+        Z, A, Y = entry.case(rng, n, n_targets, dtype)
+        C, alone = np.full((2, n), np.nan)
+        entry.forward(wide(Z), wide(A), wide(Y), C)
+        for i in range(n):
+            entry.forward(Z[i : i + 1], A[i : i + 1], Y[i : i + 1], alone[i : i + 1])
+        np.testing.assert_array_equal(C, alone)
+        np.testing.assert_allclose(C, entry.expected(Z, A, Y), rtol=1e-13, atol=1e-15)
+
     def test_backward(self, rng, dtype, entry):
         for n, n_targets in self.shapes():
             _, A, Y = entry.case(rng, n, n_targets, dtype)

@@ -39,8 +39,10 @@
 
 #if defined(_MSC_VER)
     #define INLINE static __forceinline
+    #define CYPROP_APART static __declspec(noinline)
 #else
     #define INLINE static inline __attribute__((always_inline, unused))
+    #define CYPROP_APART static __attribute__((noinline))
 #endif
 
 #include "elementwise.h"

@@ -107,9 +107,11 @@ INLINE float NAMED(log)(float x)
 {
     int32_t n = (int32_t)(NAMED(bits)(x) - NAMED(bits)(0.70710677f)) >> 23;
     float m = NAMED(from_bits)(NAMED(bits)(x) - ((uint32_t)n << 23));
-    float s = (m - 1) / (m + 1), u = s * s, q = 0;
-    for (int k = 11; k > 1; k -= 2)
-        q = NAMED(fma)(q, u, 1.0f / (float)k);
+    float s = (m - 1) / (m + 1), u = s * s, q = 1.0f / 11;
+    q = NAMED(fma)(q, u, 1.0f / 9);
+    q = NAMED(fma)(q, u, 1.0f / 7);
+    q = NAMED(fma)(q, u, 1.0f / 5);
+    q = NAMED(fma)(q, u, 1.0f / 3);
     return NAMED(fma)((float)n, 0.6931471805599453f, 2 * NAMED(fma)(s * u, q, s));
 }
 

@@ -130,16 +130,37 @@ INLINE double NAMED(tanh_polynomial)(double u)
     return NAMED(fma)(q, u, -0.333333333333333);
 }
 
+/* n + 1024, for n such that x = 2^n * m for a normal x > 0, where m is between the roots of 1/2 and
+   of 2. Shifts that keep a sign, and conversions of such integers, AVX2 has not for its vectors. */
+INLINE uint64_t NAMED(exponent_and_1024)(double x)
+{
+    return (NAMED(bits)(x) - NAMED(bits)(0.7071067811865476) + ((uint64_t)1024 << 52)) >> 52;
+}
+
+/* n of n + 1024: the last is put into the low bits of 2^52. */
+INLINE double NAMED(exponent_as_number)(uint64_t biased)
+{
+    return NAMED(from_bits)(NAMED(bits)(4503599627370496.0) + biased) - 4503599627371520.0;
+}
+
 /* ln x for a normal x > 0: ln(2^n * m) = n * ln 2 + 2 * atanh(s), where s = (m - 1) / (m + 1) and
    m is between the roots of 1/2 and of 2. */
 INLINE double NAMED(log)(double x)
 {
-    int64_t n = (int64_t)(NAMED(bits)(x) - NAMED(bits)(0.7071067811865476)) >> 52;
-    double m = NAMED(from_bits)(NAMED(bits)(x) - ((uint64_t)n << 52));
-    double s = (m - 1) / (m + 1), u = s * s, q = 0;
-    for (int k = 21; k > 1; k -= 2)
-        q = NAMED(fma)(q, u, 1.0 / (double)k);
-    return NAMED(fma)((double)n, 0.6931471805599453, 2 * NAMED(fma)(s * u, q, s));
+    uint64_t biased = NAMED(exponent_and_1024)(x);
+    double m = NAMED(from_bits)(NAMED(bits)(x) - ((biased - 1024) << 52));
+    double s = (m - 1) / (m + 1), u = s * s, q = 1.0 / 21;
+    q = NAMED(fma)(q, u, 1.0 / 19);
+    q = NAMED(fma)(q, u, 1.0 / 17);
+    q = NAMED(fma)(q, u, 1.0 / 15);
+    q = NAMED(fma)(q, u, 1.0 / 13);
+    q = NAMED(fma)(q, u, 1.0 / 11);
+    q = NAMED(fma)(q, u, 1.0 / 9);
+    q = NAMED(fma)(q, u, 1.0 / 7);
+    q = NAMED(fma)(q, u, 1.0 / 5);
+    q = NAMED(fma)(q, u, 1.0 / 3);
+    q = 2 * NAMED(fma)(s * u, q, s);
+    return NAMED(fma)(NAMED(exponent_as_number)(biased), 0.6931471805599453, q);
 }
 
 /* e^x - 1 = 2^n * (e^r - 1) + (2^n - 1), where e^r - 1 = r + r^2 * P(r). */
@@ -192,11 +213,10 @@ INLINE double NAMED(log1p_polynomial)(double u)
    two factors. */
 INLINE double NAMED(exponent)(double x, double *first, double *second)
 {
-    int64_t n = (int64_t)(NAMED(bits)(x) - NAMED(bits)(0.7071067811865476)) >> 52;
-    int64_t half = n >> 1;
-    *first = NAMED(from_bits)((uint64_t)(1023 - half) << 52);
-    *second = NAMED(from_bits)((uint64_t)(1023 - (n - half)) << 52);
-    return (double)n;
+    uint64_t biased = NAMED(exponent_and_1024)(x), half = biased >> 1;
+    *first = NAMED(from_bits)((1535 - half) << 52);
+    *second = NAMED(from_bits)((1535 - (biased - half)) << 52);
+    return NAMED(exponent_as_number)(biased);
 }
 
 /* Q(u) in erf x = x + x * Q(x^2) for |x| < 0.75. */

@@ -249,12 +249,6 @@ static inline void cyprop_last64(const double *a, int rest, double *four)
             cyprop_finish##SUFFIX##_##S(p[row], Z + row * Z_stride);                               \
     }
 
-#if defined(_MSC_VER)
-    #define CYPROP_APART static __declspec(noinline)
-#else
-    #define CYPROP_APART static __attribute__((noinline))
-#endif
-
 /* One row, in a function that saves no more registers than it needs. */
 #define CYPROP_NARROW_ROW(SUFFIX, REAL, VECTOR, LANES, LOAD, STORE, FMA, ZERO, S)                  \
     CYPROP_NARROW(SUFFIX, REAL, VECTOR, LANES, LOAD, STORE, FMA, ZERO, S, 1)                       \

@@ -12,6 +12,33 @@ cdef inline double share_of_each(
     return label_smoothing / n_out * total
 
 
+cdef inline floating largest_of(Py_ssize_t n, const floating *z) noexcept nogil:
+    cdef floating largest = z[0]
+    cdef Py_ssize_t j
+    for j in range(1, n):
+        largest = z[j] if z[j] > largest else largest
+    return largest
+
+
+cdef inline double cross_entropy_of_row(
+    Py_ssize_t n_out, const floating *z, const floating *y, double largest, double total,
+    double log_of_total, double label_smoothing,
+) noexcept nogil:
+    """−Σ_j Y′_j · ln A_j, where the total is Σ_i e^(Z_i − largest)"""
+    cdef double log_total = log_of_total if total == total else total
+    cdef double share, kept = 1 - label_smoothing, found = 0
+    cdef Py_ssize_t j
+    if label_smoothing == 0:
+        for j in range(n_out):
+            found = fma64(<double> y[j], log_total - (<double> z[j] - largest), found)
+        return found
+    share = share_of_each(n_out, y, label_smoothing)
+    for j in range(n_out):
+        found = fma64(
+            fma64(kept, <double> y[j], share), log_total - (<double> z[j] - largest), found)
+    return found
+
+
 cdef void cross_entropy_forward(
     Py_ssize_t n, Py_ssize_t n_out, const floating *Z, const floating *A, Py_ssize_t A_stride,
     const floating *Y, Py_ssize_t Y_stride, double *C, const double *hyperparameters,
@@ -21,30 +48,51 @@ cdef void cross_entropy_forward(
     Y′ = (1 − label_smoothing)·Y + label_smoothing/N_out · Σ_i Y_i: Szegedy et al., "Rethinking the
     Inception architecture for computer vision", CVPR 2016, section 7.
     """
-    cdef Py_ssize_t i, j
-    cdef const floating *y
+    cdef Py_ssize_t i, j, k, r
     cdef const floating *z
-    cdef double largest, total, log_total, share, kept = 1 - hyperparameters[0]
-    for i in range(n):
-        z = Z + i * A_stride
-        y = Y + i * Y_stride
-        largest = z[0]
-        for j in range(1, n_out):
-            largest = z[j] if z[j] > largest else largest
+    cdef double total
+    cdef double terms[ROOM]
+    cdef double largest[ROOM]
+    cdef double totals[ROOM]
+    cdef double logs[ROOM]
+    cdef Part part = Part(0, 0, 0, 0)
+    if n == 1 and n_out < FEW:       # at once: what is written first is waited for
+        largest[0] = largest_of(n_out, Z)
         total = 0
         for j in range(n_out):
-            total = total + exp(<double> z[j] - largest)
-        log_total = log(total) if total == total else total
-        total = 0
-        if hyperparameters[0] == 0:
-            for j in range(n_out):
-                total = fma64(<double> y[j], log_total - (<double> z[j] - largest), total)
-        else:
-            share = share_of_each(n_out, y, hyperparameters[0])
-            for j in range(n_out):
-                total = fma64(
-                    fma64(kept, <double> y[j], share), log_total - (<double> z[j] - largest), total)
-        C[i] = total
+            total = total + exp(<double> Z[j] - largest[0])
+        C[0] = cross_entropy_of_row(
+            n_out, Z, Y, largest[0], total, log(total), hyperparameters[0])
+        return
+    while next_part(&part, n, n_out):
+        k = 0
+        for i in range(part.top, part.bottom):
+            z = Z + i * A_stride
+            r = i - part.top
+            if part.left == 0:
+                largest[r] = largest_of(n_out, z)
+                totals[r] = 0
+            for j in range(part.left, part.right):
+                terms[k] = <double> z[j] - largest[r]
+                k = k + 1
+        zeros_behind(k, terms)
+        exp_of_each(k, terms)
+        k = 0
+        for r in range(part.bottom - part.top):
+            total = totals[r]
+            for j in range(part.left, part.right):
+                total = total + terms[k]
+                k = k + 1
+            totals[r] = logs[r] = total
+        if part.right < n_out:
+            continue
+        zeros_behind(part.bottom - part.top, logs)
+        log_of_each(part.bottom - part.top, logs)
+        for i in range(part.top, part.bottom):
+            r = i - part.top
+            C[i] = cross_entropy_of_row(
+                n_out, Z + i * A_stride, Y + i * Y_stride, largest[r], totals[r], logs[r],
+                hyperparameters[0])
 
 
 cdef void cross_entropy_backward(
@@ -120,6 +168,11 @@ loss.backward[0] = <LossBackward> cross_entropy_of_logs_backward[float]
 loss.backward[1] = <LossBackward> cross_entropy_of_logs_backward[double]
 
 
+cdef inline double straight_cost(double z, double y) noexcept nogil:
+    """max(z, 0) − y·z: what a probability that rounds to 0 or 1 costs"""
+    return (z if z > 0 else 0) - y * z
+
+
 cdef void binary_cross_entropy_forward(
     Py_ssize_t n, Py_ssize_t n_out, const floating *Z, const floating *A, Py_ssize_t A_stride,
     const floating *Y, Py_ssize_t Y_stride, double *C, const double *hyperparameters,
@@ -128,15 +181,34 @@ cdef void binary_cross_entropy_forward(
 
     which is the mean of max(Z_j, 0) − Y_j·Z_j + ln(1 + e^−|Z_j|).
     """
-    cdef Py_ssize_t i, j
-    cdef double total, z
-    for i in range(n):
+    cdef Py_ssize_t i, j, k, n_terms
+    cdef double total
+    cdef double z[ROOM]
+    cdef double straight[ROOM]
+    cdef double terms[ROOM]          # ln(1 + e^−|Z_j|)
+    cdef Part part = Part(0, 0, 0, 0)
+    if n == 1 and n_out < FEW:       # at once: what is written first is waited for
         total = 0
         for j in range(n_out):
-            z = Z[i * A_stride + j]
-            total = total + ((z if z > 0 else 0) - Y[i * Y_stride + j] * z)
-            total = total + log1p_exp(-fabs(z))
-        C[i] = total / n_out
+            total = total + straight_cost(<double> Z[j], <double> Y[j])
+            total = total + log1p_exp(-fabs(<double> Z[j]))
+        C[0] = total / n_out
+        return
+    while next_part(&part, n, n_out):
+        n_terms = read_part(&part, Z, A_stride, z)
+        read_part(&part, Y, Y_stride, straight)
+        for k in range(whole_vectors(n_terms)):
+            straight[k] = straight_cost(z[k], straight[k])
+            terms[k] = -fabs(z[k])
+        log1p_exp_of_each(n_terms, terms)
+        k = 0
+        for i in range(part.top, part.bottom):
+            total = C[i] if part.left else 0
+            for j in range(part.left, part.right):
+                total = total + straight[k]
+                total = total + terms[k]
+                k = k + 1
+            C[i] = total / n_out if part.right == n_out else total
 
 
 cdef void binary_cross_entropy_backward(

@@ -43,20 +43,30 @@ cdef inline double log_softplus(double z) noexcept nogil:
     return z if z < -37 else log(softplus)
 
 
+cdef void log_softplus_of_each(Py_ssize_t n, double *x) noexcept nogil:
+    cdef Py_ssize_t k
+    for k in range(whole_vectors(n)):
+        x[k] = log_softplus(x[k])
+
+
 cdef void poisson_of_softplus_forward(
     Py_ssize_t n, Py_ssize_t n_out, const floating *Z, const floating *A, Py_ssize_t A_stride,
     const floating *Y, Py_ssize_t Y_stride, double *C, const double *hyperparameters,
 ) noexcept nogil:
     """C = 1/N_out · Σ_j (A_j − Y_j · ln A_j),  A = ln(1 + e^Z)"""
-    cdef Py_ssize_t i, j
-    cdef double total, z
-    for i in range(n):
-        total = 0
-        for j in range(n_out):
-            z = Z[i * A_stride + j]
-            total = total + fma64(
-                -<double> Y[i * Y_stride + j], log_softplus(z), <double> A[i * A_stride + j])
-        C[i] = total / n_out
+    cdef Py_ssize_t k, n_terms
+    cdef double a[ROOM]
+    cdef double y[ROOM]
+    cdef double terms[ROOM]
+    cdef Part part = Part(0, 0, 0, 0)
+    while next_part(&part, n, n_out):
+        n_terms = read_part(&part, Z, A_stride, terms)
+        read_part(&part, A, A_stride, a)
+        read_part(&part, Y, Y_stride, y)
+        log_softplus_of_each(n_terms, terms)
+        for k in range(whole_vectors(n_terms)):
+            terms[k] = fma64(-y[k], terms[k], a[k])
+        add_means(&part, n_out, terms, C)
 
 
 cdef void poisson_of_softplus_backward(

@@ -165,11 +165,16 @@ loss.backward[1] = <LossBackward> quantile_backward[double]
 cdef inline double log_cosh(double x) noexcept nogil:
     """ln cosh x = |x| + ln(1 + e^−2|x|) − ln 2; near 0, where that cancels, ln(1 + u²/(2 + 2u)),
     u = e^|x| − 1: within 6 ULP."""
-    cdef double size = fabs(x), u
-    if size > 0.6:
-        return log1p(exp(-2 * size)) + (size - 0.6931471805599453)
-    u = expm1(size)
-    return log1p(u * u / (2 + 2 * u))
+    cdef double size = fabs(x), u = expm1(size)
+    cdef double far = log1p(exp(-2 * size)) + (size - 0.6931471805599453)
+    cdef double near = log1p(u * u / (2 + 2 * u))
+    return far if size > 0.6 else near
+
+
+cdef void log_cosh_of_each(Py_ssize_t n, double *x) noexcept nogil:
+    cdef Py_ssize_t k
+    for k in range(whole_vectors(n)):
+        x[k] = log_cosh(x[k])
 
 
 cdef void log_cosh_forward(
@@ -177,13 +182,23 @@ cdef void log_cosh_forward(
     const floating *Y, Py_ssize_t Y_stride, double *C, const double *hyperparameters,
 ) noexcept nogil:
     """C = 1/N_out · Σ_j ln cosh E_j"""
-    cdef Py_ssize_t i, j
-    cdef double total
-    for i in range(n):
-        total = 0
-        for j in range(n_out):
-            total = total + log_cosh(<double> A[i * A_stride + j] - <double> Y[i * Y_stride + j])
-        C[i] = total / n_out
+    cdef Py_ssize_t k, n_terms
+    cdef double y[ROOM]
+    cdef double terms[ROOM]
+    cdef Part part = Part(0, 0, 0, 0)
+    if n == 1 and n_out < FEW:       # at once: what is written first is waited for
+        C[0] = 0
+        for k in range(n_out):
+            C[0] = C[0] + log_cosh(<double> A[k] - <double> Y[k])
+        C[0] = C[0] / n_out
+        return
+    while next_part(&part, n, n_out):
+        n_terms = read_part(&part, A, A_stride, terms)
+        read_part(&part, Y, Y_stride, y)
+        for k in range(whole_vectors(n_terms)):
+            terms[k] = terms[k] - y[k]
+        log_cosh_of_each(n_terms, terms)
+        add_means(&part, n_out, terms, C)
 
 
 cdef void log_cosh_backward(
@@ -213,15 +228,24 @@ cdef void gaussian_nll_forward(
 
     A row of A has the means of the k targets first, and behind them the logarithms s of the variances.
     """
-    cdef Py_ssize_t i, j, k = n_out // 2
-    cdef double total, error, log_variance
-    for i in range(n):
-        total = 0
-        for j in range(k):
-            error = <double> A[i * A_stride + j] - <double> Y[i * Y_stride + j]
-            log_variance = A[i * A_stride + k + j]
-            total = total + fma64(error * error, exp(-log_variance), log_variance) / 2
-        C[i] = total / k
+    cdef Py_ssize_t j, n_terms, k = n_out // 2
+    cdef double error
+    cdef double a[ROOM]
+    cdef double s[ROOM]
+    cdef double y[ROOM]
+    cdef double terms[ROOM]
+    cdef Part part = Part(0, 0, 0, 0)
+    while next_part(&part, n, k):
+        n_terms = read_part(&part, A, A_stride, a)
+        read_part(&part, A + k, A_stride, s)
+        read_part(&part, Y, Y_stride, y)
+        for j in range(whole_vectors(n_terms)):
+            terms[j] = -s[j]
+        exp_of_each(n_terms, terms)
+        for j in range(whole_vectors(n_terms)):
+            error = a[j] - y[j]
+            terms[j] = fma64(error * error, terms[j], s[j]) / 2
+        add_means(&part, k, terms, C)
 
 
 cdef void gaussian_nll_backward(
