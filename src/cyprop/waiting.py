@@ -48,6 +48,7 @@ class Crew(Workers):
         Whether tasks may be left out whose worker died, inside of `listening`.
     """
 
+    own: Any
     skips: bool
 
     def __init__(self, client: Any, patience: float = PATIENCE, skips: bool = False) -> None:
@@ -119,7 +120,7 @@ class Crew(Workers):
         if time.monotonic() - self.last_check >= SIGN:
             self.check_versions()
         try:
-            return Wait(self, numbers, submit, what, where, seen).until_all_are_there(skips)
+            return _Wait(self, numbers, submit, what, where, seen).until_all_are_there(skips)
         finally:  # not later, as an error that is kept would keep them
             for sent in self._sent:
                 sent.release()
@@ -150,7 +151,7 @@ class Sent:
         self._future = None
 
 
-class Wait:
+class _Wait:
     """One waiting, for all tasks of one kind."""
 
     def __init__(

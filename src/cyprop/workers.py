@@ -30,11 +30,13 @@ class Workers:
     woken: threading.Event
     client: Any
     patience: float
+    own: Any  # the key of the task that waits here, if it is one of a worker's
+    last_check: float
 
     def __init__(self, client: Any, patience: float = PATIENCE) -> None:
         self.client, self.patience = client, patience
         self.died, self.woken = set(), threading.Event()
-        self.own: Any = None  # the key of the task that waits here, if it is one of a worker's
+        self.own = None
         self._checked: set[str] = set()  # addresses of workers
         self.last_check = 0.0
 
